@@ -1,0 +1,55 @@
+# Everything a developer does. Each target makes .venv from the pinned lock if it has to.
+
+PYTHON ?= python3
+BIN = .venv/bin
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: run test lint bench demo lock clean
+
+run: .venv/run
+	@$(BIN)/aggregator run; code=$$?; \
+	if [ $$code -eq 4 ]; then \
+	  echo "No subscription answered: is there a network? The feeds of your clippings stand in outputs/."; \
+	elif [ $$code -ne 0 ]; then \
+	  exit $$code; \
+	else \
+	  echo "Done: the feeds stand in outputs/; open outputs/index.html."; \
+	fi
+
+demo: .venv/run
+	$(BIN)/aggregator demo
+
+test: .venv/dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+lint: .venv/dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks
+
+# The locks hold versions and hashes for every platform and Python from 3.11 on.
+lock: .venv/dev
+	$(COMPILE) --upgrade --group build pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock --group build --group dev pyproject.toml -o requirements-dev.lock
+
+.venv/run: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	touch $@
+
+clean:
+	rm -rf .venv .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

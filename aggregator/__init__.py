@@ -1,0 +1,12 @@
+"""A syndication feed aggregator that republishes one Atom feed per tag.
+
+    feeds.toml ─┐
+                ├─► config ──► fetch ──► parse ──► store ──► match ──► publish ──► outputs/
+    clippings ──┘              httpx     feedparser  SQLModel  phrases +   feedgen     <tag>.atom …
+                                                               clippings
+
+Every stage takes values (`aggregator.model`) and gives values; `aggregator.pipeline` is the
+only file in which they meet.
+"""
+
+__version__ = "0.1.0"

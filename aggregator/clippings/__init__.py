@@ -1,0 +1,13 @@
+"""Texts in which people keep passages and bookmarks -> `model.Clipping` values."""
+
+from aggregator.clippings.bookmarks import is_bookmarks, read_bookmarks
+from aggregator.clippings.entries import clipping_from_entry, entries_from_clippings
+from aggregator.clippings.text import read_text
+
+__all__ = [
+    "clipping_from_entry",
+    "entries_from_clippings",
+    "is_bookmarks",
+    "read_bookmarks",
+    "read_text",
+]

@@ -1,0 +1,238 @@
+"""The text of feeds.toml -> `model.Config`, or every mistake in it at once."""
+
+import re
+import tomllib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from aggregator import urls
+from aggregator.config.locate import Path, line_of, lines
+from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
+from aggregator.errors import ConfigError, Mistake
+from aggregator.folding import fold
+from aggregator.model import Config, PublishSettings, Role, Site, Subscription, TagSettings
+
+_EXPECTED = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+_PATTERNS = {
+    "language": 'a language code such as "fr" or "en-GB"',
+    "auth": '"env:NAME", the name of an environment variable that holds the secret',
+}
+
+
+def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
+    """Check ``text``, the whole of a feeds.toml, and give its values.
+
+    ``file`` is its name for messages; ``environment`` is where ``env:NAME`` values are read.
+    Raises ConfigError with every mistake found.
+    """
+    raw = _read_toml(text.removeprefix("\ufeff"), file)
+    try:
+        table = FeedsToml.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        _refuse(file, text, [(_path(d), _explain(d)) for d in details])
+    if found := list(_contradictions(table, environment)):
+        _refuse(file, text, found)
+    return _config(table, environment)
+
+
+def _read_toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
+        what = re.sub(r" \(at .*\)$", "", str(error))
+        message = f"not valid TOML: {what}" + (f" (column {at[2]})" if at else "")
+        line = int(at[1]) if at else text.count("\n") + 1
+        raise ConfigError((Mistake(file, line, message),)) from None
+    if not raw:
+        message = "nothing is configured: expected at least one [[subscriptions]] or [clippings]"
+        raise ConfigError((Mistake(file, None, message),))
+    return raw
+
+
+def _refuse(file: str, text: str, found: list[tuple[Path, str]]) -> NoReturn:
+    known = lines(text.removeprefix("\ufeff"))
+    mistakes = [Mistake(file, line_of(known, path), message) for path, message in found]
+    raise ConfigError(tuple(sorted(mistakes, key=lambda m: (m.line or 0, m.message)))) from None
+
+
+def _path(detail: ErrorDetails) -> Path:
+    return tuple(step for step in detail["loc"] if step != "[key]")
+
+
+def _name(path: Path) -> str:
+    """``("tags", "Communs", "aliases", 0)`` as a person would write it: tags.Communs.aliases."""
+    keys = [str(step) for step in path if not isinstance(step, int)]
+    return ".".join(keys)
+
+
+def _explain(detail: ErrorDetails) -> str:
+    path, kind, found = _path(detail), detail["type"], detail["input"]
+    name = _name(path)
+    if kind == "extra_forbidden":
+        names = valid_names(path[:-1])
+        near = get_close_matches(str(path[-1]), names, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else "expected one of " + ", ".join(names)
+        return f'unknown key "{name}": {hint}'
+    if kind == "missing":
+        return f'"{name}" is missing'
+    if kind == "value_error":
+        expected = str(detail["ctx"]["error"])
+    elif kind == "string_pattern_mismatch":
+        expected = "expected " + _PATTERNS[str(path[-1])]
+    elif kind in _EXPECTED:
+        expected = "expected " + _EXPECTED[kind]
+    else:
+        expected = detail["msg"].replace("Input should be", "expected a number")
+    return f'"{name}" is {_shown(found)}: {expected}'
+
+
+def _shown(found: object) -> str:
+    if isinstance(found, bool):
+        return str(found).lower()
+    if isinstance(found, dict):
+        return "a table"
+    if isinstance(found, list):
+        return "a list"
+    text = urls.redact(str(found))
+    text = text if len(text) <= 60 else text[:60] + "…"
+    return f'"{text}"' if isinstance(found, str) else text
+
+
+def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """What each table allows by itself and the whole does not."""
+    if not table.subscriptions and not table.clippings.files:
+        yield (), "nothing to do: expected at least one [[subscriptions]] or [clippings] files"
+    yield from _same_feeds(table)
+    yield from _same_names(table)
+    for position, subscription in enumerate(table.subscriptions):
+        where: Path = ("subscriptions", position)
+        for key, reference in _references(subscription):
+            if reference not in environment:
+                message = f'"{key}" names the environment variable {reference}, which is not set'
+                yield (*where, *key.split(".")), message
+        for name, value in subscription.headers.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(
+                r"[\r\n]", value
+            ):
+                yield (
+                    (*where, "headers"),
+                    f'"{name}" cannot be a request header (RFC 9110 section 5)',
+                )
+
+
+def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
+    addresses: dict[str, SubscriptionTable] = {}
+    titles: dict[str, SubscriptionTable] = {}
+    for position, subscription in enumerate(table.subscriptions):
+        first = addresses.setdefault(urls.link_key(subscription.url), subscription)
+        if first is not subscription:
+            yield (
+                ("subscriptions", position, "url"),
+                f'"{urls.redact(subscription.url)}" is subscribed twice: '
+                f'"{first.title or urls.redact(first.url)}" has the same address',
+            )
+            continue
+        if subscription.title is None:
+            continue
+        first = titles.setdefault(subscription.title, subscription)
+        if first is not subscription:
+            yield (
+                ("subscriptions", position, "title"),
+                f'two subscriptions are called "{subscription.title}": '
+                f"{urls.redact(first.url)} and {urls.redact(subscription.url)}",
+            )
+
+
+def _same_names(table: FeedsToml) -> Iterator[tuple[Path, str]]:
+    claims: dict[str, str] = {}
+    for name in table.tags:
+        if not fold(name):
+            yield ("tags", name), f'"{name}" cannot be a tag: expected at least one letter or sign'
+        elif (other := claims.setdefault(fold(name), name)) != name:
+            yield ("tags", name), f'the tags "{other}" and "{name}" are the same word'
+    for name, tag in table.tags.items():
+        for alias in tag.aliases:
+            owner = claims.setdefault(fold(alias), name)
+            if owner != name:
+                message = f'the alias "{alias}" of the tag "{name}" already belongs to "{owner}"'
+                yield ("tags", name, "aliases"), message
+
+
+def _references(subscription: SubscriptionTable) -> Iterator[tuple[str, str]]:
+    """(key, variable) of every ``env:NAME`` in a subscription."""
+    if subscription.auth:
+        yield "auth", subscription.auth.removeprefix("env:")
+    for name, value in subscription.headers.items():
+        if value.startswith("env:"):
+            yield f"headers.{name}", value.removeprefix("env:")
+
+
+def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
+    site = table.site
+    return Config(
+        site=Site(site.title, site.url.rstrip("/") + "/", site.author, site.language),
+        clippings=tuple(f for f in table.clippings.files if not urls.is_web(f)),
+        subscriptions=(
+            *(_subscription(s, environment) for s in table.subscriptions),
+            *(
+                Subscription(f, urls.redact(f), role=Role.CLIPPINGS)
+                for f in table.clippings.files
+                if urls.is_web(f)
+            ),
+        ),
+        tags=tuple(
+            TagSettings(name, t.aliases, t.match, t.title, t.description, t.threshold)
+            for name, t in table.tags.items()
+        ),
+        store_url=table.store.url,
+        publish=PublishSettings(
+            table.publish.directory,
+            table.publish.live,
+            table.publish.backfill,
+            table.publish.explain,
+        ),
+    )
+
+
+def _subscription(table: SubscriptionTable, environment: Mapping[str, str]) -> Subscription:
+    headers = tuple(
+        (name, environment[v.removeprefix("env:")] if v.startswith("env:") else v)
+        for name, v in table.headers.items()
+    )
+    return Subscription(
+        url=table.url,
+        title=table.title or urls.redact(table.url),
+        tags=table.tags,
+        language=table.language,
+        headers=headers,
+        authorization=_authorization(environment[table.auth.removeprefix("env:")])
+        if table.auth
+        else None,
+        min_interval=table.min_interval,
+    )
+
+
+def _authorization(secret: str) -> str:
+    """``user:password`` becomes HTTP Basic (RFC 7617); anything with a space is sent as it is."""
+    if " " in secret or ":" not in secret:
+        return secret
+    return "Basic " + b64encode(secret.encode()).decode()

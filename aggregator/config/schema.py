@@ -1,0 +1,193 @@
+"""The shape of feeds.toml, as pydantic models: one place for types, defaults and editor help."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from aggregator import urls
+
+_DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+
+
+def _web(value: str) -> str:
+    if not urls.is_web(value):
+        raise ValueError('expected an address that starts with "https://" or "http://"')
+    return value
+
+
+def _duration(value: object) -> object:
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('expected a duration such as "90 s", "30 min", "2 h" or "1 d"')
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from None
+    return value
+
+
+def _sqlite(value: str) -> str:
+    if not re.fullmatch(r"sqlite:///.+", value):
+        raise ValueError('expected "sqlite:///" and the path of the database file')
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.strip() or any(ord(c) < 32 for c in value):
+        raise ValueError("expected some text on one line")
+    return value.strip()
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+WebAddress = Annotated[str, AfterValidator(_web)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+]
+Texts = Annotated[
+    tuple[Text, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+]
+Regexes = Annotated[
+    tuple[Annotated[str, AfterValidator(_regex)], ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
+]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteTable(_Table):
+    """Who publishes, and where outputs/ is served."""
+
+    title: Text = Field(
+        default="Clippings", description="Title of the site and start of each feed's title"
+    )
+    url: WebAddress = Field(
+        default="http://localhost:8000/",
+        description="Address at which the output folder is served; feeds name themselves by it",
+    )
+    author: Text = Field(default="aggregator", description="Author of the output feeds")
+    language: str = Field(
+        default="en", pattern=_LANGUAGE, description="Language of the pages (BCP 47)"
+    )
+
+
+class ClippingsTable(_Table):
+    """Where the reader's clippings are."""
+
+    files: Texts = Field(
+        default=(),
+        description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS",
+    )
+
+
+class SubscriptionTable(_Table):
+    """A feed to poll."""
+
+    url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
+    title: Text | None = Field(
+        default=None, description="Name in messages and pages; default: the address"
+    )
+    tags: Texts = Field(default=(), description="Tags that every entry of this feed gets")
+    language: str | None = Field(
+        default=None,
+        pattern=_LANGUAGE,
+        description="Language, where the feed does not say it (BCP 47)",
+    )
+    headers: dict[str, str] = Field(
+        default={},
+        description='Extra request headers; a value "env:NAME" is read from the environment',
+    )
+    auth: str | None = Field(
+        default=None,
+        pattern=r"^env:\w+$",
+        description='"env:NAME": the variable holds "user:password" or "Bearer TOKEN"',
+    )
+    min_interval: Duration = Field(
+        default=timedelta(0), description='Poll no more often than this, for example "2 h"'
+    )
+
+
+class TagTable(_Table):
+    """A tag of the clippings, or one of your own."""
+
+    aliases: Texts = Field(default=(), description="Other names, in any language")
+    match: Regexes = Field(default=(), description="Regular expressions sought in title and text")
+    title: Text | None = Field(default=None, description="Title of the tag's feed")
+    description: Text | None = Field(default=None, description="Subtitle of the tag's feed")
+    threshold: float | None = Field(
+        default=None, gt=0, le=1, description="Score from which an entry belongs to the tag"
+    )
+
+
+class StoreTable(_Table):
+    """Where the state is kept."""
+
+    url: Annotated[str, AfterValidator(_sqlite)] = Field(
+        default="sqlite:///aggregator.sqlite3", description="SQLAlchemy address of the database"
+    )
+
+
+class PublishTable(_Table):
+    """What is written."""
+
+    directory: Text = Field(default="outputs", description="Folder for the output files")
+    live: int = Field(default=50, ge=1, le=1000, description="Entries in a tag's feed")
+    backfill: int = Field(
+        default=10, ge=0, description="How many older entries a new tag or feed may bring at once"
+    )
+    explain: bool = Field(
+        default=True, description="End each entry with a line saying why it is there"
+    )
+
+
+class FeedsToml(_Table):
+    """Configuration of aggregator."""
+
+    site: SiteTable = SiteTable()
+    clippings: ClippingsTable = ClippingsTable()
+    subscriptions: tuple[SubscriptionTable, ...] = ()
+    tags: dict[str, TagTable] = {}
+    store: StoreTable = StoreTable()
+    publish: PublishTable = PublishTable()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of feeds.toml (draft 2020-12), for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **FeedsToml.model_json_schema(mode="validation"),
+    }
+
+
+def valid_names(path: Sequence[str | int]) -> list[str]:
+    """The keys allowed in the table at ``path`` (keys and list positions), or []."""
+    table: Any = FeedsToml
+    for step in path:
+        if isinstance(step, int) or table is TagTable:
+            continue
+        table = {
+            "site": SiteTable,
+            "clippings": ClippingsTable,
+            "subscriptions": SubscriptionTable,
+            "tags": TagTable,
+            "store": StoreTable,
+            "publish": PublishTable,
+        }.get(step)
+        if table is None:
+            return []
+    return list(table.model_fields)

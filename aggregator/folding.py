@@ -1,0 +1,64 @@
+"""Folding: when two spellings are the same word. For comparing only, never for showing.
+
+NFKC, case, diacritics; ``_``, ``-`` and spaces are alike, and so are the apostrophes.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+_COMBINING = re.compile("[\u0300-\u036f]")  # Latin, Greek, Cyrillic; never Indic vowel signs
+_SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
+_UNSAFE = re.compile(r"[^\w]+")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|index|all|unmatched|near-miss|style)")
+_SLUG_BYTES = 80
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """``"Éco_solidaire"`` and ``"eco-Solidaire"`` both give ``"eco solidaire"``."""
+    if text.isascii():
+        folded = text.lower()
+    else:
+        decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+        folded = unicodedata.normalize("NFC", _COMBINING.sub("", decomposed)).replace("’", "'")
+    return _SEPARATORS.sub(" ", folded).strip()
+
+
+def digest(*parts: str) -> str:
+    """A short name for some text: 64 bits of SHA-256 in hexadecimal, parts kept apart."""
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def slug(text: str) -> str:
+    """A file name and URL segment for a tag: never empty, hidden, reserved, or a path.
+
+    Letters of any script stay, since people read addresses. What has no letters or digits
+    (an emoji), what is a device or page name (``CON``, ``index``) and what is too long for a
+    file system gets a digest of its folded form, so the same tag has the same slug for ever.
+    """
+    folded = fold(text)
+    name = _UNSAFE.sub("-", folded).strip("-_")
+    if not name or _RESERVED.fullmatch(name):
+        return f"{name or 'tag'}-{digest(folded)}"
+    encoded = name.encode()
+    if len(encoded) > _SLUG_BYTES:
+        return f"{encoded[:_SLUG_BYTES].decode(errors='ignore')}-{digest(folded)}"
+    return name
+
+
+def slugs(keys: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """One distinct slug for each folded key, in any order of ``keys``.
+
+    Keys in ``known`` keep theirs, because people subscribe to it. New keys that would share a
+    slug, with each other or with a known one (``c++``, ``c#``), each get a digest behind it.
+    """
+    wanted = {key: slug(key) for key in keys if key not in known}
+    uses = Counter([*known.values(), *wanted.values()])
+    given = {
+        key: name if uses[name] == 1 else f"{name}-{digest(key)}" for key, name in wanted.items()
+    }
+    return {**known, **given}

@@ -1,0 +1,199 @@
+"""Untrusted HTML -> HTML that nothing can run, and plain text. The one file that uses nh3."""
+
+import html
+import re
+from functools import lru_cache
+
+import nh3
+
+from aggregator.urls import is_web
+
+_MAX_CHARACTERS = 1024 * 1024
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+_SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
+_PIXEL = re.compile(r'<img [^>]*?(?:width|height)="[01](?:px)?"[^>]*>')
+_DROPPED_WHOLE = {
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "iframe",
+    "object",
+    "svg",
+    "math",
+    "form",
+    "button",
+    "select",
+    "textarea",
+    "title",
+    "head",
+    "audio",
+    "video",
+}
+_TAGS = {
+    "a",
+    "abbr",
+    "b",
+    "bdi",
+    "bdo",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "rp",
+    "rt",
+    "ruby",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+}
+_ATTRIBUTES = {
+    "*": {"lang", "dir", "title"},
+    "a": {"href", "hreflang"},
+    "blockquote": {"cite"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "del": {"cite", "datetime"},
+    "img": {"src", "alt", "width", "height"},
+    "ins": {"cite", "datetime"},
+    "ol": {"start"},
+    "q": {"cite"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "headers", "scope"},
+    "time": {"datetime"},
+}  # fmt: skip
+_SCHEMES = {"http", "https", "mailto"}
+_BLOCKS = {
+    "p",
+    "div",
+    "br",
+    "li",
+    "dd",
+    "dt",
+    "tr",
+    "td",
+    "th",
+    "blockquote",
+    "pre",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "figcaption",
+    "caption",
+    "ul",
+    "ol",
+    "table",
+}
+_PARAGRAPH = re.compile(r"</?(?:p|div|blockquote|pre|h[1-6]|ul|ol|table|hr|tr)>")
+_TAG = re.compile(r"<[^>]*>")
+
+
+def legal(text: str) -> str:
+    """``text`` without the characters that no XML document can hold (and lone surrogates)."""
+    return _ILLEGAL.sub("", text)
+
+
+@lru_cache(maxsize=256)
+def _cleaner(base: str | None) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_TAGS,
+        clean_content_tags=_DROPPED_WHOLE,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        url_relative=("rewrite_with_base", base) if base else "deny",
+    )
+
+
+_to_blocks = nh3.Cleaner(
+    tags=_BLOCKS, clean_content_tags=_DROPPED_WHOLE - {"title"}, attributes={}, link_rel=None
+)
+
+
+def clean_html(text: str, base: str) -> str:
+    """An HTML fragment with nothing active in it and every link absolute; idempotent.
+
+    Scripts, styles, frames, forms and event handlers go, and so do images of one pixel, which
+    are there to watch the reader.
+    """
+    text = legal(text)[:_MAX_CHARACTERS].strip()
+    if "<" not in text and "&" not in text:
+        return html.escape(text, quote=False)
+    cleaned = _cleaner(_usable(base)).clean(text)
+    return _PIXEL.sub("", cleaned).strip()
+
+
+@lru_cache(maxsize=256)
+def _usable(base: str) -> str | None:
+    if not is_web(base):
+        return None
+    try:
+        nh3.clean("", url_relative=("rewrite_with_base", base))
+    except ValueError:  # an address that Python takes and nh3's stricter parser does not
+        return None
+    return base
+
+
+def text_from_html(text: str) -> str:
+    """The words of an HTML fragment: one line a block, a blank line between paragraphs."""
+    text = legal(text)[:_MAX_CHARACTERS]
+    if "<" in text:
+        text = _SPACES.sub(" ", text)
+        # Blocks without attributes: now every "<" in the text begins one of our own tags.
+        text = _to_blocks.clean(text)
+        text = _TAG.sub("\n", _PARAGRAPH.sub("\n\n", text))
+    lines = [_SPACES.sub(" ", line).strip() for line in html.unescape(text).split("\n")]
+    return legal(re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()
+
+
+def one_line(text: str) -> str:
+    """``text`` with every run of white space made one space."""
+    return " ".join(legal(text).split())

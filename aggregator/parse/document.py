@@ -1,0 +1,60 @@
+"""A document of any kind -> `model.ParsedFeed`, or why it is none. Total: never raises."""
+
+import re
+from datetime import datetime
+
+from aggregator.model import Fetched, ParsedFeed, ParseFailed
+from aggregator.parse.clean import one_line, text_from_html
+from aggregator.parse.draft import NotAFeed, finish
+from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
+from aggregator.parse.xmlfeed import read_xmlfeed
+
+_ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
+_HTML = frozenset(
+    [
+        "html",
+        "head",
+        "body",
+        "title",
+        "meta",
+        "script",
+        "div",
+        "p",
+        "br",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "table",
+        "center",
+    ]
+)
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+
+
+def parse_document(
+    fetched: Fetched, now: datetime, language: str | None = None
+) -> ParsedFeed | ParseFailed:
+    """Read RSS, Atom, RDF, CDF or JSON Feed; ``language`` is used where the feed states none."""
+    is_json = looks_like_json(fetched.body)
+    read = read_jsonfeed if is_json else read_xmlfeed
+    try:
+        return finish(fetched.url, read(fetched, now), language)
+    except NotAFeed as error:
+        kind = None if is_json else _kind(fetched.body)
+        return ParseFailed(fetched.url, f"not a feed: {kind or error}")
+    except Exception as error:  # a parser's bug on one document must not cost the others a run
+        reason = f"the document could not be read ({type(error).__name__}: {error})"
+        return ParseFailed(fetched.url, reason)
+
+
+def _kind(body: bytes) -> str | None:
+    """What a document is instead of a feed, as far as one can see."""
+    head = body[:65536]
+    root = _ROOT.search(head)
+    name = root[1].decode("ascii").lower() if root else ""
+    if name in _HTML:
+        title = _TITLE.search(head)
+        words = one_line(text_from_html(title[1].decode("utf-8", "replace")))[:100] if title else ""
+        return f'an HTML page called "{words}"' if words else "an HTML page"
+    return f"XML of another kind (<{name}>)" if name else None

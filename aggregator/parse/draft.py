@@ -1,0 +1,179 @@
+"""What the readers of feed formats have in common: from raw fields to clean `model.Entry` values."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from aggregator.folding import digest
+from aggregator.identity import is_atom_id, mint_id
+from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
+from aggregator.parse.clean import clean_html, one_line, text_from_html
+from aggregator.urls import absolute, is_web, link_key
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_TITLE_CHARACTERS = 1000
+_DERIVED_TITLE_CHARACTERS = 80
+
+
+class NotAFeed(Exception):
+    """The document is understood, and is no feed."""
+
+
+@dataclass(slots=True)
+class EntryDraft:
+    """An entry as a format states it. HTML is unclean; ``base`` resolves relative links."""
+
+    base: str
+    guid: str = ""
+    atom_id: str = ""
+    title_html: str = ""
+    link: str = ""
+    summary_html: str = ""
+    content_html: str = ""
+    authors: list[Author] = field(default_factory=list)
+    categories: list[Category] = field(default_factory=list)
+    enclosures: list[Enclosure] = field(default_factory=list)
+    published: datetime | None = None
+    updated: datetime | None = None
+    language: str = ""
+    rights: str = ""
+
+
+@dataclass(slots=True)
+class FeedDraft:
+    """A feed as a format states it."""
+
+    base: str
+    id: str = ""
+    title_html: str = ""
+    link: str = ""
+    language: str = ""
+    rights: str = ""
+    entries: list[EntryDraft] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def finish(url: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
+    """Sanitise, make links absolute, and give every entry its key and id."""
+    language = _language(draft.language) or language
+    link = absolute(draft.base, draft.link) if draft.link else None
+    feed = Feed(
+        id=draft.id if is_atom_id(draft.id) else url,
+        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or url,
+        link=link,
+        language=language,
+        rights=one_line(text_from_html(draft.rights)) or None,
+    )
+    unkeyed = [_entry(entry, language) for entry in draft.entries]
+    entries = _identified(url, feed, draft.entries, unkeyed)
+    warnings = list(draft.warnings)
+    if len(entries) < len(unkeyed):
+        warnings.append(f"{len(unkeyed) - len(entries)} entries stand twice in the document")
+    if not entries:
+        warnings.append("the feed has no entries")
+    return ParsedFeed(url, feed, entries, tuple(warnings))
+
+
+def _entry(draft: EntryDraft, language: str | None) -> Entry:
+    content = clean_html(draft.content_html, draft.base)
+    summary = clean_html(draft.summary_html, draft.base)
+    if not content:
+        content, summary = summary, ""
+    elif summary == content:
+        summary = ""
+    text = text_from_html(content or summary)
+    link = absolute(draft.base, draft.link) if draft.link else None
+    title = one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS]
+    return Entry(
+        key="",
+        id="",
+        title=title or _derived_title(text) or link or "(untitled)",
+        link=link,
+        summary=summary,
+        content=content,
+        text=text,
+        authors=tuple(dict.fromkeys(a for a in map(_author, draft.authors) if a.name)),
+        categories=tuple(dict.fromkeys(c for c in map(_category, draft.categories) if c.term)),
+        enclosures=tuple(dict.fromkeys(_enclosures(draft))),
+        published=draft.published,
+        updated=draft.updated,
+        language=_language(draft.language) or language,
+        rights=one_line(text_from_html(draft.rights)) or None,
+    )
+
+
+def _derived_title(text: str) -> str:
+    line = one_line(text)
+    if len(line) <= _DERIVED_TITLE_CHARACTERS:
+        return line
+    return (line[:_DERIVED_TITLE_CHARACTERS].rpartition(" ")[0] or line[:40]) + "…"
+
+
+def _author(author: Author) -> Author:
+    name = one_line(text_from_html(author.name)) or one_line(author.email or "")
+    email = one_line(author.email or "")
+    uri = author.uri if author.uri and is_web(author.uri) else None
+    return Author(name, email if re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", email) else None, uri)
+
+
+def _category(category: Category) -> Category:
+    term = one_line(text_from_html(category.term or category.label or ""))
+    label = one_line(text_from_html(category.label or ""))
+    scheme = category.scheme if category.scheme and is_atom_id(category.scheme) else None
+    return Category(term, scheme, label if label != term and label else None)
+
+
+def _enclosures(draft: EntryDraft) -> list[Enclosure]:
+    found = []
+    for enclosure in draft.enclosures:
+        url = absolute(draft.base, enclosure.url) if enclosure.url else None
+        media_type = one_line(enclosure.type or "")
+        if url:
+            known = re.fullmatch(r"[\w.+-]+/[\w.+-]+", media_type, re.ASCII)
+            found.append(Enclosure(url, media_type if known else None, enclosure.length_bytes))
+    return found
+
+
+def _language(value: str) -> str | None:
+    value = value.strip().replace("_", "-")
+    return value if _LANGUAGE.fullmatch(value) else None
+
+
+def _identified(
+    url: str, feed: Feed, drafts: list[EntryDraft], entries: list[Entry]
+) -> tuple[Entry, ...]:
+    """Give each entry its ``page``, ``key`` and ``id``; only perfect copies are left out.
+
+    The ladder is guid, link, title and date, content. A guid or link that stands on several
+    entries of the document names none of them by itself, and is helped by the next rung.
+    """
+    links = Counter(link_key(e.link) for e in entries if e.link)
+    home = link_key(feed.link) if feed.link else None
+    guids = Counter(d.guid for d in drafts if d.guid)
+    atom_ids = Counter(d.atom_id for d in drafts if d.atom_id)
+    raw: dict[str, Entry] = {}
+    done: dict[str, Entry] = {}
+    for draft, entry in zip(drafts, entries, strict=True):
+        page = link_key(entry.link) if entry.link else None
+        if page and (links[page] > 1 or page == home or not urlsplit(entry.link or "").path[1:]):
+            page = None
+        date = (entry.published or entry.updated or "") and str(entry.published or entry.updated)
+        if draft.guid and guids[draft.guid] == 1:
+            key = draft.guid
+        elif draft.guid:
+            key = f"{draft.guid}|{digest(entry.link or '', entry.title)}"
+        elif page:
+            key = page
+        else:
+            key = digest(entry.link or "", entry.title, date or entry.text)
+        if raw.setdefault(key, entry) != entry:
+            key = f"{key}|{digest(entry.text, date, *(e.url for e in entry.enclosures))}"
+        kept = is_atom_id(draft.atom_id) and atom_ids[draft.atom_id] == 1
+        done.setdefault(key, _with_identity(entry, key, page, draft.atom_id if kept else None, url))
+    return tuple(done.values())
+
+
+def _with_identity(entry: Entry, key: str, page: str | None, kept: str | None, url: str) -> Entry:
+    return replace(entry, key=key, page=page, id=kept or mint_id(url, page, key))

@@ -1,0 +1,9 @@
+"""Tags and their entries -> the bytes of output files, and those onto the disk."""
+
+from aggregator.publish.atom import render_atom
+from aggregator.publish.files import OutputFolder
+from aggregator.publish.opml import render_opml
+from aggregator.publish.select import tag_feed
+from aggregator.publish.site import render_index
+
+__all__ = ["OutputFolder", "render_atom", "render_index", "render_opml", "tag_feed"]

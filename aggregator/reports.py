@@ -1,0 +1,141 @@
+"""What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Protocol
+
+from aggregator import urls
+from aggregator.clippings import clipping_from_entry
+from aggregator.match import Vocabulary, build_vocabulary
+from aggregator.match.matcher import DEFAULT_THRESHOLD
+from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
+
+
+class Reader(Protocol):
+    """What the reports need of `store`."""
+
+    def states(self) -> dict[str, FeedState]: ...
+    def entry_counts(self) -> dict[str, int]: ...
+    def slugs(self) -> dict[str, str]: ...
+    def clipped_entries(self) -> list[Entry]: ...
+    def count(self, tag: str) -> int: ...
+    def find(self, text: str, page: str) -> list[LiveEntry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionStatus:
+    """One row of ``status``. ``state``: ok, failing, waiting (asked to come later) or new."""
+
+    subscription: str
+    state: str
+    entries: int
+    last_success: datetime | None
+    not_before: datetime | None
+    failures: int
+    error: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagStatus:
+    """One row of ``tags``."""
+
+    tag: str
+    feed: str
+    clippings: int
+    entries: int
+    also: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One entry of ``explain``; ``matches`` hold name, score, threshold and evidence."""
+
+    title: str
+    id: str
+    link: str | None
+    feed: str
+    first_seen_at: datetime
+    matches: tuple[dict[str, object], ...]
+
+
+def subscription_status(config: Config, store: Reader) -> list[SubscriptionStatus]:
+    """Every subscription in the order of feeds.toml."""
+    states, counts = store.states(), store.entry_counts()
+    rows = []
+    for subscription in config.subscriptions:
+        state = states.get(subscription.url) or FeedState(subscription.url)
+        rows.append(
+            SubscriptionStatus(
+                subscription=subscription.title,
+                state=_state(state),
+                entries=counts.get(subscription.url, 0),
+                last_success=state.succeeded_at,
+                not_before=state.not_before,
+                failures=state.failures,
+                error=state.last_error,
+                url=urls.redact(subscription.url),
+            )
+        )
+    return rows
+
+
+def _state(state: FeedState) -> str:
+    if state.fetched_at is None:
+        return "new"
+    if state.not_before is not None:
+        return "waiting"
+    return "failing" if state.failures else "ok"
+
+
+def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
+    clippings = [*clippings, *map(clipping_from_entry, store.clipped_entries())]
+    return build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
+
+
+def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
+    """Every tag, those with most clippings first."""
+    vocabulary = _vocabulary(config, clippings, store)
+    rows = [
+        TagStatus(
+            tag=tag.name,
+            feed=f"{config.site.url}{tag.slug}.atom",
+            clippings=tag.clippings,
+            entries=store.count(tag.key),
+            also=tuple(phrase for phrase in tag.phrases if phrase != tag.key),
+        )
+        for tag in vocabulary.tags
+    ]
+    return sorted(rows, key=lambda row: (-row.clippings, -row.entries, row.tag))
+
+
+def explanations(
+    entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
+) -> list[Explanation]:
+    """Every stored entry with this link or id, and why it belongs to its tags."""
+    tags = {tag.key: tag for tag in _vocabulary(config, clippings, store).tags}
+    found = []
+    for live in store.find(entry, urls.link_key(entry)):
+        matches = tuple(
+            {
+                "tag": tags[match.tag].name,
+                "score": match.score,
+                "threshold": tags[match.tag].threshold or DEFAULT_THRESHOLD,
+                "evidence": [asdict(e) | {"kind": e.kind.value} for e in match.evidence],
+            }
+            for match in live.matches
+            if match.tag in tags
+        )
+        stored = live.stored
+        found.append(
+            Explanation(
+                title=stored.entry.title,
+                id=stored.entry.id,
+                link=stored.entry.link,
+                feed=stored.feed.title,
+                first_seen_at=stored.first_seen_at,
+                matches=matches,
+            )
+        )
+    return found

@@ -1,0 +1,30 @@
+"""One run at a time: a lock of the kernel's, gone when its holder is, however it ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from aggregator.errors import LockedError, StorageError
+
+
+@contextmanager
+def run_lock(database: Path) -> Iterator[None]:
+    """Hold the lock of this installation, a file beside its database.
+
+    Raises LockedError at once if another run holds it.
+    """
+    path = database.with_name(database.name + ".lock")
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(f"another run holds {path}") from None
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()

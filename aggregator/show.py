@@ -1,0 +1,173 @@
+"""How the program talks: tables and JSON on stdout, everything else on stderr."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from unicodedata import bidirectional, category
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from aggregator.model import RunReport, Subscription
+
+if TYPE_CHECKING:
+    from aggregator.pipeline import Progress
+    from aggregator.reports import Explanation
+
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+class Talk:
+    """Quiet under cron, talkative on a terminal or with ``--verbose``."""
+
+    def __init__(self, *, verbose: bool, quiet: bool) -> None:
+        self._out = Console(soft_wrap=True, highlight=False, markup=False)
+        self._err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self._quiet = quiet
+        self._watched = not quiet and (verbose or self._err.is_terminal)
+        self._verbose = verbose and not quiet
+
+    def error(self, message: str) -> None:
+        """What the command fails with: always said."""
+        self._err.print(_printable(message), style="red")
+
+    def warn(self, message: str) -> None:
+        """What the operator should know."""
+        if not self._quiet:
+            self._err.print(_printable(message), style="yellow")
+
+    def say(self, message: str) -> None:
+        """What a command tells beside its product."""
+        if not self._quiet:
+            self._err.print(_printable(message))
+
+    def detail(self, message: str) -> None:
+        """What only ``--verbose`` tells."""
+        if self._verbose:
+            self._err.print(_printable(message))
+
+    def json(self, value: Any) -> None:
+        """Data for another program."""
+        print(json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str))
+
+    def table(self, rows: Sequence[Any]) -> None:
+        """Rows of one dataclass, its fields as columns; nothing but the head if there are none."""
+        table = Table(box=None, pad_edge=False)
+        if rows:
+            for column in fields(rows[0]):
+                numeric = isinstance(getattr(rows[0], column.name), int)
+                table.add_column(
+                    column.name.replace("_", " "), justify="right" if numeric else "left"
+                )
+        for row in rows:
+            table.add_row(*(_cell(getattr(row, column.name)) for column in fields(row)))
+        console = self._out
+        if not console.is_terminal:  # a pipe has no width: never cut what grep will read
+            console = Console(width=10_000, highlight=False, markup=False)
+        console.print(table)
+
+    def explanations(self, found: Sequence["Explanation"]) -> None:
+        """Entries with the reasons for each of their tags."""
+        for entry in found:
+            lines = [entry.title, f"  {entry.link or entry.id}", f"  in {entry.feed}"]
+            lines += [f"  first seen {entry.first_seen_at:%Y-%m-%d %H:%M} UTC"]
+            if not entry.matches:
+                lines.append("  belongs to no tag")
+            for match in entry.matches:
+                lines.append(f"  #{match['tag']}  {match['score']} (needs {match['threshold']})")
+                reasons: Any = match["evidence"]
+                for reason in reasons:
+                    lines.append(
+                        f"    {reason['weight']:<6} {reason['kind']}: "
+                        f"“{reason['detail']}” in the {reason['where']}"
+                    )
+            self._out.print(_printable("\n".join(lines)))
+
+    def report(self, report: RunReport, *, everything: bool = False) -> None:
+        """A run: the troubles that began in it, and all about it where somebody watches."""
+        watched = (self._watched or everything) and not self._quiet
+        for trouble in report.troubles:
+            if watched or (trouble.streak == 1 and not self._quiet):
+                streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""
+                self.warn(f'"{trouble.title}": {trouble.reason}{streak}')
+        for title in report.recovered:
+            self.say(f'"{title}": answers again')
+        for warning in report.warnings:
+            if everything or self._verbose:
+                self.say(warning)
+        if watched:
+            waiting = f", {report.waiting} not due" if report.waiting else ""
+            self._err.print(
+                f"{report.polled} polled ({report.fetched} fetched, {report.not_modified} not "
+                f"modified, {len(report.troubles)} failed){waiting}; {report.new} new entries, "
+                f"{report.modified} modified, {report.matched} new matches; "
+                f"{len(report.written)} files written"
+            )
+
+    @contextmanager
+    def progress(self) -> Iterator["Progress"]:
+        """A bar on a terminal, nothing elsewhere."""
+        if self._quiet or not self._err.is_terminal:
+            yield _Nobody()
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with RichProgress(*columns, console=self._err, transient=True) as bar:
+            yield _Bar(bar)
+
+
+class _Nobody:
+    def begin(self, total: int) -> None:
+        pass
+
+    def polled(self, subscription: Subscription, outcome: str) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def begin(self, total: int) -> None:
+        self._task = self._bar.add_task("polling", total=total)
+
+    def polled(self, subscription: Subscription, outcome: str) -> None:
+        description = _printable(f"{subscription.title}: {outcome}").plain[:60]
+        self._bar.update(self._task, advance=1, description=description)
+
+
+def _printable(message: str) -> Text:
+    """Without control characters: what publishers write must not drive the terminal."""
+    return Text("".join(c if c == "\n" or not _drives(c) else "\ufffd" for c in message))
+
+
+def _drives(character: str) -> bool:
+    """Whether a character is a command to a terminal or turns the direction of its text."""
+    return category(character) in ("Cc", "Cs") or bidirectional(character) in _TURNING
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, datetime):
+        return Text(f"{value:%Y-%m-%d %H:%M}")
+    if isinstance(value, tuple):
+        return _printable(", ".join(map(str, value)))
+    return _printable(str(value))
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as objects, times as RFC 3339."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return _plain(asdict(value)) if hasattr(value, "__dataclass_fields__") else value

@@ -1,0 +1,90 @@
+"""Addresses as values: when two are the same page, what may be published, what may be shown."""
+
+import re
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from w3lib.url import canonicalize_url, url_query_cleaner
+
+# Parameters that name a campaign or a visitor, never a page. Grown from Miniflux's list
+# (internal/reader/urlcleaner/urlcleaner.go).
+_TRACKING = [
+    "fbclid",
+    "gclid",
+    "dclid",
+    "gbraid",
+    "wbraid",
+    "msclkid",
+    "yclid",
+    "twclid",
+    "igshid",
+    "mc_cid",
+    "mc_eid",
+    "_hsenc",
+    "_hsmi",
+    "mkt_tok",
+    "oly_enc_id",
+    "oly_anon_id",
+    "vero_id",
+    "wickedid",
+    "s_cid",
+    "ml_subscriber",
+    "ml_subscriber_hash",
+    "rb_clickid",
+    "PHPSESSID",
+    "jsessionid",
+    "xtor",
+    "at_medium",
+    "at_campaign",
+]
+_TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
+_SECRET = re.compile(r"([?&][^=&#]*(?:token|key|secret|sig|password|auth)[^=&#]*=)[^&#]*", re.I)
+_WEB = ("http", "https")
+
+
+def is_web(url: str) -> bool:
+    """Whether this is an absolute http or https address with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme.lower() in _WEB and bool(parts.hostname)
+    except ValueError:  # "http://[bad"
+        return False
+
+
+def absolute(base: str, link: str) -> str | None:
+    """``link`` resolved against ``base`` if that gives a web address, else None."""
+    try:
+        joined = urljoin(base, link.strip())
+    except ValueError:
+        return None
+    return re.sub(r"\s", "%20", joined) if is_web(joined) else None
+
+
+def host(url: str) -> str:
+    """The lower-case host of a web address, without its port."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def link_key(url: str) -> str:
+    """What two addresses of one page have in common. For comparing only.
+
+    Scheme, ``www.``, default port, fragment, trailing slash, the order of query parameters
+    and those that track visitors are left out.
+    """
+    try:
+        query = urlsplit(url).query
+        names = [pair.partition("=")[0] for pair in query.split("&")] if query else []
+        drop = [n for n in names if n in _TRACKING or _TRACKING_PREFIX.fullmatch(n)]
+        parts = urlsplit(
+            canonicalize_url(url_query_cleaner(url, drop, remove=True) if drop else url)
+        )
+        netloc = (parts.hostname or "").removeprefix("www.")
+        if parts.port and parts.port not in (80, 443):
+            netloc = f"{netloc}:{parts.port}"
+    except ValueError:
+        return url
+    return urlunsplit(("", netloc, parts.path.rstrip("/"), parts.query, "")).removeprefix("//")
+
+
+def redact(text: str) -> str:
+    """``text`` with userinfo and token-like query values of any address in it blotted out."""
+    return _SECRET.sub(r"\1…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))

@@ -165,7 +165,9 @@ async def _take(
 
     def failed(reason: str, retry_after: timedelta | None = None) -> str:
         streak = store.save_failure(subscription, reason, not_before(now, retry_after), now)
-        tally.troubles.append(Trouble(subscription.title, subscription.url, reason, streak))
+        tally.troubles.append(
+            Trouble(subscription.title, urls.redact(subscription.url), reason, streak)
+        )
         return reason
 
     def unchanged(validators: Validators) -> str:

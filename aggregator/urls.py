@@ -37,7 +37,8 @@ _TRACKING = [
     "at_campaign",
 ]
 _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
-_SECRET = re.compile(r"([?&][^=&#]*(?:token|key|secret|sig|password|auth)[^=&#]*=)[^&#]*", re.I)
+_SECRET_NAME = r"[^=&#?]*(?:token|key|secret|sig|password|auth)[^=&#]*"
+_SECRET = re.compile(rf"([?&]{_SECRET_NAME}=)[^&#]*", re.IGNORECASE)
 _WEB = ("http", "https")
 
 
@@ -83,6 +84,17 @@ def link_key(url: str) -> str:
     except ValueError:
         return url
     return urlunsplit(("", netloc, parts.path.rstrip("/"), parts.query, "")).removeprefix("//")
+
+
+def without_secrets(url: str) -> str:
+    """The address without userinfo and token-like query parameters: what may be published."""
+    parts = urlsplit(url)
+    kept = [
+        pair
+        for pair in parts.query.split("&")
+        if not re.fullmatch(rf"{_SECRET_NAME}(=.*)?", pair, re.IGNORECASE)
+    ]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept)))
 
 
 def redact(text: str) -> str:

@@ -20,11 +20,8 @@ from aggregator.model import Config, PublishSettings, Role, Site, Subscription, 
 _EXPECTED = {
     "string_type": "text in quotes",
     "int_type": "a whole number",
-    "int_parsing": "a whole number",
     "float_type": "a number",
-    "float_parsing": "a number",
     "bool_type": "true or false",
-    "bool_parsing": "true or false",
     "tuple_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
@@ -142,6 +139,10 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
 def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
     addresses: dict[str, SubscriptionTable] = {}
     titles: dict[str, SubscriptionTable] = {}
+    for file in filter(urls.is_web, table.clippings.files):
+        clippings = SubscriptionTable(url=file, title="[clippings] files")
+        if addresses.setdefault(urls.link_key(file), clippings) is not clippings:
+            yield ("clippings", "files"), f'"{urls.redact(file)}" stands twice'
     for position, subscription in enumerate(table.subscriptions):
         first = addresses.setdefault(urls.link_key(subscription.url), subscription)
         if first is not subscription:

@@ -130,7 +130,11 @@ class TagTable(_Table):
     title: Text | None = Field(default=None, description="Title of the tag's feed")
     description: Text | None = Field(default=None, description="Subtitle of the tag's feed")
     threshold: float | None = Field(
-        default=None, gt=0, le=1, description="Score from which an entry belongs to the tag"
+        default=None,
+        gt=0,
+        le=1,
+        strict=True,
+        description="Score from which an entry belongs to the tag",
     )
 
 
@@ -146,12 +150,15 @@ class PublishTable(_Table):
     """What is written."""
 
     directory: Text = Field(default="outputs", description="Folder for the output files")
-    live: int = Field(default=50, ge=1, le=1000, description="Entries in a tag's feed")
+    live: int = Field(default=50, ge=1, le=1000, strict=True, description="Entries in a tag's feed")
     backfill: int = Field(
-        default=10, ge=0, description="How many older entries a new tag or feed may bring at once"
+        default=10,
+        ge=0,
+        strict=True,
+        description="How many older entries a new tag or feed may bring at once",
     )
     explain: bool = Field(
-        default=True, description="End each entry with a line saying why it is there"
+        default=True, strict=True, description="End each entry with a line saying why it is there"
     )
 
 

@@ -127,12 +127,16 @@ class Fetcher:
         except _TooLarge:
             reason = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
             return FetchFailed(subscription.url, reason)
-        except httpx.TimeoutException:
-            return FetchFailed(subscription.url, "no answer in time")
         except TimeoutError:
             reason = f"the answer took longer than {self._total_seconds:g} s"
             return FetchFailed(subscription.url, reason)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            aiohttp.ClientError,
+            OSError,
+            ValueError,
+        ) as error:
             return FetchFailed(subscription.url, _in_words(error))
 
     async def _request(self, url: str, headers: dict[str, str]) -> tuple[int, httpx.Headers, bytes]:
@@ -152,9 +156,15 @@ class Fetcher:
 
 
 def _in_words(error: BaseException) -> str:
-    """The cause, for a person. aiohttp's exceptions stand behind httpx's as ``__cause__``."""
-    cause = error.__cause__ or error
+    """The cause, for a person.
+
+    aiohttp's exceptions stand behind httpx's as ``__cause__``, and only they can be trusted:
+    the transport calls a refused connection or a failed TLS handshake a ConnectTimeout.
+    """
+    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__ or error
     match cause:
+        case TimeoutError():
+            return "no answer in time"
         case aiohttp.ClientConnectorDNSError():
             return "name not found: check the address, or the network"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):

@@ -1,6 +1,7 @@
 """Names and aliases of tags, sought in text as whole words and never inside an address."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ class Phrases:
 
     def find(self, text: str) -> Iterator[Found]:
         """Every phrase in ``text``, from left to right; the longest where several begin."""
+        text = unicodedata.normalize("NFKC", text)  # else an accent of its own would part a word
         hidden = _spans(_ADDRESS, text) if "://" in text or "www." in text or "@" in text else []
         words = [
             (fold(match[0]), match.start(), match.end())

@@ -9,7 +9,8 @@ import nh3
 from aggregator.urls import is_web
 
 _MAX_CHARACTERS = 1024 * 1024
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+# XML 1.0 section 2.2, and the control characters that it discourages
+_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
 _PIXEL = re.compile(r'<img [^>]*?(?:width|height)="[01](?:px)?"[^>]*>')
 _DROPPED_WHOLE = {

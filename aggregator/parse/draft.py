@@ -10,7 +10,7 @@ from aggregator.folding import digest
 from aggregator.identity import is_atom_id, mint_id
 from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
 from aggregator.parse.clean import clean_html, one_line, text_from_html
-from aggregator.urls import absolute, is_web, link_key
+from aggregator.urls import absolute, is_web, link_key, without_secrets
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _TITLE_CHARACTERS = 1000
@@ -57,17 +57,18 @@ class FeedDraft:
 
 def finish(url: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
     """Sanitise, make links absolute, and give every entry its key and id."""
+    url_shown = without_secrets(url)
     language = _language(draft.language) or language
     link = absolute(draft.base, draft.link) if draft.link else None
     feed = Feed(
-        id=draft.id if is_atom_id(draft.id) else url,
-        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or url,
+        id=draft.id if is_atom_id(draft.id) else url_shown,
+        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or url_shown,
         link=link,
         language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
     )
     unkeyed = [_entry(entry, language) for entry in draft.entries]
-    entries = _identified(url, feed, draft.entries, unkeyed)
+    entries = _identified(url_shown, feed, draft.entries, unkeyed)
     warnings = list(draft.warnings)
     if len(entries) < len(unkeyed):
         warnings.append(f"{len(unkeyed) - len(entries)} entries stand twice in the document")

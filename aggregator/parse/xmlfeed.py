@@ -69,16 +69,12 @@ def _entry(entry: Any, feed: Any, version: str, url: str, now: datetime) -> Entr
         link=entry.get("link") or "",
         summary_html=_html(summary),
         content_html=_html(content),
-        authors=_authors(entry) or _authors(feed),
+        authors=authors_of(entry) or authors_of(feed),
         categories=[
             Category(tag.get("term") or "", tag.get("scheme"), tag.get("label"))
             for tag in entry.get("tags", [])
         ],
-        enclosures=[
-            Enclosure(link.get("href") or "", link.get("type"), _length(link.get("length")))
-            for link in entry.get("links", [])
-            if link.get("rel") == "enclosure"
-        ],
+        enclosures=enclosures_of(entry),
         published=from_struct(_own(entry, "published_parsed"), now),
         updated=from_struct(_own(entry, "updated_parsed"), now),
         language=(content or summary or title or {}).get("language") or "",
@@ -113,10 +109,34 @@ def _base(detail: Any) -> str:
     return (detail.get("base") or "") if detail else ""
 
 
-def _authors(holder: Any) -> list[Author]:
+def authors_of(holder: Any) -> list[Author]:
+    """The authors of a feedparser entry or feed.
+
+    feedparser gives an author without an address the one before's, sometimes cut short
+    (``_sync_author_detail`` in its mixin.py): that is taken back.
+    """
+    authors: list[Author] = []
+    for person in holder.get("authors", []):
+        email = person.get("email")
+        if email and any((known.email or "").startswith(email) for known in authors):
+            email = None
+        authors.append(Author(person.get("name") or "", email, person.get("href")))
+    return authors
+
+
+def enclosures_of(entry: Any) -> list[Enclosure]:
+    """The enclosures of a feedparser entry.
+
+    feedparser calls every link without a type "text/html", which no enclosure is.
+    """
     return [
-        Author(a.get("name") or "", a.get("email"), a.get("href"))
-        for a in holder.get("authors", [])
+        Enclosure(
+            link.get("href") or "",
+            None if link.get("type") == "text/html" else link.get("type"),
+            _length(link.get("length")),
+        )
+        for link in entry.get("links", [])
+        if link.get("rel") == "enclosure"
     ]
 
 

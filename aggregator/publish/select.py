@@ -22,6 +22,7 @@ from aggregator.model import (
     TagFeed,
 )
 from aggregator.publish.words import words
+from aggregator.urls import without_secrets
 
 
 def tag_feed(
@@ -118,7 +119,8 @@ def _publish(
 def _source(feed_url: str, stored: StoredEntry, site: Site) -> Source:
     """Whom we republish. ``updated`` is the entry's, the latest that we know their feed had then."""
     feed = stored.feed
-    return Source(feed.id, feed.title, feed.link, feed_url, stored.date, feed.rights)
+    self_url = without_secrets(feed_url)
+    return Source(feed.id, feed.title, feed.link, self_url, stored.date, feed.rights)
 
 
 def _strongest(matches: Iterable[Match]) -> list[Match]:

@@ -1,0 +1,34 @@
+from aggregator.clippings import clipping_from_entry, entries_from_clippings
+from aggregator.model import Clipping
+
+
+def test_one_page_clipped_twice_is_one_entry_with_all_its_tags():
+    (entry,) = entries_from_clippings(
+        [
+            Clipping("One", "https://a.example/p", "x", ("Communs", "P2P")),
+            Clipping("Two", "http://www.a.example/p/?utm_source=x", "y", ("communs", "Gand")),
+        ]
+    )
+    assert entry.title == "One"
+    assert [c.term for c in entry.categories] == ["Communs", "Gand", "P2P"]
+
+
+def test_clippings_without_a_link_are_apart():
+    entries = entries_from_clippings([Clipping("T", None, x, ()) for x in ("one", "two")])
+    assert len({entry.key for entry in entries}) == 2
+    assert [entry.page for entry in entries] == [None, None]
+
+
+def test_an_excerpt_is_text_and_never_markup():
+    (entry,) = entries_from_clippings(
+        [Clipping("T", "https://a.example/", "<script>x</script>\n\nTwo & three", ())]
+    )
+    assert entry.content == (
+        "<blockquote><p>&lt;script&gt;x&lt;/script&gt;</p><p>Two &amp; three</p></blockquote>"
+    )
+
+
+def test_there_and_back():
+    clipping = Clipping("T", "https://a.example/", "Words.", ("Communs", "P2P"))
+    (entry,) = entries_from_clippings([clipping])
+    assert clipping_from_entry(entry) == clipping

@@ -1,0 +1,244 @@
+from datetime import timedelta
+
+import pytest
+
+from aggregator.config import json_schema, parse_config
+from aggregator.errors import ConfigError
+
+GOOD = """\
+[site]
+title = "Communs"
+url = "https://communs.example/feeds"
+author = "Une lectrice"
+language = "fr"
+
+[clippings]
+files = ["clippings/*.txt", "https://seenthis.example/people/me/feed"]
+
+[[subscriptions]]
+url = "https://blog.example/feed"
+title = "Blog"
+tags = ["Communs"]
+language = "fr"
+headers = { X-Key = "env:KEY", Accept-Language = "fr" }
+auth = "env:LOGIN"
+min_interval = "2 h"
+
+[tags."Communs"]
+aliases = "commons"
+match = ["biens? communs?"]
+threshold = 0.7
+"""
+
+
+def mistakes(text, environment=None):
+    with pytest.raises(ConfigError) as raised:
+        parse_config(text, "feeds.toml", environment or {})
+    return [str(mistake) for mistake in raised.value.mistakes]
+
+
+def test_every_setting_arrives():
+    config = parse_config(GOOD, "feeds.toml", {"KEY": "k1", "LOGIN": "me:pw"})
+    first, second = config.subscriptions
+    assert config.site.url == "https://communs.example/feeds/"
+    assert config.clippings == ("clippings/*.txt",)
+    assert first.min_interval == timedelta(hours=2)
+    assert dict(first.headers) == {"X-Key": "k1", "Accept-Language": "fr"}
+    assert first.authorization == "Basic bWU6cHc="
+    assert second.url == "https://seenthis.example/people/me/feed"
+    assert config.tags[0].aliases == ("commons",)
+    assert config.tags[0].threshold == 0.7
+
+
+def test_subscriptions_alone_are_enough():
+    config = parse_config('[[subscriptions]]\nurl = "https://a.example/"', "f", {})
+    assert config.publish.live == 50
+    assert config.publish.backfill == 10
+    assert config.store_url == "sqlite:///aggregator.sqlite3"
+    assert config.subscriptions[0].title == "https://a.example/"
+
+
+def test_a_byte_order_mark_is_no_mistake():
+    parse_config("\ufeff" + GOOD, "f", {"KEY": "", "LOGIN": "Bearer x"})
+
+
+def test_secrets_are_not_in_the_representation():
+    config = parse_config(GOOD, "f", {"KEY": "k1-secret", "LOGIN": "Bearer very-secret"})
+    assert config.subscriptions[0].authorization == "Bearer very-secret"
+    assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[site]\ntitel = 'x'", 'feeds.toml:2: unknown key "site.titel": did you mean "title"?'),
+        ("[sight]\ntitle = 'x'", 'feeds.toml:1: unknown key "sight": did you mean "site"?'),
+        (
+            "[tags.A]\nalias = 'b'",
+            'feeds.toml:2: unknown key "tags.A.alias": did you mean "aliases"?',
+        ),
+        (
+            "[site]\nzzz = 1",
+            'feeds.toml:2: unknown key "site.zzz": expected one of title, url, author, language',
+        ),
+        (
+            "[site]\nurl = 'ftp://x.example/'",
+            'feeds.toml:2: "site.url" is "ftp://x.example/": expected an address that starts with '
+            '"https://" or "http://"',
+        ),
+        (
+            "[publish]\nlive = 'ten'",
+            'feeds.toml:2: "publish.live" is "ten": expected a whole number',
+        ),
+        (
+            "[publish]\nbackfill = -1",
+            'feeds.toml:2: "publish.backfill" is -1: expected a number greater than or equal to 0',
+        ),
+        (
+            "[publish]\nexplain = 'maybe'",
+            'feeds.toml:2: "publish.explain" is "maybe": expected true or false',
+        ),
+        (
+            "[tags.A]\nmatch = '('",
+            'feeds.toml:2: "tags.A.match" is "(": expected a regular expression: '
+            "missing ), unterminated subpattern at position 0",
+        ),
+        (
+            "[tags.A]\nthreshold = 2",
+            'feeds.toml:2: "tags.A.threshold" is 2: expected a number less than or equal to 1',
+        ),
+        (
+            "[tags.A]\naliases = [1]",
+            'feeds.toml:2: "tags.A.aliases" is 1: expected text in quotes',
+        ),
+        ('[tags."_"]', 'feeds.toml:1: "_" cannot be a tag: expected at least one letter or sign'),
+        (
+            "[store]\nurl = 'mysql://x'",
+            'feeds.toml:2: "store.url" is "mysql://x": expected "sqlite:///" and the path of the '
+            "database file",
+        ),
+        (
+            "[site]\nlanguage = 'Français!'",
+            'feeds.toml:2: "site.language" is "Français!": expected a language code such as "fr" '
+            'or "en-GB"',
+        ),
+        ("site = 3", 'feeds.toml:1: "site" is 3: expected a table'),
+        ("[publish]\nlive = true", 'feeds.toml:2: "publish.live" is true: expected a whole number'),
+        (
+            "[site]\ntitle = ' '",
+            'feeds.toml:2: "site.title" is " ": expected some text on one line',
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
+    subscription = '\n[[subscriptions]]\nurl = "https://a.example/"\n'
+    assert mistakes(line + subscription) == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "feeds.toml: nothing is configured: expected at least one [[subscriptions]] or [clippings]"),
+        ("# only a comment", "feeds.toml: nothing is configured: expected at least one [[subscriptions]] or [clippings]"),
+        ("[site]\ntitle = 'x'", "feeds.toml: nothing to do: expected at least one [[subscriptions]] or [clippings] files"),
+        ("[site\n", "feeds.toml:1: not valid TOML: Expected ']' at the end of a table declaration (column 6)"),
+        ("a = 1\na = 2", "feeds.toml:2: not valid TOML: Cannot overwrite a value"),
+        ("[[subscriptions]]\ntitle = 'no address'", 'feeds.toml:1: "subscriptions.url" is missing'),
+        ("[[subscriptions]]\nurl = 'https://u:pw@a.example/?token=T'\nmin_interval = '2 weeks'", 'feeds.toml:3: "subscriptions.min_interval" is "2 weeks": expected a duration such as "90 s", "30 min", "2 h" or "1 d"'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nauth = 'secret'", 'feeds.toml:3: "subscriptions.auth" is "secret": expected "env:NAME", the name of an environment variable that holds the secret'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nauth = 'env:NOPE'", 'feeds.toml:3: "auth" names the environment variable NOPE, which is not set'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { X = 'env:NOPE' }", 'feeds.toml:3: "headers.X" names the environment variable NOPE, which is not set'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { 'A b' = 'c' }", 'feeds.toml:3: "A b" cannot be a request header (RFC 9110 section 5)'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\ntags = 3", 'feeds.toml:3: "subscriptions.tags" is 3: expected a list'),
+    ],
+)  # fmt: skip
+def test_other_mistakes(text, message):
+    assert mistakes(text) == [message]
+
+
+def test_two_subscriptions_with_one_address_after_normalising():
+    text = """\
+[[subscriptions]]
+url = "https://a.example/feed"
+title = "First"
+
+[[subscriptions]]
+url = "http://www.a.example/feed/"
+"""
+    assert mistakes(text) == [
+        'feeds.toml:6: "http://www.a.example/feed/" is subscribed twice: "First" has the same '
+        "address"
+    ]
+
+
+def test_a_subscription_and_a_clippings_feed_with_one_address():
+    text = """\
+[clippings]
+files = "https://a.example/feed"
+[[subscriptions]]
+url = "https://a.example/feed"
+"""
+    assert "is subscribed twice" in mistakes(text)[0]
+
+
+def test_two_subscriptions_with_one_title():
+    text = "".join(
+        f'[[subscriptions]]\nurl = "https://{h}.example/"\ntitle = "Same"\n' for h in "ab"
+    )
+    assert mistakes(text) == [
+        'feeds.toml:6: two subscriptions are called "Same": https://a.example/ and '
+        "https://b.example/"
+    ]
+
+
+def test_two_tags_that_claim_one_alias_or_are_one_word():
+    text = """\
+[clippings]
+files = "x"
+[tags.Communs]
+aliases = ["commons"]
+[tags.Biens]
+aliases = [
+  "bien",
+  "Commons",
+]
+[tags.communs]
+[tags.Autre]
+aliases = ["Biens"]
+"""
+    assert mistakes(text) == [
+        'feeds.toml:6: the alias "Commons" of the tag "Biens" already belongs to "Communs"',
+        'feeds.toml:10: the tags "Communs" and "communs" are the same word',
+        'feeds.toml:12: the alias "Biens" of the tag "Autre" already belongs to "Biens"',
+    ]
+
+
+def test_all_mistakes_at_once_in_the_order_of_the_file():
+    text = """\
+[site]
+titel = "x"
+
+[[subscriptions]]
+url = "https://a.example/"
+
+[[subscriptions]]
+url = "gopher://b.example/"
+tag = "x"
+"""
+    assert [m.split(":")[1] for m in mistakes(text)] == ["2", "8", "9"]
+
+
+def test_the_schema_describes_every_key():
+    schema = json_schema()
+    assert set(schema["properties"]) == {
+        "site",
+        "clippings",
+        "subscriptions",
+        "tags",
+        "store",
+        "publish",
+    }
+    for table in schema["$defs"].values():
+        for name, key in table["properties"].items():
+            assert key.get("description"), name
+    assert schema["additionalProperties"] is False

@@ -1,0 +1,97 @@
+"""A whole installation in a folder, run in this process at any time one likes."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aggregator import pipeline
+from aggregator.fetch import Fetcher
+from aggregator.model import RunReport, Subscription
+from aggregator.project import open_project
+from aggregator.publish import OutputFolder
+from aggregator.store import Store
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+class Installation:
+    """``write`` its files, ``run`` it, read ``outputs``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.outputs = root / "outputs"
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def configure(self, urls: Iterable[str] = (), more: str = "", clippings: str = "") -> None:
+        """feeds.toml with these subscriptions, and a clippings file if there is text for it."""
+        files = '[clippings]\nfiles = "clippings.txt"\n' if clippings else ""
+        site = '[site]\nurl = "https://site.example/"\n'
+        subscriptions = "".join(f'[[subscriptions]]\nurl = "{url}"\n' for url in urls)
+        self.write("feeds.toml", f"{site}{files}{subscriptions}{more}")
+        if clippings:
+            self.write("clippings.txt", clippings)
+
+    def run(self, now: datetime = NOON) -> RunReport:
+        project = open_project(self.root / "feeds.toml", {}, now)
+        store = self.store()
+        writer = OutputFolder(project.root / project.config.publish.directory)
+
+        async def go() -> RunReport:
+            async with Fetcher("aggregator/test") as fetcher:
+                return await pipeline.run(
+                    project.config, project.clippings, store, fetcher, writer, Nobody(), now
+                )
+
+        try:
+            return asyncio.run(go())
+        finally:
+            store.close()
+
+    def store(self) -> Store:
+        return Store("sqlite:///aggregator.sqlite3", self.root)
+
+    def snapshot(self) -> dict[str, tuple[bytes, int]]:
+        """Bytes and modification time of every output."""
+        return {
+            path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in sorted(self.outputs.iterdir())
+        }
+
+
+class Nobody:
+    """Watches a run in silence."""
+
+    def begin(self, total: int) -> None: ...
+    def polled(self, subscription: Subscription, outcome: str) -> None: ...
+
+
+def rss(*items: str, title: str = "A feed", language: str = "en") -> str:
+    """An RSS 2.0 document of these items."""
+    return (
+        f'<?xml version="1.0"?><rss version="2.0"><channel><title>{title}</title>'
+        f"<link>https://feed.example/</link><language>{language}</language>"
+        f"{''.join(items)}</channel></rss>"
+    )
+
+
+def item(
+    title: str = "A title",
+    link: str = "https://feed.example/a",
+    date: str = "Mon, 23 Nov 2026 10:00:00 GMT",
+    body: str = "",
+    more: str = "",
+) -> str:
+    """An RSS item; an empty argument leaves the element out."""
+    parts = [("title", title), ("link", link), ("pubDate", date), ("description", body)]
+    elements = "".join(f"<{name}>{text}</{name}>" for name, text in parts if text)
+    return f"<item>{elements}{more}</item>"
+
+
+def subscription(url: str, **settings: object) -> Subscription:
+    """A subscription that is called like its address."""
+    return Subscription(url=url, title=url, **settings)  # type: ignore[arg-type]

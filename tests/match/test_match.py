@@ -1,0 +1,246 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.folding import fold
+from aggregator.match import Matcher, build_vocabulary, choose_live, is_late
+from aggregator.match.phrases import Phrases
+from aggregator.model import (
+    Category,
+    Clipping,
+    Entry,
+    EvidenceKind,
+    Feed,
+    Match,
+    MatchedEntry,
+    Role,
+    StoredEntry,
+    TagSettings,
+)
+from tests.harness import subscription
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+FEED = "https://a.example/feed"
+
+
+def stored(title="", text="", role=Role.SUBSCRIPTION, feed_url=FEED, **fields):
+    entry = Entry(key="k", id="urn:x", title=title, text=text, **fields)
+    return StoredEntry(1, feed_url, Feed("urn:f", "F"), role, entry, NOW, NOW)
+
+
+def vocabulary(*tags, settings=(), subscriptions=(), known=()):
+    clippings = [Clipping("T", None, "", (tag,)) for tag in tags]
+    return build_vocabulary(clippings, settings, subscriptions, dict(known))
+
+
+def matcher(*tags, settings=(), clippings=(), subscriptions=()):
+    clippings = [*clippings, *(Clipping("T", None, "", (tag,)) for tag in tags)]
+    built = build_vocabulary(clippings, settings, subscriptions, {})
+    return Matcher(built, clippings, subscriptions)
+
+
+def tags_of(matches):
+    return [match.tag for match in matches]
+
+
+def test_spellings_join_and_the_commonest_is_shown():
+    (tag,) = vocabulary("communs", "Communs", "Communs", "COMMUNS").tags
+    assert (tag.name, tag.key, tag.slug, tag.clippings) == ("Communs", "communs", "communs", 4)
+
+
+def test_of_equal_spellings_the_first_is_shown():
+    assert vocabulary("communs", "Communs").tags[0].name == "communs"
+
+
+def test_aliases_join_synonyms_and_settings_name_the_tag():
+    built = vocabulary(
+        "P2P", "Peer-to-peer", settings=[TagSettings("Pair_à_pair", ("P2P", "peer to peer"))]
+    )
+    (tag,) = built.tags
+    assert (tag.name, tag.clippings) == ("Pair_à_pair", 2)
+    assert tag.phrases == ("p2p", "pair a pair", "peer to peer")
+    assert built.key("PEER_TO_PEER") == "pair a pair"
+
+
+def test_tags_of_subscriptions_are_tags_too():
+    built = vocabulary(subscriptions=[subscription(FEED, tags=("Gand",))])
+    assert [tag.name for tag in built.tags] == ["Gand"]
+
+
+def test_a_tag_keeps_its_slug():
+    assert vocabulary("Communs", known=[("communs", "old-name")]).tags[0].slug == "old-name"
+
+
+def test_the_fingerprint_tells_what_could_change_a_match():
+    base = vocabulary("Communs").fingerprint
+    assert base == vocabulary("Communs").fingerprint
+    others = {
+        vocabulary("Communs", "P2P").fingerprint,
+        vocabulary("Communs", settings=[TagSettings("Communs", ("commons",))]).fingerprint,
+        vocabulary("Communs", settings=[TagSettings("Communs", threshold=0.9)]).fingerprint,
+        vocabulary("Communs", subscriptions=[subscription(FEED, tags=("Communs",))]).fingerprint,
+    }
+    assert len(others | {base}) == 5
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "surface"),
+    [
+        ("Communs", "Les communs urbains", "communs"),
+        ("Pair_à_pair", "une économie PAIR-À-PAIR", "PAIR-À-PAIR"),
+        ("Pair_à_pair", "pair a pair", "pair a pair"),
+        ("P2P", "(p2p)", "p2p"),
+        ("Économie", "l’économie,", "économie"),
+        ("Éric_Sadin", "d'E\u0301ric Sadin", "Éric Sadin"),
+        ("Licence_(juridique)", "la licence juridique", "licence juridique"),
+        ("economy/commons", "economy, commons", "economy, commons"),
+        ("共有", "共有 is a word", "共有"),
+        ("🌱", "a 🌱 grows", "🌱"),
+        ("C#", "in c, not d", "c"),
+    ],
+)
+def test_phrases_are_found_whatever_their_spelling(tag, text, surface):
+    built = vocabulary(tag)
+    found = [f.surface for f in Phrases(built.keys).find(text)]
+    assert found == ([surface] if surface else [])
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("ios", "curiosity"),
+        ("commun", "communs"),
+        ("commons", "see https://example.org/commons/x and www.commons.example"),
+        ("commons", "write to commons@example.org"),
+        ("Pair_à_pair", "une paire à paire"),
+    ],
+)
+def test_only_whole_words_and_never_inside_addresses(tag, text):
+    assert not list(Phrases(vocabulary(tag).keys).find(text))
+
+
+def test_the_longest_phrase_wins():
+    built = vocabulary("Communs", "Communs_urbains")
+    found = [f.key for f in Phrases(built.keys).find("communs urbains, communs")]
+    assert found == ["communs urbains", "communs"]
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
+def test_a_name_is_found_between_other_words(name):
+    keys = vocabulary(name).keys
+    assert any(found.key == fold(name) for found in Phrases(keys).find(f"« {name} »"))
+
+
+def test_a_word_in_the_title_is_enough():
+    (match,) = matcher("Communs").match(stored("Les communs"))
+    (evidence,) = match.evidence
+    assert (evidence.kind, evidence.detail, evidence.where) == (
+        EvidenceKind.PHRASE,
+        "communs",
+        "title",
+    )
+
+
+def test_one_word_far_down_a_text_is_not():
+    text = "x " * 400 + "communs"
+    assert matcher("Communs").match(stored("Title", text)) == ()
+    assert tags_of(matcher("Communs").score(stored("Title", text))) == ["communs"]
+
+
+def test_a_threshold_of_its_own():
+    text = "x " * 400 + "communs"
+    easy = matcher(settings=[TagSettings("Communs", threshold=0.1)])
+    assert tags_of(easy.match(stored("Title", text))) == ["communs"]
+
+
+def test_mentions_add_up_and_are_counted():
+    (scored,) = matcher("Communs").score(stored("T", "x " * 400 + "communs " * 6))
+    assert scored.evidence[0].detail == "communs ×6"
+    assert 0.4 < scored.score < 0.55
+    (match,) = matcher("Communs_urbains").match(stored("T", "x " * 400 + "communs urbains " * 6))
+    assert match.score > 0.7  # two words together say more than one
+
+
+def test_category_label_or_term_in_any_spelling():
+    entry = stored(categories=(Category("c1", None, "LES COMMUNS"), Category("les_communs")))
+    (match,) = matcher("Les_communs").match(entry)
+    assert [e.kind for e in match.evidence] == [EvidenceKind.CATEGORY]
+
+
+def test_clipped():
+    clipping = Clipping("Kept", "http://www.a.example/p/", "", ("Gand", "P2P"))
+    matches = matcher(clippings=[clipping]).match(stored("Unrelated", page="a.example/p"))
+    assert tags_of(matches) == ["gand", "p2p"]
+    assert matches[0].evidence[0].detail == "Kept"
+    assert matches[0].score == 1.0
+
+
+def test_a_clipping_belongs_to_the_tags_its_reader_gave_and_no_others():
+    clipping = Clipping("Kept", "https://a.example/p", "", ("Gand",))
+    entry = stored("Communs à Gand", page="a.example/p", role=Role.CLIPPINGS)
+    assert tags_of(matcher("Communs", clippings=[clipping]).match(entry)) == ["gand"]
+
+
+def test_everything_of_a_tagged_subscription():
+    matches = matcher(subscriptions=[subscription(FEED, tags=("Gand",))]).match(stored("T"))
+    assert tags_of(matches) == ["gand"]
+    assert matches[0].evidence[0].kind is EvidenceKind.SUBSCRIPTION
+
+
+@pytest.mark.parametrize(("title", "text"), [("A biens  communs", ""), ("T", "x BIEN commun y")])
+def test_a_rule_of_feeds_toml(title, text):
+    settings = [TagSettings("Communs", match=(r"biens?\s+communs?",))]
+    (match,) = [
+        m for m in matcher(settings=settings).match(stored(title, text)) if m.tag == "communs"
+    ]
+    assert EvidenceKind.RULE in [e.kind for e in match.evidence]
+
+
+def test_no_evidence_no_match():
+    assert matcher("Communs").score(stored("Tomates", "Une recette")) == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "late"),
+    [
+        ({}, False),
+        ({"came_with_feed": True}, True),
+        ({"matched_before": True}, True),
+        ({"came_with_feed": True, "role": Role.CLIPPINGS}, False),
+    ],
+)
+def test_what_is_no_news(known, late):
+    entry = StoredEntry(
+        1, FEED, Feed("u", "F"), known.pop("role", Role.SUBSCRIPTION), Entry("k", "u", "T"), NOW,
+        NOW, **known,
+    )  # fmt: skip
+    assert is_late(entry) is late
+
+
+@pytest.mark.parametrize(("age", "late"), [(31, True), (29, False)])
+def test_an_entry_published_long_before_we_saw_it_is_no_news(age, late):
+    assert is_late(stored(published=NOW - age * DAY)) is late
+
+
+def late(row, *tags, known=(), age=0, is_late=True):
+    matches = tuple(Match(tag, 1.0, ()) for tag in tags)
+    return MatchedEntry(row, matches, frozenset(known), is_late, NOW - age * DAY)
+
+
+def test_the_newest_of_what_is_late_and_all_news():
+    entries = [late(n, "a", age=n) for n in range(1, 6)] + [late(9, "a", age=99, is_late=False)]
+    live = {entry.row for entry in choose_live(entries, 2) if "a" in entry.live}
+    assert live == {1, 2, 9}
+
+
+def test_backfill_is_for_each_tag_and_what_was_there_takes_no_place():
+    entries = [late(1, "a", "b"), late(2, "a", age=1), late(3, "b", age=2, known="b")]
+    live = {entry.row: entry.live for entry in choose_live(entries, 1)}
+    assert live == {1: {"a", "b"}, 2: frozenset(), 3: frozenset()}
+
+
+def test_no_backfill_at_all():
+    assert choose_live([late(1, "a")], 0)[0].live == frozenset()

@@ -1,0 +1,105 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.parse.clean import clean_html, legal, text_from_html
+
+BASE = "https://a.example/dir/page"
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<svg/onload=alert(1)>",
+        "<a href='javascript:alert(1)'>x</a>",
+        "<a href='java\tscript:alert(1)'>x</a>",
+        "<a href=' &#14; javascript:alert(1)'>x</a>",
+        "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+        "<iframe src='https://evil.example/'></iframe>",
+        "<iframe src='javascript://youtube.com/%0Aalert(1)'></iframe>",
+        "<object data='x'></object><embed src='x'>",
+        "<form action='https://evil.example/'><input type=password></form>",
+        "<style>*{background:url(javascript:alert(1))}</style>",
+        "<p style='position:fixed'>x</p>",
+        "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+        "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+        "<base href='https://evil.example/'>",
+        "<meta http-equiv=refresh content='0;url=https://evil.example/'>",
+        "<link rel=stylesheet href='https://evil.example/x.css'>",
+        "<a href='x' ping='https://evil.example/'>x</a>",
+        "<img srcset='https://evil.example/ 1x' src='y'>",
+        "<template><img src=x onerror=alert(1)></template>",
+        "<video><source onerror=alert(1)></video>",
+        "<b onmouseover=alert(1)>x</b>",
+    ],
+)
+def test_nothing_active_is_left(vector):
+    cleaned = clean_html(f"before {vector} after", BASE).lower()
+    for bad in (
+        "script",
+        "alert",
+        "evil",
+        "onerror",
+        "<iframe",
+        "<form",
+        "<input",
+        "style",
+        "ping",
+    ):
+        assert bad not in cleaned
+    assert cleaned.startswith("before")
+
+
+@pytest.mark.parametrize(
+    "pixel",
+    [
+        "<img src='https://t.example/p.gif' width=1 height=1>",
+        "<img width='1px' src='https://t.example/p.gif'>",
+        "<img height=0 src='https://t.example/p.gif' alt='a > b'>",
+    ],
+)
+def test_pixels_that_watch_the_reader_go(pixel):
+    assert "t.example" not in clean_html(f"<p>x {pixel}</p>", BASE)
+
+
+def test_pictures_stay():
+    cleaned = clean_html("<img src='/i.png' width=100 height=10>", BASE)
+    assert cleaned == '<img src="https://a.example/i.png" width="100" height="10">'
+
+
+@pytest.mark.parametrize("base", ["", "mailto:x", "http://[bad", "http://a b.example/"])
+def test_relative_links_without_a_usable_base_go(base):
+    assert "href" not in clean_html("<a href='x'>y</a>", base)
+
+
+def test_plain_text_is_escaped():
+    assert clean_html("1 > 0", BASE) == "1 &gt; 0"
+
+
+@given(st.text(alphabet="<>&\"'= /abscript:imgp\x00\ud800\x0b", max_size=60))
+def test_cleaning_is_idempotent_and_never_raises(text):
+    once = clean_html(text, BASE)
+    assert clean_html(once, BASE) == once
+    text_from_html(text)
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>One</p><p>two <b>three</b></p>", "One\n\ntwo three"),
+        ("a<br>b", "a\nb"),
+        ("<ul><li>x</li><li>y</li></ul>", "x\n\ny"),
+        ("AT&amp;T &eacute;", "AT&T é"),
+        ("<script>no</script>yes<style>no</style>", "yes"),
+        ("<p title='a > b'>t</p>", "t"),
+        ("one\n  two", "one\ntwo"),
+    ],
+)
+def test_text_of_html(html, text):
+    assert text_from_html(html) == text
+
+
+def test_characters_that_xml_cannot_hold():
+    assert legal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"

@@ -1,0 +1,337 @@
+"""Documents of every format, each with the entry that must come out of it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator.model import (
+    Author,
+    Category,
+    Enclosure,
+    Fetched,
+    ParsedFeed,
+    ParseFailed,
+    Validators,
+)
+from aggregator.parse import parse_document
+from tests.harness import item, rss
+from tests.shared import shared
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+URL = "https://feed.example/dir/feed.xml"
+
+
+def parse(document, content_type="", language=None):
+    body = document.encode() if isinstance(document, str) else document
+    return parse_document(Fetched(URL, URL, body, content_type, Validators()), NOW, language)
+
+
+def feed(document, **arguments):
+    parsed = parse(document, **arguments)
+    assert isinstance(parsed, ParsedFeed), parsed
+    return parsed
+
+
+def entry(document, **arguments):
+    (only,) = feed(document, **arguments).entries
+    return only
+
+
+RSS2 = """<?xml version="1.0"?>
+<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<channel><title>Le fil &amp;amp; l’aiguille</title><link>/</link><language>fr-FR</language><copyright>CC BY</copyright>
+<item><title>Un &lt;b&gt;titre&lt;/b&gt;</title><link>../page</link><guid isPermaLink="false">g1</guid>
+<dc:creator>Inès</dc:creator><category domain="https://s.example/">communs</category><category>P2P</category>
+<pubDate>Mon, 06 Sep 2021 12:00:00 +0200</pubDate>
+<description>Court.</description>
+<content:encoded><![CDATA[<p onclick="x()">Long <a href="rel">lien</a><script>alert(1)</script></p>]]></content:encoded>
+<enclosure url="e.mp3" length="12" type="audio/mpeg"/></item></channel></rss>"""
+
+
+def test_rss_2():
+    parsed = feed(RSS2)
+    assert parsed.feed.title == "Le fil & l’aiguille"
+    assert parsed.feed.link == "https://feed.example/"
+    assert parsed.feed.language == "fr-FR"
+    assert parsed.feed.rights == "CC BY"
+    (one,) = parsed.entries
+    assert one.title == "Un titre"
+    assert one.link == "https://feed.example/page"
+    assert one.key == "g1"
+    assert one.id.startswith("urn:uuid:")
+    assert one.summary == "Court."
+    assert one.content == (
+        '<p>Long <a href="https://feed.example/dir/rel" rel="noopener noreferrer">lien</a></p>'
+    )
+    assert one.text == "Long lien"
+    assert one.authors == (Author("Inès"),)
+    assert one.categories == (Category("communs", "https://s.example/"), Category("P2P"))
+    assert one.enclosures == (Enclosure("https://feed.example/dir/e.mp3", "audio/mpeg", 12),)
+    assert one.published == datetime(2021, 9, 6, 10, tzinfo=UTC)
+    assert one.updated is None  # and not, as feedparser's get would say, published
+    assert one.language == "fr-FR"
+
+
+def test_rss_1():
+    one = entry(
+        """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns="http://purl.org/rss/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+        <channel rdf:about="x"><title>T</title><link>https://a.example/</link></channel>
+        <item rdf:about="https://a.example/1"><title>One</title><link>https://a.example/1</link>
+        <dc:date>2020-02-03T04:05:06+01:00</dc:date><dc:creator>Ann</dc:creator></item></rdf:RDF>"""
+    )
+    assert (one.title, one.link) == ("One", "https://a.example/1")
+    assert one.updated == datetime(2020, 2, 3, 3, 5, 6, tzinfo=UTC)
+
+
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr" xml:base="https://b.example/">
+<id>tag:b.example,2020:feed</id><title type="html">A &amp;amp; B</title><updated>2020-01-01T00:00:00Z</updated>
+<link href="/"/><author><name>The feed's</name></author>
+<entry><id>tag:b.example,2020:1</id><title type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">x <b>y</b></div></title>
+<link href="p"/><link rel="enclosure" href="e.ogg" type="audio/ogg" length="x"/><link rel="related" href="r"/>
+<author><name>Ann</name><uri>https://ann.example/</uri></author><author><name>Bob</name><email>bob@b.example</email></author>
+<category term="t" label="The T" scheme="https://s.example/"/>
+<content type="html" xml:lang="en" xml:base="https://c.example/d/">&lt;a href="k"&gt;k&lt;/a&gt;</content>
+<summary>1 &lt; 2</summary><rights>CC0</rights>
+<published>2019-01-01T00:00:00Z</published><updated>2020-01-01T00:00:00Z</updated></entry>
+<entry><id>not an iri</id><title>Second</title><updated>2020-01-01T00:00:00Z</updated><summary>s</summary></entry></feed>"""
+
+
+def test_atom():
+    parsed = feed(ATOM)
+    assert parsed.feed.id == "tag:b.example,2020:feed"
+    assert parsed.feed.title == "A & B"
+    first, second = parsed.entries
+    assert first.id == first.key == "tag:b.example,2020:1"
+    assert first.title == "x y"
+    assert first.link == "https://b.example/p"
+    assert 'href="https://c.example/d/k"' in first.content
+    assert first.summary == "1 &lt; 2"
+    assert first.authors == (
+        Author("Ann", None, "https://ann.example/"),
+        Author("Bob", "bob@b.example"),
+    )
+    assert first.categories == (Category("t", "https://s.example/", "The T"),)
+    assert first.enclosures == (Enclosure("https://b.example/e.ogg", "audio/ogg", None),)
+    assert first.language == "en"
+    assert first.rights == "CC0"
+    assert first.published == datetime(2019, 1, 1, tzinfo=UTC)
+    assert first.updated == datetime(2020, 1, 1, tzinfo=UTC)
+    assert second.id.startswith("urn:uuid:")
+    assert second.authors == (Author("The feed's"),)
+    assert second.language == "fr"
+
+
+JSON = """{"version": "https://jsonfeed.org/version/1.1", "title": "J & K", "language": "en",
+"home_page_url": "https://j.example/", "authors": [{"name": "Feed's"}],
+"items": [{"id": 7, "url": "/p", "title": "A < B", "content_html": "<p>x</p><script>y</script>",
+"summary": "s & t", "tags": ["one", 2, "<b>two</b>"], "date_published": "2020-01-01T01:00:00+01:00",
+"date_modified": "2021-01-01T00:00:00", "author": {"name": "Ann", "url": "https://ann.example/"},
+"attachments": [{"url": "e.mp3", "mime_type": "audio/mpeg", "size_in_bytes": 5}, {"url": 3}, 4]},
+{"id": "b", "content_text": "one < two\\nthree", "date_published": 5}, "no item"]}"""
+
+
+def test_json_feed():
+    parsed = feed(JSON)
+    assert (parsed.feed.title, parsed.feed.link) == ("J & K", "https://j.example/")
+    first, second = parsed.entries
+    assert (first.key, first.link, first.title) == ("7", "https://j.example/p", "A < B")
+    assert (first.content, first.summary) == ("<p>x</p>", "s &amp; t")
+    assert first.authors == (Author("Ann", None, "https://ann.example/"),)
+    assert [c.term for c in first.categories] == ["one", "<b>two</b>"]
+    assert first.enclosures == (Enclosure("https://j.example/e.mp3", "audio/mpeg", 5),)
+    assert first.published == datetime(2020, 1, 1, tzinfo=UTC)
+    assert first.updated == datetime(2021, 1, 1, tzinfo=UTC)
+    assert second.text == "one < two\nthree"
+    assert second.authors == (Author("Feed's"),)
+    assert second.published is None
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("<html><head><title>Sign  in</title></head></html>", 'not a feed: an HTML page called "Sign in"'),
+        ("<!DOCTYPE html><p>x", "not a feed: an HTML page"),
+        ("<opml version='2.0'><body/></opml>", "not a feed: XML of another kind (<opml>)"),
+        ("just words", "not a feed: no format that is known"),
+        ('{"a": 1}', "not a feed: JSON of another kind"),
+        ('{"version": "https://jsonfeed.org/version/1", "items": 3}', "not a feed: JSON of another kind"),
+        ('{"a": ', "not a feed: JSON that is broken"),
+        ("", "not a feed: no format that is known"),
+    ],
+)  # fmt: skip
+def test_what_is_no_feed_is_named(document, reason):
+    parsed = parse(document, content_type="application/rss+xml")
+    assert isinstance(parsed, ParseFailed)
+    assert parsed.reason.startswith(reason)
+
+
+def test_a_document_cut_off_is_read_as_far_as_it_goes():
+    whole = rss(item("One"), item("Two", link="https://feed.example/b"))
+    parsed = feed(whole[: whole.index("Two")])
+    assert parsed.entries[0].title == "One"
+    assert parsed.warnings[0].startswith("damaged: ")
+
+
+def test_a_feed_without_entries_is_a_feed_and_said():
+    assert feed(rss()).warnings == ("the feed has no entries",)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (rss(item("Café")).encode("latin-1"), "application/xml; charset=utf-8"),
+        (rss(item("Café")).encode("utf-16"), "application/xml"),
+        ("<?xml version='1.0' encoding='iso-8859-1'?>" .encode() + rss(item("Café")).removeprefix('<?xml version="1.0"?>').encode("latin-1"), "text/xml; charset=nonsense"),
+        (b"\xef\xbb\xbf" + rss(item("Café")).encode(), ""),
+    ],
+)  # fmt: skip
+def test_encodings_that_lie(body, content_type):
+    assert entry(body, content_type=content_type).title == "Café"
+
+
+def test_nothing_is_opened(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("SECRET")
+    assert isinstance(parse(str(secret)), ParseFailed)
+    document = (
+        f'<!DOCTYPE rss [<!ENTITY x SYSTEM "{secret.as_uri()}">]>\n'
+        '<rss version="2.0"><channel><title>T</title>'
+        "<item><title>t &x;</title><link>https://a.example/</link></item></channel></rss>"
+    )
+    assert "SECRET" not in repr(parse(document))
+
+
+def test_control_characters_are_taken_out():
+    assert entry(rss(item("a&#x0b;b￾c"))).title in ("abc", "a&#x0b;bc")
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "32 Jan 2020", "now", "Mon, 01 Jan 2099 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT",
+     "Mon, 01 Jan 0001 00:00:00 GMT", "9999-99-99"],
+)  # fmt: skip
+def test_dates_that_nobody_can_believe_are_missing(date):
+    assert entry(rss(item(date=date))).published is None
+
+
+def test_a_date_some_hours_ahead_is_now():
+    assert entry(rss(item(date="Tue, 24 Nov 2026 20:00:00 GMT"))).published == NOW
+
+
+def test_the_subscriptions_language_fills_in():
+    assert entry(rss(item(), language=""), language="fr").language == "fr"
+    assert entry(rss(item(), language="x y z"), language="fr").language == "fr"
+
+
+@pytest.mark.parametrize(
+    ("document", "title"),
+    [
+        (rss(item("", body="<p>Some words.</p>")), "Some words."),
+        (rss(item("", body="word " * 50)), "word " * 15 + "word…"),
+        (rss(item("")), "https://feed.example/a"),
+        (rss(item("", link="", date="")), "(untitled)"),
+    ],
+)
+def test_an_entry_without_a_title_gets_one(document, title):
+    assert entry(document).title == title
+
+
+def keys(*items):
+    return [one.key for one in feed(rss(*items)).entries]
+
+
+def test_one_guid_on_two_items_keeps_both():
+    guid = "<guid isPermaLink='false'>same</guid>"
+    document = rss(
+        item("One", more=guid),
+        item("Two", link="https://feed.example/b", more=guid),
+    )
+    one, two = feed(document).entries
+    assert one.key != two.key
+    assert one.id != two.id
+
+
+def test_perfect_copies_are_one_entry_and_said():
+    parsed = feed(rss(item(), item()))
+    assert len(parsed.entries) == 1
+    assert parsed.warnings == ("1 entries stand twice in the document",)
+
+
+def test_copies_that_differ_in_their_text_are_two_entries():
+    guid = "<guid isPermaLink='false'>same</guid>"
+    assert len(set(keys(item(body="x", more=guid), item(body="y", more=guid)))) == 2
+
+
+def test_without_guid_the_link_names_an_entry_whatever_else_changes():
+    assert keys(item("One", body="x")) == keys(item("Other", body="y", date=""))
+
+
+def test_without_guid_and_link_title_and_date_do():
+    assert keys(item(link="", body="x")) == keys(item(link="", body="y"))
+    assert keys(item("One", link="")) != keys(item("Two", link=""))
+
+
+def test_a_link_that_many_entries_share_names_none_of_them():
+    entries = feed(rss(item("One"), item("Two"))).entries
+    assert [one.page for one in entries] == [None, None]
+    assert len({one.id for one in entries}) == 2
+
+
+@pytest.mark.parametrize("link", ["https://feed.example/", "https://elsewhere.example"])
+def test_a_home_page_is_nobodys_page(link):
+    assert entry(rss(item(link=link))).page is None
+
+
+def test_the_same_page_has_the_same_id_in_every_feed():
+    one = entry(rss(item("One", link="http://www.a.example/p/?utm_source=x"), title="F"))
+    other = entry(rss(item("Other", link="https://a.example/p"), title="G"))
+    assert one.id == other.id
+
+
+def test_categories_and_authors_are_clean():
+    one = entry(
+        rss(
+            item(
+                more="<category>&lt;b&gt;x&lt;/b&gt;</category><category> </category>"
+                "<author>not-an-address</author>"
+            )
+        )
+    )
+    assert one.categories == (Category("x"),)
+    assert one.authors == (Author("not-an-address"),)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_raise(body):
+    assert isinstance(parse(body), ParsedFeed | ParseFailed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_real_document_makes_it_raise(data):
+    body = bytearray(data.draw(st.sampled_from([RSS2, ATOM, JSON])).encode())
+    for _ in range(data.draw(st.integers(1, 5))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(1, len(body)))
+    parsed = parse(bytes(body[:cut]))
+    if isinstance(parsed, ParsedFeed):
+        assert len({one.key for one in parsed.entries}) == len(parsed.entries)
+        assert len({one.id for one in parsed.entries}) == len(parsed.entries)
+
+
+@pytest.mark.parametrize("folder", ["feeds", "odd"])
+def test_every_real_document_is_read_or_its_reason_told(folder):
+    for path in sorted(shared("corpus", folder).iterdir()):
+        parsed = parse(path.read_bytes())
+        if isinstance(parsed, ParseFailed):
+            assert folder == "odd", (path, parsed)
+            assert parsed.reason.startswith("not a feed"), (path, parsed)
+            continue
+        assert parsed.entries or folder == "odd", path
+        assert len({one.key for one in parsed.entries}) == len(parsed.entries), path
+        assert len({one.id for one in parsed.entries}) == len(parsed.entries), path
+        assert all(one.title for one in parsed.entries), path

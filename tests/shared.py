@@ -1,0 +1,14 @@
+"""The one way to the real feeds that may stand beside a checkout, and are no part of it."""
+
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared(*parts: str) -> Path:
+    """A path in ``../shared``; the test skips where that folder is absent."""
+    if not _SHARED.is_dir():
+        pytest.skip("needs ../shared")
+    return _SHARED.joinpath(*parts)

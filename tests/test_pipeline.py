@@ -1,0 +1,298 @@
+"""Whole runs, from feeds.toml to outputs/, against real servers on loopback."""
+
+import io
+import sqlite3
+from datetime import timedelta
+
+import feedparser
+
+from tests.harness import NOON, Installation, item, rss
+from tests.origin import Answer
+
+DAY = timedelta(days=1)
+CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs #P2P\n"
+
+
+def titles(installation, tag="communs"):
+    document = (installation.outputs / f"{tag}.atom").read_bytes()
+    parsed = feedparser.parse(io.BytesIO(document))
+    assert not parsed.bozo
+    return [entry.title for entry in parsed.entries]
+
+
+def entries(installation, tag="communs"):
+    return feedparser.parse(io.BytesIO((installation.outputs / f"{tag}.atom").read_bytes())).entries
+
+
+def test_before_any_publisher_answers_the_clippings_are_published(installation):
+    installation.configure(clippings=CLIPPING)
+    report = installation.run()
+    assert report.polled == 0
+    assert titles(installation) == titles(installation, "p2p") == ["Kept"]
+    (entry,) = entries(installation)
+    assert entry.link == "https://kept.example/p"
+    assert "clipped" in [tag.term for tag in entry.tags]
+    assert "Here because: clipped by the reader (#Communs, #P2P)" in entry.content[0].value
+
+
+def test_entries_are_matched_and_published_with_their_reasons(installation, publisher):
+    publisher["/feed"] = rss(
+        item("Les communs", body="Bonjour"), item("Tomates", link="https://feed.example/b")
+    )
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    report = installation.run()
+    assert (report.fetched, report.new, report.matched) == (1, 2, 3)
+    assert set(titles(installation)) == {"Les communs", "Kept"}
+    entry = next(e for e in entries(installation) if e.title == "Les communs")
+    assert "“communs” in the title (#Communs)" in entry.content[0].value
+    assert entry.source.title == "A feed"
+
+
+def test_a_run_in_which_nothing_changed_writes_nothing(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    before = installation.snapshot()
+    report = installation.run(NOON + DAY)
+    assert (report.not_modified, report.new, report.written) == (1, 0, ())
+    assert installation.snapshot() == before
+
+
+def test_a_server_without_validators_costs_no_parsing_and_changes_nothing(installation, publisher):
+    publisher["/feed"] = Answer(rss(item("Les communs")).encode())
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    before = installation.snapshot()
+    assert installation.run(NOON + DAY).not_modified == 1
+    assert installation.snapshot() == before
+
+
+def test_two_machines_with_other_clocks_and_orders_give_the_same_bytes(tmp_path, publisher):
+    for name in "abc":
+        date = f"Mon, 2{ord(name) - 96} Nov 2026 10:00:00 GMT"
+        publisher[f"/{name}"] = rss(item(f"Communs {name}", f"https://{name}.example/p", date))
+    urls = [publisher.url(f"/{name}") for name in "abc"]
+    snapshots = []
+    for folder, order, now in (("x", urls, NOON), ("y", urls[::-1], NOON + DAY)):
+        installation = Installation(tmp_path / folder)
+        installation.configure(order, '[tags."Communs"]\n')
+        installation.run(now)
+        snapshots.append({n: data for n, (data, _) in installation.snapshot().items()})
+    assert snapshots[0] == snapshots[1]
+    assert b"Communs c" in snapshots[0]["communs.atom"]
+
+
+def test_one_bad_publisher_costs_no_other_anything(installation, publisher):
+    publisher["/good"] = rss(item("Les communs"))
+    publisher["/html"] = "<html><title>Sign in</title></html>"
+    publisher["/error"] = Answer(status=500)
+    publisher["/gone"] = Answer(status=410)
+    publisher["/cut"] = Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<rss")
+    paths = ("/good", "/html", "/error", "/gone", "/cut", "/missing")
+    installation.configure([publisher.url(path) for path in paths], clippings=CLIPPING)
+    report = installation.run()
+    assert "Les communs" in titles(installation)
+    assert report.fetched == 1
+    reasons = {trouble.url.rpartition("/")[2]: trouble.reason for trouble in report.troubles}
+    assert reasons["html"] == 'not a feed: an HTML page called "Sign in"'
+    assert reasons["error"].startswith("HTTP 500")
+    assert "gone for good" in reasons["gone"]
+    assert reasons["cut"] == "the answer was cut short"
+    assert len(report.troubles) == 5
+
+
+def test_trouble_keeps_what_is_stored_and_recovery_is_told(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    url = publisher.url("/feed")
+    installation.configure([url], clippings=CLIPPING)
+    installation.run()
+    before = installation.snapshot()
+    publisher["/feed"] = "<html><title>Down</title></html>"
+    for streak in (1, 2):
+        (trouble,) = installation.run(NOON + streak * DAY).troubles
+        assert trouble.streak == streak
+    assert installation.snapshot() == before
+    publisher["/feed"] = rss(item("Les communs"), item("Communs 2", "https://feed.example/b"))
+    report = installation.run(NOON + 3 * DAY)
+    assert report.recovered == (url,)
+    assert report.new == 1
+    assert "Communs 2" in titles(installation)
+
+
+def test_retry_after_is_obeyed(installation, publisher):
+    publisher["/feed"] = Answer(status=503, headers={"Retry-After": "7200"})
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    report = installation.run(NOON + timedelta(hours=1))
+    assert (report.polled, report.waiting) == (0, 1)
+    installation.run(NOON + timedelta(hours=2))
+    assert len(publisher.asked) == 2
+
+
+def test_an_edited_entry_keeps_its_id_and_is_updated(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs", more="<guid>g</guid>"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    (old,) = [e for e in entries(installation) if e.title == "Les communs"]
+    publisher["/feed"] = rss(item("Les communs, corrigé", more="<guid>g</guid>"))
+    report = installation.run(NOON + DAY)
+    assert (report.new, report.modified) == (0, 1)
+    (new,) = [e for e in entries(installation) if e.title == "Les communs, corrigé"]
+    assert new.id == old.id
+    assert new.updated_parsed > old.updated_parsed
+    assert new.published_parsed == old.published_parsed
+
+
+def test_a_publisher_that_stamps_everything_anew_changes_nothing(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    before = installation.snapshot()
+    publisher["/feed"] = rss(item("Les communs", date="Tue, 24 Nov 2026 09:00:00 GMT"))
+    assert installation.run(NOON + DAY).modified == 0
+    assert installation.snapshot() == before
+
+
+def test_new_guids_for_old_pages_publish_nothing_twice(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs", more="<guid isPermaLink='false'>1</guid>"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    ids = [entry.id for entry in entries(installation)]
+    publisher["/feed"] = rss(item("Les communs", more="<guid isPermaLink='false'>2</guid>"))
+    installation.run(NOON + DAY)
+    assert [entry.id for entry in entries(installation)] == ids
+
+
+def test_an_entry_that_leaves_its_feed_stays_published(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    publisher["/feed"] = rss()
+    installation.run(NOON + DAY)
+    assert "Les communs" in titles(installation)
+
+
+def test_a_story_in_two_feeds_and_a_clipping_is_one_entry(installation, publisher):
+    publisher["/one"] = rss(item("Communs", "https://kept.example/p"), title="One")
+    publisher["/two"] = rss(
+        item("Communs!", "http://www.kept.example/p/?utm_source=x"), title="Two"
+    )
+    installation.configure(clippings=CLIPPING)
+    installation.run()
+    (alone,) = entries(installation)
+    installation.configure([publisher.url("/one"), publisher.url("/two")], clippings=CLIPPING)
+    installation.run(NOON + DAY)
+    (merged,) = entries(installation)
+    assert merged.id == alone.id
+    assert merged.title in ("Communs", "Communs!")
+    assert "clipped" in [tag.term for tag in merged.tags]
+
+
+def test_a_clipping_taken_out_leaves_the_feed_and_a_changed_one_stays_itself(installation):
+    installation.configure(clippings=CLIPPING + "\n• Two\n    https://two.example/\n    #Communs\n")
+    installation.run()
+    ids = {entry.title: entry.id for entry in entries(installation)}
+    installation.configure(clippings=CLIPPING.replace("A passage", "Another passage"))
+    installation.run(NOON + DAY)
+    (entry,) = entries(installation)
+    assert entry.id == ids["Kept"]
+    assert "Another passage" in entry.content[0].value
+
+
+def test_clippings_may_come_from_a_feed_of_bookmarks(installation, publisher):
+    publisher["/mine"] = rss(
+        item("Kept elsewhere", "https://kept.example/q", more="<category>Communs</category>")
+    )
+    publisher["/feed"] = rss(item("Les communs"))
+    mine = publisher.url("/mine")
+    installation.write(
+        "feeds.toml",
+        f'[clippings]\nfiles = "{mine}"\n[[subscriptions]]\nurl = "{publisher.url("/feed")}"\n',
+    )
+    installation.run()
+    assert set(titles(installation)) == {"Kept elsewhere", "Les communs"}
+    publisher["/mine"] = rss()  # it rolls out of the bookmarks feed, and is still a clipping
+    installation.run(NOON + DAY)
+    assert set(titles(installation)) == {"Kept elsewhere", "Les communs"}
+
+
+def test_a_new_subscription_does_not_flood_a_tag(installation, publisher):
+    items = [
+        item(f"Communs {n}", f"https://feed.example/{n}", f"Mon, {n:02} Nov 2026 10:00:00 GMT")
+        for n in range(1, 21)
+    ]
+    publisher["/feed"] = rss(*items)
+    installation.configure([publisher.url("/feed")], "[publish]\nbackfill = 3\n", CLIPPING)
+    installation.run()
+    assert set(titles(installation)) == {"Kept", "Communs 20", "Communs 19", "Communs 18"}
+    more = [
+        item(f"Nouveau {n} des communs", f"https://feed.example/n{n}", "Tue, 24 Nov 2026 10:00:00 GMT")
+        for n in range(5)
+    ]  # fmt: skip
+    publisher["/feed"] = rss(*more, *items)
+    installation.run(NOON + DAY)
+    assert len(titles(installation)) == 4 + 5
+
+
+def test_a_new_alias_matches_what_is_stored_without_flooding(installation, publisher):
+    items = [item(f"Commons {n}", f"https://feed.example/{n}") for n in range(9)]
+    publisher["/feed"] = rss(*items)
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    assert titles(installation) == ["Kept"]
+    more = '[publish]\nbackfill = 2\n[tags."Communs"]\naliases = "commons"\n'
+    installation.configure([publisher.url("/feed")], more, CLIPPING)
+    report = installation.run(NOON + DAY)
+    assert report.matched == 9
+    assert len(titles(installation)) == 1 + 2
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run(NOON + 2 * DAY)
+    assert titles(installation) == ["Kept"]
+
+
+def test_a_moved_feed_is_followed_and_said(installation, publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
+    publisher["/new"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/old")], clippings=CLIPPING)
+    (warning,) = installation.run().warnings
+    assert f"moved for good to {publisher.url('/new')}: change its url in feeds.toml" in warning
+    assert "Les communs" in titles(installation)
+
+
+def test_tags_that_slug_alike_and_a_tag_that_is_a_path(installation):
+    text = "• T\n    https://a.example/\n    #C++ #C# #../../etc/passwd #🌱\n"
+    installation.configure(clippings=text)
+    installation.run()
+    names = sorted(path.name for path in installation.outputs.iterdir())
+    assert len([n for n in names if n.startswith("c-")]) == 2
+    assert "etc-passwd.atom" in names
+    assert len([n for n in names if n.endswith(".atom")]) == 4
+    assert not [path for path in installation.root.parent.rglob("passwd*")]
+
+
+def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_path, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    snapshots = []
+    for folder, killed in (("a", False), ("b", True)):
+        installation = Installation(tmp_path / folder)
+        installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
+        installation.run()
+        if killed:  # undo what came after storing
+            with sqlite3.connect(installation.root / "aggregator.sqlite3") as connection:
+                connection.executescript('DELETE FROM "match"; UPDATE entry SET vocabulary = NULL')
+            for path in installation.outputs.iterdir():
+                path.unlink()
+            installation.run(NOON + DAY)
+        snapshots.append({n: data for n, (data, _) in installation.snapshot().items()})
+    assert snapshots[0] == snapshots[1]
+
+
+def test_secrets_are_in_nothing_that_a_run_leaves_behind(installation, publisher, monkeypatch):
+    publisher["/feed?token=CANARY-T"] = rss(item("Les communs"))
+    url = publisher.url("/feed?token=CANARY-T")
+    installation.configure([url], clippings=CLIPPING)
+    report = installation.run()
+    assert "Les communs" in titles(installation)
+    assert "CANARY" not in repr(report)
+    for path in installation.outputs.iterdir():
+        assert b"CANARY" not in path.read_bytes(), path

@@ -341,13 +341,15 @@ class Tag:
     """A subject of the reader's: one output channel.
 
     ``key`` is the folded name, ``name`` the commonest spelling, ``slug`` the output's file name
-    without extension, ``phrases`` every name and alias, ``clippings`` how many clippings bear it.
+    without extension, ``phrases`` every name and alias, folded, ``aliases`` those that are not
+    the key, as people spell them, ``clippings`` how many clippings bear it.
     """
 
     key: str
     name: str
     slug: str
     phrases: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     title: str | None = None
     description: str | None = None

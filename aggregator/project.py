@@ -26,7 +26,7 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
     """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with every mistake."""
     file = str(path)
     root = path.absolute().parent
-    text = _decode(_read(path, "no configuration here: expected a feeds.toml"), file)
+    text = _decode(_read(path, file, "no configuration here: expected a feeds.toml"), file)
     config = parse_config(text, file, environment)
     mistakes: list[Mistake] = []
     clippings: list[Clipping] = []
@@ -66,7 +66,7 @@ def _read_clippings(
     path: Path, file: str, now: datetime
 ) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
     """Any of the formats in which people keep clippings, told apart by their first bytes."""
-    data = _read(path, "the clippings file cannot be read")
+    data = _read(path, file, "the clippings file cannot be read")
     if not data.strip():
         raise ConfigError((Mistake(file, None, "the clippings file is empty"),))
     if is_bookmarks(data):
@@ -81,12 +81,12 @@ def _read_clippings(
     return read_text(_decode(data, file), file)
 
 
-def _read(path: Path, otherwise: str) -> bytes:
+def _read(path: Path, name: str, otherwise: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         message = f"{otherwise} ({error.strerror or error})"
-        raise ConfigError((Mistake(str(path), None, message),)) from error
+        raise ConfigError((Mistake(name, None, message),)) from error
 
 
 def _decode(data: bytes, file: str) -> str:

@@ -103,7 +103,7 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
             feed=f"{config.site.url}{tag.slug}.atom",
             clippings=tag.clippings,
             entries=store.count(tag.key),
-            also=tuple(phrase for phrase in tag.phrases if phrase != tag.key),
+            also=tag.aliases,
         )
         for tag in vocabulary.tags
     ]

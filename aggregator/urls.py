@@ -37,8 +37,8 @@ _TRACKING = [
     "at_campaign",
 ]
 _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
-_SECRET_NAME = r"[^=&#?]*(?:token|key|secret|sig|password|auth)[^=&#]*"
-_SECRET = re.compile(rf"([?&]{_SECRET_NAME}=)[^&#]*", re.IGNORECASE)
+_TOKEN_LIKE = r"[^=&#?]*(?:token|key|secret|sig|password|auth)[^=&#]*"  # noqa: S105 (names, no secret)
+_SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#]*", re.IGNORECASE)
 _WEB = ("http", "https")
 
 
@@ -92,7 +92,7 @@ def without_secrets(url: str) -> str:
     kept = [
         pair
         for pair in parts.query.split("&")
-        if not re.fullmatch(rf"{_SECRET_NAME}(=.*)?", pair, re.IGNORECASE)
+        if not re.fullmatch(rf"{_TOKEN_LIKE}(=.*)?", pair, re.IGNORECASE)
     ]
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept)))
 

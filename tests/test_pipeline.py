@@ -267,7 +267,7 @@ def test_tags_that_slug_alike_and_a_tag_that_is_a_path(installation):
     assert len([n for n in names if n.startswith("c-")]) == 2
     assert "etc-passwd.atom" in names
     assert len([n for n in names if n.endswith(".atom")]) == 4
-    assert not [path for path in installation.root.parent.rglob("passwd*")]
+    assert not list(installation.root.parent.rglob("passwd*"))
 
 
 def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_path, publisher):

@@ -39,6 +39,7 @@ def build_vocabulary(
     belongs to two tags.
     """
     keys = {fold(s.name): fold(s.name) for s in settings}
+    shown = {fold(alias): alias for s in settings for alias in s.aliases}
     for setting in settings:
         keys |= {fold(alias): fold(setting.name) for alias in setting.aliases}
     spellings: dict[str, Counter[str]] = {}
@@ -53,10 +54,11 @@ def build_vocabulary(
         keys.setdefault(fold(tag), fold(tag))
         spellings.setdefault(fold(tag), Counter())[tag] += 0
 
+    shown |= {tag: spelt.most_common(1)[0][0] for tag, spelt in spellings.items()}
     by_key = {fold(s.name): s for s in settings}
     given = slugs(set(keys.values()), known_slugs)
     tags = tuple(
-        _tag(key, by_key.get(key), keys, spellings, given[key], uses[key])
+        _tag(key, by_key.get(key), keys, shown, given[key], uses[key])
         for key in sorted(set(keys.values()))
     )
     return Vocabulary(tags, keys, _fingerprint(tags, clippings, subscriptions))
@@ -66,19 +68,21 @@ def _tag(
     key: str,
     setting: TagSettings | None,
     keys: Mapping[str, str],
-    spellings: Mapping[str, Counter[str]],
+    shown: Mapping[str, str],
     slug: str,
     clippings: int,
 ) -> Tag:
-    name = setting.name if setting else spellings[key].most_common(1)[0][0]
+    name = setting.name if setting else shown[key]
     phrases = tuple(sorted(phrase for phrase, owner in keys.items() if owner == key))
+    aliases = tuple(shown[phrase] for phrase in phrases if phrase != key)
     if setting is None:
-        return Tag(key, name, slug, phrases, clippings=clippings)
+        return Tag(key, name, slug, phrases, aliases, clippings=clippings)
     return Tag(
         key,
         name,
         slug,
         phrases,
+        aliases,
         rules=setting.match,
         title=setting.title,
         description=setting.description,

@@ -11,6 +11,7 @@ from aggregator.urls import is_web
 _MAX_CHARACTERS = 1024 * 1024
 # XML 1.0 section 2.2, and the control characters that it discourages
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BREAKS = re.compile("[ \t\r\n\f\u2028\u2029]+")
 _SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
 _PIXEL = re.compile(r'<img [^>]*?(?:width|height)="[01](?:px)?"[^>]*>')
 _DROPPED_WHOLE = {
@@ -196,5 +197,5 @@ def text_from_html(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of white space made one space."""
-    return " ".join(legal(text).split())
+    """``text`` with its line breaks and runs of spaces made one space; no-break spaces stay."""
+    return _BREAKS.sub(" ", legal(text)).strip()

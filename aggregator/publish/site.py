@@ -1,5 +1,6 @@
 """The page that lists the tag feeds. The one file that uses Jinja2."""
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -8,6 +9,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from aggregator.model import PublishedEntry, Site, TagFeed
 from aggregator.publish.words import words
@@ -25,6 +27,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["segment"] = quote
+    environment.filters["breakable"] = _breakable
     return environment
 
 
@@ -63,6 +66,11 @@ def _newest(feeds: Sequence[TagFeed]) -> list[tuple[PublishedEntry, list[TagFeed
     newest = sorted(entries.values(), key=lambda entry: entry.id)
     newest.sort(key=lambda entry: entry.updated, reverse=True)
     return [(entry, places[entry.id]) for entry in islice(newest, _NEWEST)]
+
+
+def _breakable(name: str) -> Markup:
+    """A long tag may break behind its separators, and nowhere else."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_/-])", name))
 
 
 def _hash(text: str) -> str:

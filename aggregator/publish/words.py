@@ -81,7 +81,7 @@ _FRENCH = Words(
     all_feeds="Tous les fils, à importer dans un agrégateur (OPML)",
     newest="Nouveautés",
     filter="Filtrer les étiquettes",
-    about="Un fil Atom par étiquette. Copiez l'adresse d'un fil dans votre agrégateur.",
+    about="Un fil Atom par étiquette. Copiez l’adresse d’un fil dans votre agrégateur.",
     from_="de",
 )
 

@@ -184,7 +184,7 @@ def test_a_feed_without_entries_is_a_feed_and_said():
     [
         (rss(item("Café")).encode("latin-1"), "application/xml; charset=utf-8"),
         (rss(item("Café")).encode("utf-16"), "application/xml"),
-        ("<?xml version='1.0' encoding='iso-8859-1'?>" .encode() + rss(item("Café")).removeprefix('<?xml version="1.0"?>').encode("latin-1"), "text/xml; charset=nonsense"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?>" + rss(item("Café")).removeprefix('<?xml version="1.0"?>').encode("latin-1"), "text/xml; charset=nonsense"),
         (b"\xef\xbb\xbf" + rss(item("Café")).encode(), ""),
     ],
 )  # fmt: skip

@@ -1,0 +1,333 @@
+"""The program as its user starts it: a process of its own, its output and its exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from aggregator.cli import app
+from tests.harness import Installation, item, rss
+from tests.origin import Answer
+
+CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs _emploi #P2P\n"
+REPOSITORY = Path(__file__).resolve().parents[1]
+COMMAND = [sys.executable, "-m", "aggregator"]
+
+
+def start(folder, *arguments, **settings):
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        **settings,
+    )
+
+
+def call(folder, *arguments, code=0, **settings):
+    process = start(folder, *arguments, **settings)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, (process.returncode, out, err)
+    assert "Traceback" not in err
+    return out, err
+
+
+@pytest.fixture
+def working(installation, publisher):
+    """An installation whose one publisher answers."""
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    return installation
+
+
+def test_silent_when_all_is_well(working):
+    assert call(working.root, "run") == ("", "")
+    assert call(working.root, "run") == ("", "")
+    assert (working.outputs / "communs.atom").exists()
+
+
+def test_verbose_tells_what_was_done(working):
+    _, err = call(working.root, "-v", "run")
+    assert "1 polled (1 fetched, 0 not modified, 0 failed); 1 new entries" in err
+    assert 'clippings.txt:6: "_emploi" is not a hashtag: read as #emploi' in err
+
+
+def test_a_run_as_json(working):
+    out, _ = call(working.root, "run", "--json")
+    report = json.loads(out)
+    assert report["new"] == 1
+    assert "communs.atom" in report["written"]
+
+
+def test_a_trouble_is_told_once_under_cron_and_its_end_too(working, publisher):
+    good = publisher.answers["/feed"]
+    call(working.root, "run")
+    publisher["/feed"] = Answer(status=500)
+    _, err = call(working.root, "run", code=4)
+    assert err == f'"{publisher.url("/feed")}": HTTP 500 Internal Server Error (it will be asked again)\n'  # fmt: skip
+    assert call(working.root, "run", code=4) == ("", "")
+    assert "(3 times in a row)" in call(working.root, "-v", "run", code=4)[1]
+    publisher["/feed"] = good
+    assert "answers again" in call(working.root, "run")[1]
+
+
+def test_quiet_says_nothing_even_of_trouble(working, publisher):
+    publisher["/feed"] = Answer(status=500)
+    assert call(working.root, "-q", "run", code=4) == ("", "")
+
+
+def test_some_failures_are_no_failure_unless_strict(working, publisher):
+    publisher["/bad"] = Answer(status=500)
+    working.configure([publisher.url("/feed"), publisher.url("/bad")], clippings=CLIPPING)
+    call(working.root, "run")
+    call(working.root, "run", "--strict", code=1)
+
+
+def test_without_a_network_every_source_fails_with_one_line_and_the_clippings_stand(tmp_path):
+    installation = Installation(tmp_path)
+    urls = [f"http://{name}.invalid/feed" for name in ("one", "two")]
+    installation.configure(urls, clippings=CLIPPING)
+    _, err = call(tmp_path, "run", code=4)
+    assert len(err.splitlines()) == 2
+    for url, line in zip(urls, err.splitlines(), strict=True):
+        assert line == f'"{url}": name not found: check the address, or the network'
+    assert (installation.outputs / "communs.atom").exists()
+
+
+def test_mistakes_in_feeds_toml_are_told_and_nothing_is_touched(tmp_path):
+    installation = Installation(tmp_path)
+    installation.write("feeds.toml", '[site]\ntitel = "x"\n[[subscriptions]]\nurl = "x"\n')
+    for command in ("run", "check", "status", "tags"):
+        out, err = call(tmp_path, command, code=2)
+        assert out == ""
+        assert err.splitlines() == [
+            'feeds.toml:2: unknown key "site.titel": did you mean "title"?',
+            'feeds.toml:4: "subscriptions.url" is "x": expected an address that starts with '
+            '"https://" or "http://"',
+        ]
+    assert [path.name for path in tmp_path.iterdir()] == ["feeds.toml"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "feeds.toml: no configuration here: expected a feeds.toml (No such file or directory)"),
+        ({"feeds.toml": b""}, "feeds.toml: nothing is configured"),
+        ({"feeds.toml": "é = 1".encode("latin-1")}, "feeds.toml:1: not UTF-8 (byte 0xe9; is it another encoding?)"),
+        ({"feeds.toml": "a = 1".encode("utf-16")}, "is it UTF-16?"),
+        ({"feeds.toml": b'[clippings]\nfiles = ["a.txt", "b/*.txt"]'}, 'feeds.toml: [clippings] files: there is no file "a.txt"'),
+        ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b" \n"}, "a: the clippings file is empty"),
+        ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b"ok\n\xff"}, "a:2: not UTF-8"),
+        ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b"<html><title>No</title>"}, 'a: neither clippings nor a bookmark file; not a feed: an HTML page called "No"'),
+        ({"feeds.toml": b'[clippings]\nfiles = "."'}, ".: the clippings file cannot be read (Is a directory)"),
+    ],
+)  # fmt: skip
+def test_each_other_mistake_has_its_message(tmp_path, files, message):
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    _, err = call(tmp_path, "check", code=2)
+    assert message in err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_all_missing_clippings_files_are_named(tmp_path):
+    (tmp_path / "feeds.toml").write_text('[clippings]\nfiles = ["a.txt", "b/*.txt", "/no/*"]')
+    assert len(call(tmp_path, "check", code=2)[1].splitlines()) == 3
+
+
+def test_clippings_in_every_format(tmp_path):
+    installation = Installation(tmp_path)
+    installation.write("a.txt", CLIPPING)
+    installation.write(
+        "b.html",
+        "<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><DT><A HREF='https://b.example/' TAGS='Communs'>B</A>",
+    )
+    installation.write(
+        "c.xml", rss(item("C", "https://c.example/p", more="<category>Communs</category>"))
+    )
+    installation.write("feeds.toml", '[clippings]\nfiles = ["*.txt", "*.html", "c.xml"]')
+    assert "0 subscriptions, 3 clippings" in call(tmp_path, "check")[1]
+    call(tmp_path, "run")
+    feed = (installation.outputs / "communs.atom").read_text()
+    assert all(f"<title>{title}</title>" in feed for title in ("Kept", "B", "C"))
+
+
+def test_status(working, publisher):
+    publisher["/bad"] = Answer(status=503, headers={"Retry-After": "60"})
+    working.configure([publisher.url("/feed"), publisher.url("/bad")], clippings=CLIPPING)
+    states = [row["state"] for row in json.loads(call(working.root, "status", "--json")[0])]
+    assert states == ["new", "new"]
+    call(working.root, "run")
+    good, bad = json.loads(call(working.root, "status", "--json")[0])
+    assert (good["state"], good["entries"], good["failures"]) == ("ok", 1, 0)
+    assert (bad["state"], bad["failures"]) == ("waiting", 1)
+    assert "503" in bad["error"]
+    out, _ = call(working.root, "status")
+    assert len(out.splitlines()) == 3
+    assert publisher.url("/bad") in out
+
+
+def test_tags(working):
+    call(working.root, "run")
+    rows = {row["tag"]: row for row in json.loads(call(working.root, "tags", "--json")[0])}
+    assert rows["Communs"]["feed"] == "https://site.example/communs.atom"
+    assert (rows["Communs"]["clippings"], rows["Communs"]["entries"]) == (1, 2)
+    assert "emploi" in rows
+    assert "Communs" in call(working.root, "tags")[0]
+
+
+def test_explain(working):
+    call(working.root, "run")
+    link = "https://feed.example/a"
+    out, _ = call(working.root, "explain", link)
+    assert "Les communs" in out
+    assert "#Communs" in out
+    assert "“communs” in the title" in out
+    (entry,) = json.loads(call(working.root, "explain", link, "--json")[0])
+    assert entry["matches"][0]["evidence"][0]["kind"] == "phrase"
+    assert "Les communs" in call(working.root, "explain", entry["id"])[0]
+    assert "clipped" in call(working.root, "explain", "http://www.kept.example/p/")[0]
+    _, err = call(working.root, "explain", "https://nowhere.example/", code=2)
+    assert err == 'no entry has the link or id "https://nowhere.example/"\n'
+
+
+def test_explain_says_that_an_entry_has_no_tag(working, publisher):
+    publisher["/feed"] = rss(item("Tomates"))
+    call(working.root, "run")
+    assert "belongs to no tag" in call(working.root, "explain", "https://feed.example/a")[0]
+
+
+def test_what_publishers_write_does_not_drive_the_terminal(working, publisher):
+    publisher["/feed"] = rss(item("Communs &#x202e;&#x9b;31m\u00a0:"))
+    call(working.root, "run")
+    out, _ = call(working.root, "explain", "https://feed.example/a")
+    assert "\u202e" not in out
+    assert "\x9b" not in out
+    assert "\u00a0:" in out
+
+
+def test_the_schema_that_feeds_toml_names_is_the_programs(tmp_path):
+    out, _ = call(tmp_path, "schema")
+    assert json.loads(out)["title"] == "FeedsToml"
+    assert (REPOSITORY / "docs" / "feeds.schema.json").read_text("utf-8") == out
+    first = (REPOSITORY / "feeds.toml").read_text("utf-8").partition("\n")[0]
+    assert first == "#:schema ./docs/feeds.schema.json"
+
+
+def test_the_repositorys_feeds_toml_is_right(tmp_path):
+    _, err = call(tmp_path, "-c", str(REPOSITORY / "feeds.toml"), "check")
+    assert re.search(r"\d\d subscriptions, 13 clippings, \d\d tags with settings", err)
+
+
+def test_two_runs_at_once(working, publisher):
+    publisher["/feed"] = Answer(rss(item("Communs")).encode(), wait=lambda: time.sleep(4))
+    first = start(working.root, "run")
+    while not publisher.asked:
+        time.sleep(0.02)
+    began = time.monotonic()
+    _, err = call(working.root, "run", code=75)
+    assert time.monotonic() - began < 3.5
+    assert f"another run is at work (process {first.pid}, since 20" in err
+    assert first.communicate()[1] == ""
+    assert first.returncode == 0
+    call(working.root, "run")
+
+
+@pytest.mark.parametrize(
+    ("signal_sent", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+)
+def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, signal_sent, code):
+    call(working.root, "run")
+    before = working.snapshot()
+    publisher["/feed"] = Answer(rss(item("Communs, bis")).encode(), wait=lambda: time.sleep(3))
+    process = start(working.root, "run")
+    asked = len(publisher.asked)
+    while len(publisher.asked) == asked:
+        time.sleep(0.02)
+    process.send_signal(signal_sent)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=10)
+    assert time.monotonic() - began < 5
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert working.snapshot() == before
+    publisher["/feed"] = rss(item("Communs, bis"))
+    call(working.root, "run")
+    assert "Communs, bis" in (working.outputs / "communs.atom").read_text()
+
+
+def test_a_database_that_is_none(working):
+    (working.root / "aggregator.sqlite3").write_bytes(b"diary" * 999)
+    _, err = call(working.root, "run", code=3)
+    assert "aggregator.sqlite3: file is not a database" in err
+    assert (working.root / "aggregator.sqlite3").read_bytes() == b"diary" * 999
+
+
+def test_outputs_that_cannot_be_written_are_told_before_anybody_is_polled(working, publisher):
+    working.outputs.write_text("a file")
+    _, err = call(working.root, "run", code=3)
+    assert "outputs: " in err
+    assert not publisher.asked
+
+
+def test_cron_has_no_home_no_term_and_another_locale(working):
+    bare = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    assert call(working.root, "run", env=bare, stdin=subprocess.DEVNULL) == ("", "")
+    out, _ = call(working.root, "explain", "https://feed.example/a", env=bare)
+    assert "“communs”" in out
+
+
+def test_the_demonstration(tmp_path):
+    _, err = call(tmp_path, "demo", "--no-serve", "--port", "0", "--folder", "here")
+    assert "7 polled (6 fetched, 0 not modified, 1 failed); 13 new entries" in err
+    assert "7 polled (0 fetched, 6 not modified, 1 failed); 0 new entries" in err
+    assert "0 files written" in err
+    assert "gone for good" in err
+    assert "moved for good" in err
+    assert "damaged" in err
+    assert (tmp_path / "here" / "outputs" / "index.html").exists()
+
+
+def test_the_demonstration_is_served_until_interrupted(tmp_path):
+    process = start(tmp_path, "demo", "--port", "0", "--folder", "here")
+    assert process.stderr
+    lines = []
+    while not (address := re.search(r"http://127\.0\.0\.1:\d+/(?= in a browser)", "".join(lines))):
+        lines.append(process.stderr.readline())
+    for name in ("index.html", "communs.atom", "index.opml"):
+        with urllib.request.urlopen(address[0] + name, timeout=5) as answer:
+            assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+
+
+def test_a_port_that_is_taken(tmp_path, publisher):
+    _, err = call(tmp_path, "demo", "--port", str(publisher.port), code=3)
+    assert f"port {publisher.port}: Address already in use; choose another with --port" in err
+
+
+def test_help_and_version(tmp_path):
+    out, _ = call(tmp_path, "--help")
+    assert "75 another run holds the lock" in " ".join(out.split())
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", call(tmp_path, "--version")[0])
+    call(tmp_path, "runn", code=2)
+
+
+def test_every_command_and_exit_code_is_documented():
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for command in app.registered_commands:
+        assert command.callback
+        assert f"aggregator {command.callback.__name__}" in readme
+    for code in (0, 1, 2, 3, 4, 75):
+        assert f"| {code} |" in readme

@@ -301,7 +301,7 @@ def test_the_demonstration(tmp_path):
 def test_the_demonstration_is_served_until_interrupted(tmp_path):
     process = start(tmp_path, "demo", "--port", "0", "--folder", "here")
     assert process.stderr
-    lines = []
+    lines: list[str] = []
     while not (address := re.search(r"http://127\.0\.0\.1:\d+/(?= in a browser)", "".join(lines))):
         lines.append(process.stderr.readline())
     for name in ("index.html", "communs.atom", "index.opml"):

@@ -427,11 +427,14 @@ def _copies(session: Session, pages: Sequence[str]) -> list[Copy]:
             col(EntryRow.page).in_(pages)
         )
     ).all()
-    feeds = {feed.id: feed for feed in session.exec(select(FeedRow))}
-    return [
-        Copy(page or "", id, seen, Role(feeds[feed_id].role), feeds[feed_id].url)
-        for page, id, seen, feed_id in rows
-    ]
+    feed_ids = {feed_id for *_, feed_id in rows}
+    feeds = {
+        id: (Role(role), url)
+        for id, role, url in session.exec(
+            select(FeedRow.id, FeedRow.role, FeedRow.url).where(col(FeedRow.id).in_(feed_ids))
+        )
+    }
+    return [Copy(page or "", id, seen, *feeds[feed_id]) for page, id, seen, feed_id in rows]
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,6 +1,7 @@
 """What goes into an output feed comes out of it again, read by feedparser."""
 
 import io
+from calendar import timegm
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -63,7 +64,7 @@ def read(document):
 
 
 def time_of(parsed):
-    return datetime(*parsed[:6], tzinfo=UTC) if parsed else None
+    return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
 
 
 def back(entry):

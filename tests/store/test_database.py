@@ -95,7 +95,7 @@ def test_a_failure_keeps_validators_and_counts(store):
 
 
 def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
-    broken = Entry(key=None, id="urn:y", title="T")
+    broken = Entry(key=None, id="urn:y", title="T")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(StorageError):
         save(store, ENTRY, broken)
     assert store.states() == {}

@@ -224,7 +224,7 @@ def _run(project: "Project", talk: Talk) -> "RunReport":
     from aggregator.publish import OutputFolder
     from aggregator.runlock import run_lock
     from aggregator.store import Store
-    from aggregator.store.database import database_path
+    from aggregator.store.engine import database_path
 
     config = project.config
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
-from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col, create_engine, delete, func, or_, select, update
+from sqlmodel import Session, col, delete, func, or_, select, update
 
 from aggregator.errors import StorageError
 from aggregator.identity import mint_id
@@ -20,7 +18,6 @@ from aggregator.model import (
     FeedState,
     Fetched,
     LiveEntry,
-    Match,
     MatchedEntry,
     ParsedFeed,
     Role,
@@ -30,14 +27,22 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.store import tables
-from aggregator.store.decide import decide, revise
+from aggregator.store.engine import database_path, open_engine
 from aggregator.store.migrate import upgrade
+from aggregator.store.rows import (
+    IN_ONE_QUERY,
+    chunks,
+    copies_of,
+    describe,
+    feed_row,
+    matches_of,
+    save_entries,
+    succeed,
+    tags_of,
+)
 from aggregator.store.tables import EntryRow, FeedRow, MatchRow, RunRow, TagRow
 
-T = TypeVar("T")
-
 CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
-_IN_ONE_QUERY = 500  # SQLite's limit on variables is 32,766; a short statement is faster
 _COPIES = 3  # stored entries read per entry wanted: some are copies of one story
 
 
@@ -50,7 +55,7 @@ class Store:
         Raises StorageError if it cannot be opened, is damaged, or is of a later version.
         """
         self.path = database_path(url, root)
-        self._engine = _engine(self.path)
+        self._engine = open_engine(self.path)
         with self._guard(), self._engine.begin() as connection:
             upgrade(connection)
 
@@ -125,31 +130,31 @@ class Store:
         So the validators never vouch for entries that were lost on the way.
         """
         with self._session() as session:
-            feed = self._feed_row(session, subscription, now)
-            _describe(feed, parsed.feed)
+            feed = feed_row(session, subscription)
+            describe(feed, parsed.feed)
             feed.etag = fetched.validators.etag
             feed.last_modified = fetched.validators.last_modified
             feed.body_hash = body_hash
             feed.first_succeeded_at = feed.first_succeeded_at or now
-            _succeed(feed, now)
-            return self._save_entries(session, feed, parsed.entries, now)
+            succeed(feed, now)
+            return save_entries(session, feed, parsed.entries, now)
 
     def save_not_modified(
         self, subscription: Subscription, validators: Validators, now: datetime
     ) -> None:
         """Nothing new. A 304 may carry newer validators (RFC 9111 section 4.3.4)."""
         with self._session() as session:
-            feed = self._feed_row(session, subscription, now)
+            feed = feed_row(session, subscription)
             feed.etag = validators.etag or feed.etag
             feed.last_modified = validators.last_modified or feed.last_modified
-            _succeed(feed, now)
+            succeed(feed, now)
 
     def save_failure(
         self, subscription: Subscription, reason: str, not_before: datetime | None, now: datetime
     ) -> int:
         """Remember the trouble; gives how many times in a row it has been."""
         with self._session() as session:
-            feed = self._feed_row(session, subscription, now)
+            feed = feed_row(session, subscription)
             feed.failures += 1
             feed.last_error = reason
             feed.fetched_at = now
@@ -166,13 +171,13 @@ class Store:
                 )
                 session.add(feed)
                 session.flush()
-            _describe(feed, site)
-            self._save_entries(session, feed, entries, now)
+            describe(feed, site)
+            save_entries(session, feed, entries, now)
             keys = {entry.key for entry in entries}
             held = session.exec(
                 select(EntryRow.id, EntryRow.key).where(EntryRow.feed_id == feed.id)
             )
-            for chunk in _chunks([row for row, key in held if key not in keys]):
+            for chunk in chunks([row for row, key in held if key not in keys]):
                 session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(chunk)))
                 session.exec(delete(EntryRow).where(col(EntryRow.id).in_(chunk)))
 
@@ -186,48 +191,6 @@ class Store:
                 .order_by(FeedRow.url, EntryRow.key)
             )
             return [tables.entry_of(row) for row in rows]
-
-    def _feed_row(self, session: Session, subscription: Subscription, now: datetime) -> FeedRow:
-        feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.url)).first()
-        if feed is None:
-            feed = FeedRow(
-                url=subscription.url,
-                role=subscription.role.value,
-                atom_id=subscription.url,
-                title=subscription.title,
-            )
-            session.add(feed)
-            session.flush()
-        feed.role = subscription.role.value
-        return feed
-
-    def _save_entries(
-        self, session: Session, feed: FeedRow, entries: Iterable[Entry], now: datetime
-    ) -> list[EntryChange]:
-        changes = []
-        for chunk in _chunks(list(entries)):
-            keys = [entry.key for entry in chunk]
-            known = {
-                row.key: row
-                for row in session.exec(
-                    select(EntryRow).where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(keys))
-                )
-            }
-            for entry in chunk:
-                row = known.get(entry.key)
-                change = decide(row.content_hash if row else None, entry)
-                changes.append(change)
-                if row is None:
-                    columns = tables.entry_columns(entry)
-                    session.add(
-                        EntryRow(feed_id=feed.id or 0, first_seen_at=now, changed_at=now, **columns)
-                    )
-                elif change is EntryChange.MODIFIED:
-                    revised = revise(tables.entry_of(row), entry, now)
-                    row.sqlmodel_update(
-                        tables.entry_columns(revised) | {"changed_at": now, "vocabulary": None}
-                    )
-        return changes
 
     # -- matching ----------------------------------------------------------------------------
 
@@ -244,9 +207,9 @@ class Store:
                         or_(col(EntryRow.vocabulary).is_(None), EntryRow.vocabulary != vocabulary),
                     )
                     .order_by(col(EntryRow.id))
-                    .limit(_IN_ONE_QUERY)
+                    .limit(IN_ONE_QUERY)
                 ).all()
-                tags = _tags(session, [row.id for row, _ in rows])
+                tags = tags_of(session, [row.id for row, _ in rows])
                 found = [tables.stored_entry(r, f, tags.get(r.id or 0)) for r, f in rows]
             if not found:
                 return
@@ -260,7 +223,7 @@ class Store:
         """
         new = 0
         with self._session() as session:
-            for chunk in _chunks(list(matched)):
+            for chunk in chunks(list(matched)):
                 ids = [entry.row for entry in chunk]
                 old = {
                     (row.entry_id, row.tag): row
@@ -324,13 +287,13 @@ class Store:
                 .order_by(date.desc(), EntryRow.atom_id, FeedRow.url)
                 .limit(limit * _COPIES)
             ).all()
-            matches = _matches(session, [row.id for row, _ in rows])
+            matches = matches_of(session, [row.id for row, _ in rows])
             live = [
                 LiveEntry(tables.stored_entry(row, feed), tuple(matches.get(row.id or 0, ())))
                 for row, feed in rows
             ]
             pages = sorted({row.page for row, _ in rows if row.page})
-            copies = [copy for chunk in _chunks(pages) for copy in _copies(session, chunk)]
+            copies = [copy for chunk in chunks(pages) for copy in copies_of(session, chunk)]
         return live, copies
 
     def count(self, tag: str) -> int:
@@ -358,85 +321,10 @@ class Store:
                     )
                 )
                 .order_by(col(EntryRow.first_seen_at), FeedRow.url, EntryRow.key)
-                .limit(_IN_ONE_QUERY)
+                .limit(IN_ONE_QUERY)
             ).all()
-            matches = _matches(session, [row.id for row, _ in rows])
+            matches = matches_of(session, [row.id for row, _ in rows])
             return [
                 LiveEntry(tables.stored_entry(row, feed), tuple(matches.get(row.id or 0, ())))
                 for row, feed in rows
             ]
-
-
-def database_path(url: str, root: Path) -> Path:
-    """The file that ``sqlite:///PATH`` names; relative paths start at the project folder."""
-    return root / url.removeprefix("sqlite:///")
-
-
-def _engine(path: Path) -> Engine:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path.parent}: {error.strerror}") from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: object) -> None:
-        # Readers (status, explain) go on while a run writes. After a power cut the last
-        # transactions may be missing, never half there: the next run fetches them again.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    return engine
-
-
-def _describe(row: FeedRow, feed: Feed) -> None:
-    row.atom_id, row.title, row.link = feed.id, feed.title, feed.link
-    row.language, row.rights = feed.language, feed.rights
-
-
-def _succeed(row: FeedRow, now: datetime) -> None:
-    row.fetched_at = row.succeeded_at = now
-    row.not_before = row.last_error = None
-    row.failures = 0
-
-
-def _matches(session: Session, ids: Sequence[int | None]) -> dict[int, list[Match]]:
-    found: dict[int, list[Match]] = {}
-    for chunk in _chunks(ids):
-        rows = session.exec(
-            select(MatchRow)
-            .where(col(MatchRow.entry_id).in_(chunk))
-            .order_by(col(MatchRow.score).desc(), MatchRow.tag)
-        )
-        for row in rows:
-            found.setdefault(row.entry_id, []).append(tables.match_of(row))
-    return found
-
-
-def _tags(session: Session, ids: Sequence[int | None]) -> dict[int, frozenset[str]]:
-    return {
-        row: frozenset(match.tag for match in matches)
-        for row, matches in _matches(session, ids).items()
-    }
-
-
-def _copies(session: Session, pages: Sequence[str]) -> list[Copy]:
-    rows = session.exec(
-        select(EntryRow.page, EntryRow.atom_id, EntryRow.first_seen_at, EntryRow.feed_id).where(
-            col(EntryRow.page).in_(pages)
-        )
-    ).all()
-    feed_ids = {feed_id for *_, feed_id in rows}
-    feeds = {
-        id: (Role(role), url)
-        for id, role, url in session.exec(
-            select(FeedRow.id, FeedRow.role, FeedRow.url).where(col(FeedRow.id).in_(feed_ids))
-        )
-    }
-    return [Copy(page or "", id, seen, *feeds[feed_id]) for page, id, seen, feed_id in rows]
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _IN_ONE_QUERY):
-        yield items[start : start + _IN_ONE_QUERY]

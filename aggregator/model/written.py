@@ -1,0 +1,87 @@
+"""What the operator and the reader wrote: feeds.toml and the clippings."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+
+class Role(Enum):
+    """What a polled feed is to us."""
+
+    SUBSCRIPTION = "subscription"  # its entries are matched and republished
+    CLIPPINGS = "clippings"  # its entries are the reader's own clippings
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A feed that we poll, as written in feeds.toml.
+
+    ``headers`` and ``authorization`` may hold secrets, so neither is ever shown by ``repr``.
+    """
+
+    url: str
+    title: str
+    tags: tuple[str, ...] = ()
+    language: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    authorization: str | None = field(default=None, repr=False)
+    min_interval: timedelta = timedelta(0)
+    role: Role = Role.SUBSCRIPTION
+
+
+@dataclass(frozen=True, slots=True)
+class TagSettings:
+    """A ``[tags."NAME"]`` table of feeds.toml. ``match`` holds regular expressions."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+    title: str | None = None
+    description: str | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Who publishes the outputs, and at which address (``url`` ends in a slash)."""
+
+    title: str
+    url: str
+    author: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSettings:
+    """``live``: entries in a tag's feed; ``backfill``: how many old ones may enter it at once."""
+
+    directory: str
+    live: int
+    backfill: int
+    explain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """feeds.toml, checked. Paths are as written there, relative to its folder."""
+
+    site: Site
+    clippings: tuple[str, ...]
+    subscriptions: tuple[Subscription, ...]
+    tags: tuple[TagSettings, ...]
+    store_url: str
+    publish: PublishSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Clipping:
+    """A passage that the reader kept. ``excerpt`` is plain text, paragraphs apart by a blank line.
+
+    ``clipped_at`` is known only where the format says it (bookmark files, feeds).
+    """
+
+    title: str
+    link: str | None
+    excerpt: str
+    tags: tuple[str, ...]
+    clipped_at: datetime | None = None

@@ -5,7 +5,7 @@ BIN = .venv/bin
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: run test lint bench demo lock clean
+.PHONY: run test lint bench demo lock lowest clean
 
 run: .venv/run
 	@$(BIN)/aggregator run; code=$$?; \
@@ -39,6 +39,14 @@ bench: .venv/dev
 lock: .venv/dev
 	$(COMPILE) --upgrade --group build pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock --group build --group dev pyproject.toml -o requirements-dev.lock
+
+# The lower bounds in pyproject.toml are tested, not guessed.
+lowest: .venv/dev
+	$(PYTHON) -m venv --clear .venv/lowest
+	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header pyproject.toml -o .venv/lowest/requirements.txt
+	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright
+	.venv/lowest/bin/python -m pip install -q --no-deps .
+	.venv/lowest/bin/python -m pytest -p no:cacheprovider
 
 .venv/run: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'

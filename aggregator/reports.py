@@ -10,6 +10,7 @@ from aggregator.clippings import clipping_from_entry
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.match.matcher import DEFAULT_THRESHOLD
 from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
+from aggregator.publish.select import feed_address
 
 
 class Reader(Protocol):
@@ -100,7 +101,7 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
     rows = [
         TagStatus(
             tag=tag.name,
-            feed=f"{config.site.url}{tag.slug}.atom",
+            feed=feed_address(config.site, tag),
             clippings=tag.clippings,
             entries=store.count(tag.key),
             also=tag.aliases,

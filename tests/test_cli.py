@@ -21,6 +21,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "aggregator"]
 
 
+def hear_interrupts():
+    """A job in the background of a shell is started deaf to SIGINT; a user's is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder, *arguments, **settings):
     return subprocess.Popen(
         [*COMMAND, *arguments],
@@ -29,6 +34,7 @@ def start(folder, *arguments, **settings):
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        preexec_fn=hear_interrupts,
         **settings,
     )
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from tests.harness import NOON, Installation
@@ -40,7 +41,7 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         assert installation.snapshot() == before
 
         # The same once more from servers that know no validators, and documents read anew.
-        with sqlite3.connect(tmp_path / "aggregator.sqlite3") as database:
+        with closing(sqlite3.connect(tmp_path / "aggregator.sqlite3")) as database, database:
             database.execute("UPDATE feed SET etag = NULL, body_hash = NULL")
         once_more = installation.run(NOON)
         assert (once_more.new, once_more.modified, once_more.written) == (0, 0, ())

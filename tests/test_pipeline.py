@@ -2,6 +2,7 @@
 
 import io
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import feedparser
@@ -278,7 +279,8 @@ def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_
         installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
         installation.run()
         if killed:  # undo what came after storing
-            with sqlite3.connect(installation.root / "aggregator.sqlite3") as connection:
+            path = installation.root / "aggregator.sqlite3"
+            with closing(sqlite3.connect(path)) as connection, connection:
                 connection.executescript('DELETE FROM "match"; UPDATE entry SET vocabulary = NULL')
             for path in installation.outputs.iterdir():
                 path.unlink()

@@ -13,7 +13,8 @@ _MAX_CHARACTERS = 1024 * 1024
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAKS = re.compile("[ \t\r\n\f\u2028\u2029]+")
 _SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
-_PIXEL = re.compile(r'<img [^>]*?(?:width|height)="[01](?:px)?"[^>]*>')
+_ATTRIBUTE = r' [\w-]+="[^"]*"'  # as nh3 writes them; some of its versions leave ">" in values
+_PIXEL = re.compile(rf'<img(?:{_ATTRIBUTE})*? (?:width|height)="[01](?:px)?"(?:{_ATTRIBUTE})*>')
 _DROPPED_WHOLE = {
     "script",
     "style",
@@ -156,7 +157,10 @@ def _cleaner(base: str | None) -> nh3.Cleaner:
 
 
 _to_blocks = nh3.Cleaner(
-    tags=_BLOCKS, clean_content_tags=_DROPPED_WHOLE - {"title"}, attributes={}, link_rel=None
+    tags=_BLOCKS,
+    clean_content_tags=_DROPPED_WHOLE - {"title"},
+    attributes={"*": set()},
+    link_rel=None,
 )
 
 

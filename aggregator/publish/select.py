@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from urllib.parse import quote
 
 from aggregator.model import (
     Author,
@@ -50,12 +51,17 @@ def tag_feed(
     return TagFeed(
         tag=tag,
         id=feed_id,
-        self_url=f"{site.url}{tag.slug}.atom",
+        self_url=feed_address(site, tag),
         site=site,
         updated=max((entry.updated for entry in chosen), default=first_seen_at),
         entries=chosen,
         total=total,
     )
+
+
+def feed_address(site: Site, tag: Tag) -> str:
+    """Where a tag's feed is served; a slug may hold letters of any script."""
+    return f"{site.url}{quote(tag.slug)}.atom"
 
 
 def _ids(copies: Iterable[Copy]) -> dict[str, str]:
@@ -112,14 +118,14 @@ def _publish(
         enclosures=entry.enclosures,
         language=entry.language,
         rights=entry.rights,
-        source=_source(best.feed_url, best, site) if best.role is Role.SUBSCRIPTION else None,
+        source=_source(best) if best.role is Role.SUBSCRIPTION else None,
     )
 
 
-def _source(feed_url: str, stored: StoredEntry, site: Site) -> Source:
+def _source(stored: StoredEntry) -> Source:
     """Whom we republish. ``updated`` is the entry's, the latest that we know their feed had then."""
     feed = stored.feed
-    self_url = without_secrets(feed_url)
+    self_url = without_secrets(stored.feed_url)
     return Source(feed.id, feed.title, feed.link, self_url, stored.date, feed.rights)
 
 

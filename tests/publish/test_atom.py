@@ -147,8 +147,8 @@ def unmistakable(text):
 line = st.text(max_size=30).map(one_line).filter(bool).filter(unmistakable)
 html = (
     st.text(max_size=60)
-    .filter(unmistakable)
     .map(lambda text: clean_html(text, "https://a.example/"))
+    .filter(unmistakable)
 )
 web = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9&=?;%]{0,20}", fullmatch=True)
 moment = st.datetimes(

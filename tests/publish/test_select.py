@@ -145,3 +145,10 @@ def test_categories_are_the_publishers_then_the_readers():
         Category("Communs", "https://site.example/#tags"),
         Category("clipped", "https://site.example/#marks", "Clipped by the reader"),
     )
+
+
+def test_the_address_of_a_feed_is_an_address_whatever_the_script_of_its_tag():
+    tag = Tag("共有", "共有", "共有", ("共有",))
+    settings = PublishSettings("outputs", 50, 10, True)
+    published = tag_feed(tag, "urn:feed", SITE, settings, NAMES, [], [], 0, NOW)
+    assert published.self_url == "https://site.example/%E5%85%B1%E6%9C%89.atom"

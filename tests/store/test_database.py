@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -182,18 +183,21 @@ def test_runs_are_remembered(store):
 
 
 def test_migrations_make_the_tables_that_the_code_uses(store):
-    with create_engine(f"sqlite:///{store.path}").connect() as connection:
+    engine = create_engine(f"sqlite:///{store.path}")
+    with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    engine.dispose()
     assert differences == []
 
 
 def test_the_database_is_in_wal_mode(store):
-    assert sqlite3.connect(store.path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with closing(sqlite3.connect(store.path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_schema_of_a_later_version_is_refused(tmp_path, store):
     store.close()
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StorageError, match="newer than this program"):
         Store("sqlite:///db.sqlite3", tmp_path)

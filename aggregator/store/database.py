@@ -56,8 +56,12 @@ class Store:
         """
         self.path = database_path(url, root)
         self._engine = open_engine(self.path)
-        with self._guard(), self._engine.begin() as connection:
-            upgrade(connection)
+        try:
+            with self._guard(), self._engine.begin() as connection:
+                upgrade(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the file back, with its write-ahead log merged into it."""

@@ -118,7 +118,7 @@ def status(context: typer.Context, json: AsJson = False) -> None:
 
         project = _project(context)
         with _store(project) as store:
-            rows = subscription_status(project.config, store)
+            rows = subscription_status(project.config, store, _now())
         talk.json(rows) if json else talk.table(rows)
 
 

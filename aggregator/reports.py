@@ -61,7 +61,7 @@ class Explanation:
     matches: tuple[dict[str, object], ...]
 
 
-def subscription_status(config: Config, store: Reader) -> list[SubscriptionStatus]:
+def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
     """Every subscription in the order of feeds.toml."""
     states, counts = store.states(), store.entry_counts()
     rows = []
@@ -70,7 +70,7 @@ def subscription_status(config: Config, store: Reader) -> list[SubscriptionStatu
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=_state(state),
+                state=_state(state, now),
                 entries=counts.get(subscription.url, 0),
                 last_success=state.succeeded_at,
                 not_before=state.not_before,
@@ -82,10 +82,10 @@ def subscription_status(config: Config, store: Reader) -> list[SubscriptionStatu
     return rows
 
 
-def _state(state: FeedState) -> str:
+def _state(state: FeedState, now: datetime) -> str:
     if state.fetched_at is None:
         return "new"
-    if state.not_before is not None:
+    if state.not_before is not None and now < state.not_before:
         return "waiting"
     return "failing" if state.failures else "ok"
 

@@ -5,9 +5,39 @@ import sqlite3
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from aggregator import pipeline
+from aggregator.match import build_vocabulary
+from aggregator.project import open_project
 from tests.harness import NOON, Installation
 from tests.origin import origin
+from tests.publish.test_atom import back, read, squeezed
 from tests.shared import shared
+
+MORE = """
+[publish]
+live = 500
+backfill = 500
+[tags."Music"]
+aliases = ["musique", "Musik", "música"]
+[tags."News"]
+aliases = ["Nachrichten", "noticias", "actualités"]
+[tags."Podcast"]
+"""
+
+
+def assert_read_back(installation):
+    """Every output feed, read by feedparser, gives what went in."""
+    config = open_project(installation.root / "feeds.toml", {}, NOON).config
+    vocabulary = build_vocabulary([], config.tags, config.subscriptions, {})
+    store = installation.store()
+    feeds = list(pipeline.tag_feeds(config, vocabulary, store, NOON))
+    store.close()
+    assert sum(len(feed.entries) for feed in feeds) >= 1000
+    for feed in feeds:
+        parsed = read((installation.outputs / f"{feed.tag.slug}.atom").read_bytes())
+        assert [squeezed(back(entry)) for entry in parsed.entries] == [
+            squeezed(entry) for entry in feed.entries
+        ]
 
 
 def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tmp_path):
@@ -20,7 +50,7 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         for path, host in zip(paths, hosts, strict=False):
             publishers[f"/{path.name}"] = path.read_bytes()
             urls.append(publishers.url(f"/{path.name.replace(' ', '%20')}", host))
-        installation.configure(urls, '[tags."Music"]\n[tags."News"]\n[tags."Podcast"]\n')
+        installation.configure(urls, MORE)
         report = installation.run(NOON)
         told = {trouble.url for trouble in report.troubles}
         assert report.polled == len(paths)
@@ -34,6 +64,8 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         assert report.new > 10_000
         before = installation.snapshot()
         assert sum(len(data) for data, _ in before.values()) > 50_000
+
+        assert_read_back(installation)
 
         again = installation.run(NOON)
         assert (again.new, again.modified, again.matched, again.written) == (0, 0, 0, ())

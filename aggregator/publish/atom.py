@@ -35,8 +35,9 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
 
     def extend_atom(self, feed: Any) -> Any:
         """Add to the ``entry`` element; feedgen calls its parameter ``feed``."""
-        if self.language:
-            feed.set(_XML_LANG, self.language)
+        # "" says that the language is not known (XML 1.0 section 2.12): without it an entry
+        # would claim the language of this site.
+        feed.set(_XML_LANG, self.language or "")
         for enclosure in self.enclosures:
             link = xml_elem("link", feed, rel="enclosure", href=enclosure.url)
             if enclosure.type:

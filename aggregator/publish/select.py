@@ -99,7 +99,7 @@ def _publish(
             e.stored.entry.key,
         ),
     ).stored
-    entry = best.entry
+    entry, clipped = best.entry, best.role is Role.CLIPPINGS
     matches = _strongest(match for copy in story for match in copy.matches)
     published = [c.stored.entry.published for c in story if c.stored.entry.published]
     closing = _closing_line(matches, names, site.language) if settings.explain else ""
@@ -111,14 +111,12 @@ def _publish(
         published=min(published, default=None),
         summary=entry.summary,
         content=(entry.content or entry.summary) + closing,
-        authors=entry.authors or (Author(best.feed.title),),
-        categories=_categories(
-            entry.categories if best.role is Role.SUBSCRIPTION else (), matches, names, site
-        ),
+        authors=entry.authors or (Author(site.author if clipped else best.feed.title),),
+        categories=_categories(() if clipped else entry.categories, matches, names, site),
         enclosures=entry.enclosures,
         language=entry.language,
         rights=entry.rights,
-        source=_source(best) if best.role is Role.SUBSCRIPTION else None,
+        source=None if clipped else _source(best),
     )
 
 

@@ -57,7 +57,9 @@ def feed_of(*entries):
 
 
 def read(document):
-    parsed = feedparser.parse(io.BytesIO(document), sanitize_html=False)
+    parsed = feedparser.parse(
+        io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False
+    )
     assert not parsed.bozo, parsed.get("bozo_exception")
     assert parsed.version == "atom10"
     return parsed
@@ -69,7 +71,7 @@ def time_of(parsed):
 
 def back(entry):
     """The `PublishedEntry` that a feed reader would make of an entry."""
-    links = entry.links
+    links = entry.get("links", [])
     content = entry.content[0].value if "content" in entry else ""
     return PublishedEntry(
         id=entry.id,
@@ -84,7 +86,7 @@ def back(entry):
             Category(tag.term, tag.scheme, tag.label) for tag in entry.get("tags", [])
         ),
         enclosures=tuple(enclosures_of(entry)),
-        language=entry.title_detail.language,
+        language=entry.title_detail.language or None,
         rights=entry.get("rights"),
         source=source_of(entry.get("source")),
     )

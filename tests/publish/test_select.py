@@ -106,7 +106,9 @@ def test_attribution_and_authors():
         "f",
     )
     assert [author.name for author in entry.authors] == ["The feed"]
-    assert feed(live(role=Role.CLIPPINGS)).entries[0].source is None
+    (clipped,) = feed(live(role=Role.CLIPPINGS)).entries
+    assert clipped.source is None
+    assert [author.name for author in clipped.authors] == ["Somebody"]
 
 
 def test_each_entry_says_why_it_is_here():

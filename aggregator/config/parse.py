@@ -109,7 +109,7 @@ def _shown(found: object) -> str:
         return "a table"
     if isinstance(found, list):
         return "a list"
-    text = urls.redact(str(found))
+    text = urls.redact(str(found)).replace("\n", "␤")  # a message is one line
     text = text if len(text) <= 60 else text[:60] + "…"
     return f'"{text}"' if isinstance(found, str) else text
 

@@ -2,8 +2,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aggregator.clippings import read_text
+from aggregator.clippings import read_bookmarks, read_text
 from aggregator.folding import fold
 from tests.shared import shared
 
@@ -169,3 +171,17 @@ def test_text_before_the_first_bullet_and_none_at_all_are_reported():
     assert [str(w) for w in read("nothing\n")[1]][-1] == (
         'c.txt: no clipping found: expected lines that start with "•"'
     )
+
+
+@given(st.text(alphabet="•#_- \t\n\r\u00a0ahttps:/.()é🌱", max_size=120))
+def test_no_text_makes_it_raise(text):
+    clippings, _ = read(text)
+    for clipping in clippings:
+        assert clipping.title or not (clipping.link or clipping.excerpt)
+        assert all(fold(tag) for tag in clipping.tags)
+        assert len({fold(tag) for tag in clipping.tags}) == len(clipping.tags)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_bookmark_reader_raise(data):
+    read_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><A HREF='https://a/' " + data, "b")

@@ -1,6 +1,10 @@
+import contextlib
 from datetime import timedelta
 
 import pytest
+import tomlkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aggregator.config import json_schema, parse_config
 from aggregator.errors import ConfigError
@@ -242,3 +246,84 @@ def test_the_schema_describes_every_key():
         for name, key in table["properties"].items():
             assert key.get("description"), name
     assert schema["additionalProperties"] is False
+
+
+keys = st.sampled_from(
+    [
+        "site",
+        "title",
+        "url",
+        "author",
+        "language",
+        "clippings",
+        "files",
+        "subscriptions",
+        "tags",
+        "headers",
+        "auth",
+        "min_interval",
+        "aliases",
+        "match",
+        "description",
+        "threshold",
+        "store",
+        "publish",
+        "directory",
+        "live",
+        "backfill",
+        "explain",
+        "A",
+    ]
+)
+values = st.recursive(
+    st.none().map(lambda _: 0)
+    | st.booleans()
+    | st.integers(-3, 10**19)
+    | st.floats(allow_nan=True)
+    | st.text(max_size=5)
+    | st.sampled_from(["https://a.example/", "env:X", "2 h", "(", "sqlite:///x", "1979-05-27"])
+    | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(keys, values, max_size=5))
+def test_whatever_toml_says_it_is_taken_or_its_mistakes_are_told(document):
+    text = tomlkit.dumps(document)
+    try:
+        parse_config(text, "feeds.toml", {})
+    except ConfigError as error:
+        assert error.mistakes
+        for mistake in error.mistakes:
+            assert "\n" not in str(mistake)
+            assert mistake.line is None or 1 <= mistake.line <= text.count("\n") + 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="[]{}=\"'\n#.,abc 1\\ué", max_size=60))
+def test_whatever_the_file_holds_nothing_but_mistakes_is_raised(text):
+    with contextlib.suppress(ConfigError):
+        parse_config(text, "feeds.toml", {})
+
+
+def test_inline_tables_and_values_over_many_lines_are_found():
+    text = """\
+# a comment
+subscriptions = [
+  { url = "https://a.example/" },
+  { url = "ftp://b.example/", tag = "x" },
+]
+
+[site]
+title = \"\"\"
+two
+lines\"\"\"
+"""
+    assert mistakes(text) == [
+        'feeds.toml:2: "subscriptions.url" is "ftp://b.example/": expected an address that starts '
+        'with "https://" or "http://"',
+        'feeds.toml:2: unknown key "subscriptions.tag": did you mean "tags"?',
+        'feeds.toml:8: "site.title" is "two␤lines": expected some text on one line',
+    ]

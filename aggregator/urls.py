@@ -40,13 +40,14 @@ _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGN
 _TOKEN_LIKE = r"[^=&#?]*(?:token|key|secret|sig|password|auth)[^=&#]*"  # noqa: S105 (names, no secret)
 _SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#]*", re.IGNORECASE)
 _WEB = ("http", "https")
+_NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
 
 
 def is_web(url: str) -> bool:
     """Whether this is an absolute http or https address with a host."""
     try:
         parts = urlsplit(url)
-        return parts.scheme.lower() in _WEB and bool(parts.hostname)
+        return parts.scheme.lower() in _WEB and bool(parts.hostname) and not _NEVER.search(url)
     except ValueError:  # "http://[bad"
         return False
 
@@ -54,10 +55,10 @@ def is_web(url: str) -> bool:
 def absolute(base: str, link: str) -> str | None:
     """``link`` resolved against ``base`` if that gives a web address, else None."""
     try:
-        joined = urljoin(base, link.strip())
+        joined = _NEVER.sub("", urljoin(base, link.strip().replace(" ", "%20")))
     except ValueError:
         return None
-    return re.sub(r"\s", "%20", joined) if is_web(joined) else None
+    return joined if is_web(joined) else None
 
 
 def host(url: str) -> str:

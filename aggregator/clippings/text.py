@@ -106,7 +106,7 @@ def _is_tag_line(line: str) -> bool:
 def _tags(word: str, number: int, file: str, warnings: list[Mistake]) -> Iterator[str]:
     """The tags in one word of a tag line, as a person would read it."""
     parts = re.split(r"#(?=\w)", word.rstrip(",;"))
-    named = [part.strip("#_-") if not part.strip("#") else part.strip("_-") for part in parts]
+    named = [part.lstrip("#").strip("_-") for part in parts]
     read = [name for name in named if fold(name)]
     if not word.startswith("#") or len(read) > 1:
         what = " and ".join(f"#{name}" for name in read)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aggregator.folding import digest
 from aggregator.identity import is_atom_id, mint_id
 from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
-from aggregator.parse.clean import clean_html, one_line, text_from_html
+from aggregator.parse.clean import clean_html, legal, one_line, text_from_html
 from aggregator.urls import absolute, is_web, link_key, without_secrets
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -23,9 +23,13 @@ class NotAFeed(Exception):
 
 @dataclass(slots=True)
 class EntryDraft:
-    """An entry as a format states it. HTML is unclean; ``base`` resolves relative links."""
+    """An entry as a format states it. HTML is unclean.
+
+    ``base`` resolves relative links, ``content_base`` those in the HTML where it has its own.
+    """
 
     base: str
+    content_base: str = ""
     guid: str = ""
     atom_id: str = ""
     title_html: str = ""
@@ -78,8 +82,9 @@ def finish(url: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
 
 
 def _entry(draft: EntryDraft, language: str | None) -> Entry:
-    content = clean_html(draft.content_html, draft.base)
-    summary = clean_html(draft.summary_html, draft.base)
+    content_base = draft.content_base or draft.base
+    content = clean_html(draft.content_html, content_base)
+    summary = clean_html(draft.summary_html, content_base)
     if not content:
         content, summary = summary, ""
     elif summary == content:
@@ -152,19 +157,20 @@ def _identified(
     """
     links = Counter(link_key(e.link) for e in entries if e.link)
     home = link_key(feed.link) if feed.link else None
-    guids = Counter(d.guid for d in drafts if d.guid)
+    names = [legal(draft.guid) for draft in drafts]
+    guids = Counter(filter(None, names))
     atom_ids = Counter(d.atom_id for d in drafts if d.atom_id)
     raw: dict[str, Entry] = {}
     done: dict[str, Entry] = {}
-    for draft, entry in zip(drafts, entries, strict=True):
+    for draft, guid, entry in zip(drafts, names, entries, strict=True):
         page = link_key(entry.link) if entry.link else None
         if page and (links[page] > 1 or page == home or not urlsplit(entry.link or "").path[1:]):
             page = None
         date = (entry.published or entry.updated or "") and str(entry.published or entry.updated)
-        if draft.guid and guids[draft.guid] == 1:
-            key = draft.guid
-        elif draft.guid:
-            key = f"{draft.guid}|{digest(entry.link or '', entry.title)}"
+        if guid and guids[guid] == 1:
+            key = guid
+        elif guid:
+            key = f"{guid}|{digest(entry.link or '', entry.title)}"
         elif page:
             key = page
         else:

@@ -2,10 +2,12 @@
 
 Traps of feedparser 6.0 that are avoided here: a string argument may open a file or an address,
 so it gets BytesIO; ``.get("updated_parsed")`` falls back to published, so keys are tested with
-``in``; HTML is not "bozo", so the version is tested; its sanitiser lets text/plain through, so
+``in``; with a base address it resolves guids too, so it gets none, and links are resolved here;
+HTML is not "bozo", so the version is tested; its sanitiser lets text/plain through, so
 all cleaning is `clean`'s.
 """
 
+import re
 from datetime import datetime
 from html import escape
 from io import BytesIO
@@ -14,9 +16,13 @@ from typing import Any
 import feedparser
 
 from aggregator.model import Author, Category, Enclosure, Fetched
+from aggregator.parse.clean import legal
 from aggregator.parse.dates import from_struct
 from aggregator.parse.draft import EntryDraft, FeedDraft, NotAFeed
+from aggregator.urls import absolute, is_web
 
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));")
+_MOST_DIGITS = 12
 _HARMLESS = (
     feedparser.exceptions.NonXMLContentType,  # RSS as text/html: the body decides
     feedparser.exceptions.CharacterEncodingOverride,  # see the warning below
@@ -26,11 +32,8 @@ _HARMLESS = (
 def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     """Raises NotAFeed where feedparser finds neither a format nor an entry."""
     parsed = feedparser.parse(
-        BytesIO(fetched.body),
-        response_headers={
-            "content-type": fetched.content_type,
-            "content-location": fetched.final_url,
-        },
+        BytesIO(_REFERENCE.sub(_sound, fetched.body)),
+        response_headers={"content-type": fetched.content_type},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
@@ -43,7 +46,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
         warnings.append(f"read as {parsed.encoding}, which is not the encoding it declares")
     elif trouble is not None and not isinstance(trouble, _HARMLESS):
         warnings.append(f"damaged: {trouble}; read as far as possible")
-    base = _base(feed.get("title_detail")) or fetched.final_url
+    base = _base(feed.get("title_detail"), fetched.final_url)
     return FeedDraft(
         base=base,
         id=feed.get("id", "") if version.startswith("atom") else "",
@@ -56,17 +59,35 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     )
 
 
+def _sound(reference: re.Match[bytes]) -> bytes:
+    """A character reference, or nothing in place of one to what XML cannot hold.
+
+    Those make a document ill-formed, and in ill-formed documents feedparser raises on them.
+    """
+    hexadecimal, decimal = reference.groups()
+    digits = hexadecimal or decimal
+    if len(digits) > _MOST_DIGITS:
+        return b""
+    number = int(digits, 16 if hexadecimal else 10)
+    return reference[0] if number < 0x110000 and legal(chr(number)) else b""
+
+
 def _entry(entry: Any, feed: Any, version: str, url: str, now: datetime) -> EntryDraft:
     content = _best(entry.get("content") or [])
     summary = entry.get("summary_detail")
     title = entry.get("title_detail")
     identifier = entry.get("id") or ""
+    base = _base(title or summary or content, url)
+    link = entry.get("link") or ""
+    if entry.get("guidislink") and not is_web(link):
+        link = ""  # a guid without isPermaLink="false" that is no address all the same
     return EntryDraft(
-        base=_base(content) or _base(summary) or _base(title) or url,
+        base=base,
+        content_base=_base(content or summary, base),
         guid=identifier.strip(),
         atom_id=identifier.strip() if version.startswith("atom") else "",
         title_html=_html(title),
-        link=entry.get("link") or "",
+        link=link,
         summary_html=_html(summary),
         content_html=_html(content),
         authors=authors_of(entry) or authors_of(feed),
@@ -105,8 +126,9 @@ def _html(detail: Any) -> str:
     return value if "html" in detail.get("type", "html") else escape(value, quote=False)
 
 
-def _base(detail: Any) -> str:
-    return (detail.get("base") or "") if detail else ""
+def _base(detail: Any, url: str) -> str:
+    """The xml:base in force on an element, absolute; the document's address where there is none."""
+    return absolute(url, (detail or {}).get("base") or "") or url
 
 
 def authors_of(holder: Any) -> list[Author]:

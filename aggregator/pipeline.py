@@ -67,7 +67,7 @@ class Keeper(Protocol):
 
     def states(self) -> dict[str, FeedState]: ...
     def slugs(self) -> dict[str, str]: ...
-    def clipped_entries(self) -> list[Entry]: ...
+    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
     def save_answer(
         self, subscription: Subscription, fetched: Fetched, parsed: ParsedFeed, body_hash: str,
@@ -123,7 +123,8 @@ async def run(
     tally = _Tally()
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     await collect(config, store, poller, progress, now, tally)
-    clippings = [*clippings, *map(clipping_from_entry, store.clipped_entries())]
+    polled = store.clipped_entries(config.clippings_urls)
+    clippings = [*clippings, *map(clipping_from_entry, polled)]
     vocabulary = build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
     tally.matched = match(config, vocabulary, clippings, store, now)
     tally.written = publish(config, vocabulary, store, writer, now)

@@ -1,6 +1,6 @@
 """What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
@@ -19,7 +19,7 @@ class Reader(Protocol):
     def states(self) -> dict[str, FeedState]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def slugs(self) -> dict[str, str]: ...
-    def clipped_entries(self) -> list[Entry]: ...
+    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def count(self, tag: str) -> int: ...
     def find(self, text: str, page: str) -> list[LiveEntry]: ...
 
@@ -91,7 +91,8 @@ def _state(state: FeedState, now: datetime) -> str:
 
 
 def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
-    clippings = [*clippings, *map(clipping_from_entry, store.clipped_entries())]
+    polled = store.clipped_entries(config.clippings_urls)
+    clippings = [*clippings, *map(clipping_from_entry, polled)]
     return build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
 
 

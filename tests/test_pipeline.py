@@ -215,6 +215,9 @@ def test_clippings_may_come_from_a_feed_of_bookmarks(installation, publisher):
     publisher["/mine"] = rss()  # it rolls out of the bookmarks feed, and is still a clipping
     installation.run(NOON + DAY)
     assert set(titles(installation)) == {"Kept elsewhere", "Les communs"}
+    installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
+    installation.run(NOON + 2 * DAY)
+    assert titles(installation) == ["Les communs"]  # taken out of feeds.toml, it goes
 
 
 def test_a_new_subscription_does_not_flood_a_tag(installation, publisher):

@@ -72,6 +72,11 @@ class Config:
     store_url: str
     publish: PublishSettings
 
+    @property
+    def clippings_urls(self) -> tuple[str, ...]:
+        """The polled feeds whose entries are the reader's clippings."""
+        return tuple(s.url for s in self.subscriptions if s.role is Role.CLIPPINGS)
+
 
 @dataclass(frozen=True, slots=True)
 class Clipping:

@@ -185,13 +185,13 @@ class Store:
                 session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(chunk)))
                 session.exec(delete(EntryRow).where(col(EntryRow.id).in_(chunk)))
 
-    def clipped_entries(self) -> list[Entry]:
-        """The entries of polled bookmark feeds, oldest first."""
+    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]:
+        """The entries of these bookmark feeds, in an order that does not depend on the polling."""
         with self._session() as session:
             rows = session.exec(
                 select(EntryRow)
                 .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(FeedRow.role == Role.CLIPPINGS.value, FeedRow.url != CLIPPINGS_URL)
+                .where(col(FeedRow.url).in_(list(urls)))
                 .order_by(FeedRow.url, EntryRow.key)
             )
             return [tables.entry_of(row) for row in rows]

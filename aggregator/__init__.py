@@ -5,8 +5,8 @@
     clippings ──┘              httpx     feedparser  SQLModel  phrases +   feedgen     <tag>.atom …
                                                                clippings
 
-Every stage takes values (`aggregator.model`) and gives values; `aggregator.pipeline` is the
-only file in which they meet.
+Every stage takes values (`aggregator.model`) and gives values; they meet in
+`aggregator.pipeline`, and for its first half in `aggregator.collect`.
 """
 
 __version__ = "0.1.0"

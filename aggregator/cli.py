@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,9 @@ from aggregator.errors import AggregatorError, LockedError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
+    from aggregator.discover import Search
+    from aggregator.editing import NewSubscription
+    from aggregator.fetch import Fetcher
     from aggregator.model import RunReport
     from aggregator.project import Project
     from aggregator.store import Store
@@ -37,6 +40,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+import_app = typer.Typer(help="Bring subscriptions from another feed reader.")
+export_app = typer.Typer(help="Take subscriptions to another feed reader.")
+app.add_typer(import_app, name="import")
+app.add_typer(export_app, name="export")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -78,16 +85,20 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if any subscription failed.")
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Poll also what is not due, unless a publisher asked to wait."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Poll what is due, match, and write the output feeds: what cron calls."""
     talk = _talk(context)
     with _exit_codes(talk):
         project = _project(context)
-        report = _run(project, talk)
+        report, was_offline = _run(project, talk, everything=everything)
         if json:
             talk.json(report)
-        talk.report(report)
+        talk.report(report, still_offline=was_offline)
         if report.polled and len(report.troubles) == report.polled:
             raise typer.Exit(EXIT_ALL_FAILED)
         if strict and report.troubles:
@@ -119,7 +130,14 @@ def status(context: typer.Context, json: AsJson = False) -> None:
         project = _project(context)
         with _store(project) as store:
             rows = subscription_status(project.config, store, _now())
-        talk.json(rows) if json else talk.table(rows)
+        if json:
+            talk.json(rows)
+            return
+        talk.table(rows)
+        for row in rows:
+            if row.moved_to:
+                talk.say(f'"{row.subscription}" has moved; in {context.obj.config}, write')
+                talk.say(f'    url = "{row.moved_to}"')
 
 
 @app.command()
@@ -156,6 +174,102 @@ def explain(
 
 
 @app.command()
+def discover(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="URL", help="A page, or its site.")],
+    add: Annotated[bool, typer.Option("--add", help="Write the best one into feeds.toml.")] = False,
+    allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK", help="A private network to ask, such as 10.0.0.5/32; repeatable."
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Find the feeds of a page, and print them ready for feeds.toml."""
+    talk = _talk(context)
+    with _exit_codes(talk):
+        from ipaddress import ip_network
+
+        from aggregator.discover import discover as search
+        from aggregator.editing import NewSubscription, subscriptions_toml
+        from aggregator.parsing import ParsingPool
+
+        try:
+            networks = tuple(map(ip_network, allow_private or ()))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+        written = context.obj.config.exists()
+        site_url = _project(context).config.site.url if written else None
+
+        async def go() -> "Search":
+            with ParsingPool() as parser:
+                async with _fetcher(site_url) as fetcher:
+                    return await search(address, fetcher, parser, _now(), networks)
+
+        result = asyncio.run(go())
+        if result.trouble:
+            talk.error(result.trouble)
+            raise typer.Exit(EXIT_ALL_FAILED)
+        new = [
+            NewSubscription(
+                found.url,
+                found.title,
+                found.language,
+                tuple(map(str, networks)),
+                f"{found.entries} entries"
+                + (f", the newest of {found.newest:%Y-%m-%d}" if found.newest else ""),
+            )
+            for found in result.found
+        ]
+        if json:
+            talk.json(result.found)
+        elif add:
+            _add(context, new[:1], talk)
+        else:
+            print(subscriptions_toml(new), end="")
+
+
+@import_app.command("opml")
+def import_opml(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The list that another reader exported.")],
+) -> None:
+    """Add the feeds of an OPML list to feeds.toml."""
+    talk = _talk(context)
+    with _exit_codes(talk):
+        from aggregator.config import read_opml
+        from aggregator.editing import NewSubscription
+
+        try:
+            feeds, warnings = read_opml(file.read_bytes())
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            talk.error(f"{file}: {reason}")
+            raise typer.Exit(EXIT_USAGE) from None
+        for warning in warnings:
+            talk.warn(warning)
+        new = [NewSubscription(f.url, f.title, comment=", ".join(f.folders)) for f in feeds]
+        _add(context, new, talk)
+
+
+@export_app.command("opml")
+def export_opml(context: typer.Context) -> None:
+    """Print the subscriptions as an OPML list, for another reader."""
+    talk = _talk(context)
+    with _exit_codes(talk):
+        from aggregator.publish import render_subscriptions
+
+        config = _project(context).config
+        secret = [s.title for s in config.subscriptions if s.key != s.url or s.authorization]
+        if secret:
+            talk.warn(f"secrets were left out of: {', '.join(secret)}")
+        sys.stdout.buffer.write(render_subscriptions(config.site, config.subscriptions))
+        sys.stdout.buffer.flush()
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of feeds.toml, for editors."""
     import json
@@ -185,7 +299,9 @@ def demo(
             project = _open(demonstration.config)
             for attempt in ("first", "second"):
                 talk.say(f"The {attempt} run:")
-                talk.report(_run(project, talk), everything=True)
+                # Its publishers are this machine: nobody needs a rest.
+                report, _ = _run(project, talk, everything=True, gap_seconds=0)
+                talk.report(report, everything=True)
             talk.say(f"The outputs are in {demonstration.outputs}")
             if serve:
                 talk.say(f"Open {demonstration.address} in a browser; Ctrl-C ends the demo.")
@@ -217,10 +333,15 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _run(project: "Project", talk: Talk) -> "RunReport":
-    """Hold the lock, open the shells, run the pipeline."""
+def _run(
+    project: "Project", talk: Talk, *, everything: bool, gap_seconds: float | None = None
+) -> tuple["RunReport", bool]:
+    """Hold the lock, open the shells, run the pipeline.
+
+    Gives its report, and whether the run before was offline.
+    """
     from aggregator import pipeline
-    from aggregator.fetch import Fetcher
+    from aggregator.parsing import ParsingPool
     from aggregator.publish import OutputFolder
     from aggregator.runlock import run_lock
     from aggregator.store import Store
@@ -229,11 +350,18 @@ def _run(project: "Project", talk: Talk) -> "RunReport":
     config = project.config
 
     async def go(store: Store, writer: OutputFolder, now: datetime) -> "RunReport":
-        user_agent = f"aggregator/{__version__} (+{config.site.url})"
-        with talk.progress() as progress:
-            async with Fetcher(user_agent) as fetcher:
+        with talk.progress() as progress, ParsingPool() as parser:
+            async with _fetcher(config.site.url, gap_seconds) as fetcher:
                 return await pipeline.run(
-                    config, project.clippings, store, fetcher, writer, progress, now
+                    config,
+                    project.clippings,
+                    store,
+                    fetcher,
+                    parser,
+                    writer,
+                    progress,
+                    now,
+                    everything=everything,
                 )
 
     path = database_path(config.store_url, project.root)
@@ -243,8 +371,9 @@ def _run(project: "Project", talk: Talk) -> "RunReport":
             writer = OutputFolder(project.root / config.publish.directory)
             with _store(project) as store:
                 number = store.start_run(os.getpid(), now)
+                was_offline = store.was_offline()
                 report = asyncio.run(go(store, writer, now))
-                store.finish_run(number, _now())
+                store.finish_run(number, _now(), offline=report.offline)
     except LockedError as error:
         with _store(project) as store:
             last = store.last_run()
@@ -252,7 +381,34 @@ def _run(project: "Project", talk: Talk) -> "RunReport":
         raise LockedError(f"another run is at work ({who}); this one did nothing") from error
     for warning in project.warnings:
         talk.detail(str(warning))
-    return report
+    return report, was_offline
+
+
+def _fetcher(site_url: str | None, gap_seconds: float | None = None) -> "Fetcher":
+    from aggregator.fetch import GAP_SECONDS, Fetcher
+
+    return Fetcher(
+        f"aggregator/{__version__}" + (f" (+{site_url})" if site_url else ""),
+        gap_seconds=GAP_SECONDS if gap_seconds is None else gap_seconds,
+    )
+
+
+def _add(context: typer.Context, new: "Sequence[NewSubscription]", talk: Talk) -> None:
+    """Write new subscriptions into feeds.toml, and say so."""
+    from aggregator.editing import add_subscriptions
+    from aggregator.project import edit_config
+
+    added = 0
+
+    def edit(text: str) -> str:
+        nonlocal added
+        text, added = add_subscriptions(text, new)
+        return text
+
+    config = context.obj.config
+    edit_config(config, edit, os.environ)
+    known = f"; {len(new) - added} stood there already" if added < len(new) else ""
+    talk.say(f"{config}: {added} subscriptions added{known}")
 
 
 @contextmanager

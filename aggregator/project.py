@@ -1,6 +1,8 @@
 """A project on disk: feeds.toml and the clippings files that it names."""
 
-from collections.abc import Mapping
+import os
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +44,32 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
     if mistakes:
         raise ConfigError(tuple(mistakes))
     return Project(root, config, tuple(clippings), tuple(warnings))
+
+
+def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str, str]) -> None:
+    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all.
+
+    Raises ConfigError, and writes nothing, if that would not be a valid feeds.toml.
+    """
+    file = str(path)
+    path = path.resolve()  # a link to it stays a link
+    text = _decode(path.read_bytes(), file) if path.exists() else ""
+    try:
+        edited = edit(text)
+    except ValueError as error:
+        raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
+    parse_config(edited, file, environment)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".feeds-", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as new:
+            new.write(edited)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        message = f"cannot be written ({error.strerror or error})"
+        raise ConfigError((Mistake(file, None, message),)) from error
 
 
 def _expand(patterns: tuple[str, ...], root: Path, file: str, mistakes: list[Mistake]) -> list[str]:

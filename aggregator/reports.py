@@ -1,15 +1,18 @@
 """What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 
 from aggregator import urls
 from aggregator.clippings import clipping_from_entry
+from aggregator.fetch.health import BROKEN_AFTER
+from aggregator.fetch.hosts import host_of
+from aggregator.fetch.schedule import poll_url
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.match.matcher import DEFAULT_THRESHOLD
-from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
+from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry, Subscription
 from aggregator.publish.select import feed_address
 
 
@@ -17,6 +20,7 @@ class Reader(Protocol):
     """What the reports need of `store`."""
 
     def states(self) -> dict[str, FeedState]: ...
+    def holds(self, now: datetime) -> dict[str, datetime]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def slugs(self) -> dict[str, str]: ...
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
@@ -26,15 +30,22 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatus:
-    """One row of ``status``. ``state``: ok, failing, waiting (asked to come later) or new."""
+    """One row of ``status``.
+
+    ``state``: new, ok, waiting (its publisher asked us to come later), failing, broken (for three
+    days), gone, moved, silent (for a year), degraded (what it serves is damaged). ``why`` is why
+    the next poll is then; ``note`` is what is wrong.
+    """
 
     subscription: str
     state: str
     entries: int
     last_success: datetime | None
-    not_before: datetime | None
+    next_poll: datetime | None
+    why: str
     failures: int
-    error: str | None
+    note: str | None
+    moved_to: str | None
     url: str
 
 
@@ -63,35 +74,62 @@ class Explanation:
 
 def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
     """Every subscription in the order of feeds.toml."""
-    states, counts = store.states(), store.entry_counts()
+    states, counts, holds = store.states(), store.entry_counts(), store.holds(now)
     rows = []
     for subscription in config.subscriptions:
-        state = states.get(subscription.url) or FeedState(subscription.url)
+        state = states.get(subscription.key) or FeedState(subscription.key)
+        next_poll, why = _next_poll(subscription, state, holds, now)
+        moved = state.move is not None and state.move.adopted
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=_state(state, now),
-                entries=counts.get(subscription.url, 0),
+                state=_state(state, why, now),
+                entries=counts.get(subscription.key, 0),
                 last_success=state.succeeded_at,
-                not_before=state.not_before,
+                next_poll=next_poll,
+                why=why,
                 failures=state.failures,
-                error=state.last_error,
+                note=state.last_error or state.warning,
+                moved_to=state.move.url if state.move and moved else None,
                 url=urls.redact(subscription.url),
             )
         )
     return rows
 
 
-def _state(state: FeedState, now: datetime) -> str:
+_ASKED = "asked by the publisher to wait (Retry-After)"
+
+
+def _next_poll(
+    subscription: Subscription, state: FeedState, holds: Mapping[str, datetime], now: datetime
+) -> tuple[datetime | None, str]:
+    if state.fetched_at is None:
+        return None, "not polled yet"
+    planned = (state.next_poll_at or now, state.next_poll_reason)
+    url = poll_url(subscription, state)
+    waits = [state.not_before, holds.get(host_of(url)) if holds else None]
+    at, why = max([planned, *((until, _ASKED) for until in waits if until)])
+    return (at, why) if at > now else (None, "due")
+
+
+def _state(state: FeedState, why: str, now: datetime) -> str:
     if state.fetched_at is None:
         return "new"
-    if state.not_before is not None and now < state.not_before:
+    if state.ended:
+        return "gone"
+    if state.failing_since_at is not None:
+        return "broken" if now - state.failing_since_at >= BROKEN_AFTER else "failing"
+    if why == _ASKED:
         return "waiting"
-    return "failing" if state.failures else "ok"
+    if state.move and state.move.adopted:
+        return "moved"
+    if state.silent:
+        return "silent"
+    return "degraded" if state.warning else "ok"
 
 
 def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
-    polled = store.clipped_entries(config.clippings_urls)
+    polled = store.clipped_entries(config.clippings_keys)
     clippings = [*clippings, *map(clipping_from_entry, polled)]
     return build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
 

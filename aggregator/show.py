@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from aggregator.model import RunReport, Subscription
+from aggregator.model import FeedEventKind, RunReport, Subscription
 
 if TYPE_CHECKING:
-    from aggregator.pipeline import Progress
+    from aggregator.collect import Progress
     from aggregator.reports import Explanation
 
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -87,15 +87,24 @@ class Talk:
                     )
             self._out.print(_printable("\n".join(lines)))
 
-    def report(self, report: RunReport, *, everything: bool = False) -> None:
-        """A run: the troubles that began in it, and all about it where somebody watches."""
+    def report(
+        self, report: RunReport, *, everything: bool = False, still_offline: bool = False
+    ) -> None:
+        """A run: what is news to the operator, and all about it where somebody watches.
+
+        ``still_offline``: the run before it was offline too, and that was said.
+        """
         watched = (self._watched or everything) and not self._quiet
+        offline = report.offline and not still_offline
+        if offline:
+            self.warn("offline: no publisher answered; none is held responsible")
         for trouble in report.troubles:
-            if watched or (trouble.streak == 1 and not self._quiet):
+            if watched or (offline and trouble.new):
                 streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""
                 self.warn(f'"{trouble.title}": {trouble.reason}{streak}')
-        for title in report.recovered:
-            self.say(f'"{title}": answers again')
+        for event in report.events:
+            if watched or event.kind is not FeedEventKind.SILENT:
+                self.warn(f'"{event.title}": {event.message}')
         for warning in report.warnings:
             if everything or self._verbose:
                 self.say(warning)

@@ -37,8 +37,12 @@ _TRACKING = [
     "at_campaign",
 ]
 _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
-_TOKEN_LIKE = r"[^=&#?]*(?:token|key|secret|sig|password|auth)[^=&#]*"  # noqa: S105 (names, no secret)
-_SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#]*", re.IGNORECASE)
+# Names of parameters that hold a secret; "keyword" and "author" are none.
+_TOKEN_LIKE = (
+    r"[^=&#?\s]*(?:(?:token|secret|signature|password|passwd|credential)[^=&#\s]*"  # noqa: S105
+    r"|(?:key|sig|auth|pwd|pass|jwt))"
+)
+_SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
 _WEB = ("http", "https")
 _NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
 
@@ -95,7 +99,13 @@ def without_secrets(url: str) -> str:
         for pair in parts.query.split("&")
         if not re.fullmatch(rf"{_TOKEN_LIKE}(=.*)?", pair, re.IGNORECASE)
     ]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept)))
+    return without_userinfo(urlunsplit(parts._replace(query="&".join(kept))))
+
+
+def without_userinfo(url: str) -> str:
+    """The address without ``user:password@``."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def redact(text: str) -> str:

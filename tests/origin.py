@@ -1,7 +1,9 @@
 """A publisher on loopback that says what a test tells it to, and remembers what it was asked."""
 
+import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -11,12 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Answer:
-    """An HTTP answer. ``raw`` is written to the socket as it is, in place of all the rest."""
+    """An HTTP answer.
+
+    ``raw`` is written to the socket as it is, in place of all the rest: bytes, or pieces that are
+    made while the client still listens.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
+    raw: bytes | Callable[[], Iterable[bytes]] | None = None
     wait: Callable[[], object] = lambda: None
 
 
@@ -27,13 +33,15 @@ class Asked:
     path: str
     host: str
     headers: Message
+    at: float
 
 
 class Origin:
     """``origin["/feed"] = Answer(…)`` or bytes, which get an ETag and honour it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: bool = False) -> None:
         self.port = port
+        self.tls = tls
         self.answers: dict[str, Answer | bytes] = {}
         self.asked: list[Asked] = []
         self.most_at_once: dict[str, int] = {}
@@ -42,14 +50,15 @@ class Origin:
         self.answers[path] = answer.encode() if isinstance(answer, str) else answer
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{host}:{self.port}{path}"
 
     def requests(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
 
 @contextmanager
-def origin(address: str = "127.0.0.1") -> Iterator[Origin]:
+def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
     """Answering until the block ends. ``0.0.0.0`` answers on every 127.x.y.z."""
     lock = threading.Lock()
     now_at: dict[str, int] = {}
@@ -60,7 +69,7 @@ def origin(address: str = "127.0.0.1") -> Iterator[Origin]:
         def do_GET(self) -> None:
             host = str(self.connection.getsockname()[0])
             with lock:
-                told.asked.append(Asked(self.path, host, self.headers))
+                told.asked.append(Asked(self.path, host, self.headers, time.monotonic()))
                 now_at[host] = now_at.get(host, 0) + 1
                 told.most_at_once[host] = max(told.most_at_once.get(host, 0), now_at[host])
             try:
@@ -78,8 +87,10 @@ def origin(address: str = "127.0.0.1") -> Iterator[Origin]:
                 answer = Answer(b"" if fresh else answer, 304 if fresh else 200, {"ETag": etag})
             answer.wait()
             if answer.raw is not None:
-                self.wfile.write(answer.raw)
                 self.close_connection = True
+                for piece in [answer.raw] if isinstance(answer.raw, bytes) else answer.raw():
+                    self.wfile.write(piece)
+                    self.wfile.flush()
                 return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
@@ -100,7 +111,9 @@ def origin(address: str = "127.0.0.1") -> Iterator[Origin]:
             pass  # a client that hangs up is what some tests are about
 
     with Server((address, 0), Handler) as server:
-        told = Origin(server.server_port)
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        told = Origin(server.server_port, tls is not None)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

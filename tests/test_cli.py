@@ -74,16 +74,22 @@ def test_a_run_as_json(working):
     assert "communs.atom" in report["written"]
 
 
-def test_a_trouble_is_told_once_under_cron_and_its_end_too(working, publisher):
+def test_a_new_subscription_that_fails_is_told_once_under_cron_and_its_end_too(working, publisher):
     good = publisher.answers["/feed"]
-    call(working.root, "run")
     publisher["/feed"] = Answer(status=500)
     _, err = call(working.root, "run", code=4)
     assert err == f'"{publisher.url("/feed")}": HTTP 500 Internal Server Error (it will be asked again)\n'  # fmt: skip
-    assert call(working.root, "run", code=4) == ("", "")
-    assert "(3 times in a row)" in call(working.root, "-v", "run", code=4)[1]
+    assert call(working.root, "run") == ("", "")  # not due
+    assert call(working.root, "run", "--all", code=4) == ("", "")
+    assert "(3 times in a row)" in call(working.root, "-v", "run", "--all", code=4)[1]
     publisher["/feed"] = good
-    assert "answers again" in call(working.root, "run")[1]
+    assert "answers again" in call(working.root, "run", "--all")[1]
+
+
+def test_a_known_subscription_may_fail_for_three_days_in_silence(working, publisher):
+    call(working.root, "run")
+    publisher["/feed"] = Answer(status=500)
+    assert call(working.root, "run", "--all", code=4) == ("", "")
 
 
 def test_quiet_says_nothing_even_of_trouble(working, publisher):
@@ -95,7 +101,7 @@ def test_some_failures_are_no_failure_unless_strict(working, publisher):
     publisher["/bad"] = Answer(status=500)
     working.configure([publisher.url("/feed"), publisher.url("/bad")], clippings=CLIPPING)
     call(working.root, "run")
-    call(working.root, "run", "--strict", code=1)
+    call(working.root, "run", "--all", "--strict", code=1)
 
 
 def test_without_a_network_every_source_fails_with_one_line_and_the_clippings_stand(tmp_path):
@@ -103,10 +109,12 @@ def test_without_a_network_every_source_fails_with_one_line_and_the_clippings_st
     urls = [f"http://{name}.invalid/feed" for name in ("one", "two")]
     installation.configure(urls, clippings=CLIPPING)
     _, err = call(tmp_path, "run", code=4)
-    assert len(err.splitlines()) == 2
-    for url, line in zip(urls, err.splitlines(), strict=True):
+    offline, *lines = err.splitlines()
+    assert offline.startswith("offline: no publisher answered")
+    for url, line in zip(urls, lines, strict=True):
         assert line == f'"{url}": name not found: check the address, or the network'
     assert (installation.outputs / "communs.atom").exists()
+    assert call(tmp_path, "run", code=4) == ("", "")
 
 
 def test_mistakes_in_feeds_toml_are_told_and_nothing_is_touched(tmp_path):
@@ -175,8 +183,11 @@ def test_status(working, publisher):
     call(working.root, "run")
     good, bad = json.loads(call(working.root, "status", "--json")[0])
     assert (good["state"], good["entries"], good["failures"]) == ("ok", 1, 0)
-    assert (bad["state"], bad["failures"]) == ("waiting", 1)
-    assert "503" in bad["error"]
+    assert (bad["state"], bad["failures"]) == ("failing", 1)
+    assert "503" in bad["note"]
+    assert bad["why"] == "failed once"
+    assert good["next_poll"] > good["last_success"]
+    assert "no entry for" in good["why"]
     out, _ = call(working.root, "status")
     assert len(out.splitlines()) == 3
     assert publisher.url("/bad") in out

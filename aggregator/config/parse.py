@@ -6,13 +6,14 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from aggregator import urls
 from aggregator.config.locate import Path, line_of, lines
-from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
+from aggregator.config.schema import FeedsToml, Network, SubscriptionTable, valid_names
 from aggregator.errors import ConfigError, Mistake
 from aggregator.folding import fold
 from aggregator.model import Config, PublishSettings, Role, Site, Subscription, TagSettings
@@ -138,9 +139,11 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
 
 def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
     addresses: dict[str, SubscriptionTable] = {}
+    keys: dict[str, SubscriptionTable] = {}
     titles: dict[str, SubscriptionTable] = {}
     for file in filter(urls.is_web, table.clippings.files):
         clippings = SubscriptionTable(url=file, title="[clippings] files")
+        keys.setdefault(urls.without_secrets(file), clippings)
         if addresses.setdefault(urls.link_key(file), clippings) is not clippings:
             yield ("clippings", "files"), f'"{urls.redact(file)}" stands twice'
     for position, subscription in enumerate(table.subscriptions):
@@ -152,6 +155,13 @@ def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
                 f'"{first.title or urls.redact(first.url)}" has the same address',
             )
             continue
+        first = keys.setdefault(urls.without_secrets(subscription.url), subscription)
+        if first is not subscription:
+            yield (
+                ("subscriptions", position, "url"),
+                f'"{urls.redact(subscription.url)}" differs from another address only in its '
+                "secret: add a fragment such as #second, by which to tell them apart",
+            )
         if subscription.title is None:
             continue
         first = titles.setdefault(subscription.title, subscription)
@@ -195,7 +205,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
         subscriptions=(
             *(_subscription(s, environment) for s in table.subscriptions),
             *(
-                Subscription(f, urls.redact(f), role=Role.CLIPPINGS)
+                _clippings_subscription(f, table.clippings.allow_private)
                 for f in table.clippings.files
                 if urls.is_web(f)
             ),
@@ -219,21 +229,49 @@ def _subscription(table: SubscriptionTable, environment: Mapping[str, str]) -> S
         (name, environment[v.removeprefix("env:")] if v.startswith("env:") else v)
         for name, v in table.headers.items()
     )
+    url, authorization = _credentials(table.url)
+    if table.auth:
+        authorization = _authorization(environment[table.auth.removeprefix("env:")])
     return Subscription(
-        url=table.url,
-        title=table.title or urls.redact(table.url),
+        url=url,
+        key=urls.without_secrets(url),
+        title=table.title or urls.redact(url),
         tags=table.tags,
         language=table.language,
         headers=headers,
-        authorization=_authorization(environment[table.auth.removeprefix("env:")])
-        if table.auth
-        else None,
+        authorization=authorization,
         min_interval=table.min_interval,
+        allow_private=table.allow_private,
     )
+
+
+def _clippings_subscription(address: str, allow_private: tuple[Network, ...]) -> Subscription:
+    url, authorization = _credentials(address)
+    return Subscription(
+        url=url,
+        key=urls.without_secrets(url),
+        title=urls.redact(url),
+        authorization=authorization,
+        allow_private=allow_private,
+        role=Role.CLIPPINGS,
+    )
+
+
+def _credentials(url: str) -> tuple[str, str | None]:
+    """The address without ``user:password@``, and that as HTTP Basic."""
+    bare = urls.without_userinfo(url)
+    if bare == url:
+        return url, None
+    userinfo = unquote(urlsplit(url).netloc.rpartition("@")[0])
+    return bare, _basic(userinfo if ":" in userinfo else f"{userinfo}:")
 
 
 def _authorization(secret: str) -> str:
     """``user:password`` becomes HTTP Basic (RFC 7617); anything with a space is sent as it is."""
     if " " in secret or ":" not in secret:
         return secret
-    return "Basic " + b64encode(secret.encode()).decode()
+    return _basic(secret)
+
+
+def _basic(userinfo: str) -> str:
+    return "Basic " + b64encode(userinfo.encode()).decode()

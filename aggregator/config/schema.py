@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -10,11 +11,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from aggregator import urls
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_MOST_CHARACTERS = 4096  # of an address
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 
 
 def _web(value: str) -> str:
+    if len(value) > _MOST_CHARACTERS:
+        raise ValueError(f"expected an address of at most {_MOST_CHARACTERS} characters")
     if not urls.is_web(value):
         raise ValueError('expected an address that starts with "https://" or "http://"')
     return value
@@ -41,6 +45,13 @@ def _sqlite(value: str) -> str:
     return value
 
 
+def _network(value: object) -> object:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('expected a network such as "10.0.0.5/32" or "fd00::/8"') from None
+
+
 def _text(value: str) -> str:
     if not value.strip() or any(ord(c) < 32 for c in value):
         raise ValueError("expected some text on one line")
@@ -59,6 +70,12 @@ Duration = Annotated[
 ]
 Texts = Annotated[
     tuple[Text, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+]
+Network = Annotated[
+    IPv4Network | IPv6Network, BeforeValidator(_network, json_schema_input_type=str)
+]
+Networks = Annotated[
+    tuple[Network, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
 ]
 Regexes = Annotated[
     tuple[Annotated[str, AfterValidator(_regex)], ...],
@@ -93,6 +110,10 @@ class ClippingsTable(_Table):
         default=(),
         description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS",
     )
+    allow_private: Networks = Field(
+        default=(),
+        description="Networks, not of the public Internet, that the addresses may be fetched from",
+    )
 
 
 class SubscriptionTable(_Table):
@@ -119,6 +140,10 @@ class SubscriptionTable(_Table):
     )
     min_interval: Duration = Field(
         default=timedelta(0), description='Poll no more often than this, for example "2 h"'
+    )
+    allow_private: Networks = Field(
+        default=(),
+        description='Networks, not of the public Internet, to fetch it from: "10.0.0.5/32"',
     )
 
 

@@ -1,5 +1,5 @@
 """Subscriptions -> `model.FetchOutcome` values, politely."""
 
-from aggregator.fetch.client import Fetcher
+from aggregator.fetch.poller import GAP_SECONDS, Fetcher
 
-__all__ = ["Fetcher"]
+__all__ = ["GAP_SECONDS", "Fetcher"]

@@ -1,56 +1,146 @@
 """The one place that talks HTTP: httpx over aiohttp's transport.
 
-aiohttp's transport costs less than half the CPU of httpx's own on thousands of conditional
-requests: `benchmarks/transport.py` measures it.
+Every request goes through `Client.get`: feeds, redirects, discovery, clippings. aiohttp's transport
+costs less than half the CPU of httpx's own on thousands of conditional requests
+(`benchmarks/transport.py` measures it), and lets us check addresses where they are connected to.
 """
 
 import asyncio
+import socket
 import ssl
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable
-from datetime import datetime
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from aggregator import urls
-from aggregator.fetch import conditional
-from aggregator.model import FetchFailed, FetchOutcome, Subscription, Validators
+from aggregator.fetch.conditional import WITH_BODY
+from aggregator.fetch.encodings import ACCEPTED, TooLarge, Undecodable, decode
+from aggregator.fetch.guard import Guard, Network, is_public
 
-MAX_BODY_BYTES = 10 * 1024 * 1024  # decoded
-MAX_REDIRECTS = 5
-MAX_HOSTS_AT_ONCE = 16
-TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
+MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
+MAX_URL_CHARACTERS = 4096
 _TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)
+_DNS_SECONDS = 300
+Resolver = AbstractResolver
 
 
-class _TooLarge(Exception):
-    pass
+class Trouble(Exception):
+    """No answer that can be used, in words; ``unreached``: there was no HTTP answer at all."""
+
+    def __init__(self, reason: str, *, unreached: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.unreached = unreached
 
 
-class Fetcher:
-    """Polls subscriptions: one request at a time per host, many hosts at once.
+class Garbled(Trouble):
+    """What came is not HTTP, or more than HTTP."""
 
-    Use it as an asynchronous context manager. Proxy variables of the environment are not
-    read, so that a run is the same under cron as in a terminal.
+
+class _Refused(OSError):
+    """A connection that the guard forbids."""
+
+    def __init__(self, address: str) -> None:
+        prefix = 128 if ":" in address else 32
+        super().__init__(
+            f"refused: {address} is a private address; if this subscription is meant to be fetched "
+            f'from there, set allow_private = ["{address}/{prefix}"]'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. ``body`` is decoded; ``public``: it came from the public Internet.
+
+    ``headers`` ignore the case of names.
     """
 
-    def __init__(self, user_agent: str, *, total_seconds: float = TOTAL_SECONDS) -> None:
-        self._user_agent = user_agent
-        self._total_seconds = total_seconds
-        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    public: bool
 
-    async def __aenter__(self) -> Self:
+
+class _GuardedResolver(AbstractResolver):
+    """Gives only the addresses that the guard allows."""
+
+    def __init__(self, inner: AbstractResolver, guard: Guard) -> None:
+        self._inner = inner
+        self._guard = guard
+        self.private: set[str] = set()  # names with an address that is not public
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        allowed = [result for result in found if self._guard.allows(result["host"])]
+        if found and not allowed:
+            raise _Refused(found[0]["host"])
+        if any(not is_public(result["host"]) for result in allowed):
+            self.private.add(host)
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class _Door:
+    """A pool of connections behind one guard.
+
+    Subscriptions with other ``allow_private`` have another: a connection that one of them was
+    allowed to make is never used for the rest.
+    """
+
+    def __init__(
+        self, allow_private: tuple[Network, ...], tls: ssl.SSLContext, resolver: AbstractResolver
+    ) -> None:
+        self._guard = Guard(allow_private)
+        self._resolver = _GuardedResolver(resolver, self._guard)
         connector = aiohttp.TCPConnector(
-            limit=0, ttl_dns_cache=300, ssl=httpx.create_ssl_context(trust_env=True)
+            limit=0,
+            ttl_dns_cache=_DNS_SECONDS,
+            ssl=tls,
+            resolver=self._resolver,
+            socket_factory=self._socket,
         )
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         transport = AiohttpTransport(client=session, verify=False)  # the connector verifies
-        self._client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
-        await self._client.__aenter__()
+        # Proxy variables of the environment are not read: under cron as in a terminal.
+        self.http = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
+
+    def _socket(self, info: "aiohttp.AddrInfoType") -> socket.socket:
+        """The last word: the very address that will be connected to, however it was found."""
+        family, kind, protocol, _, where = info
+        if not self._guard.allows(where[0]):
+            raise _Refused(where[0])
+        return socket.socket(family, kind, protocol)
+
+    def is_public(self, host: str) -> bool:
+        """Whether ``host``, to which we have connected, is on the public Internet."""
+        try:
+            return is_public(str(ip_address(host)))
+        except ValueError:
+            return host not in self._resolver.private
+
+
+class Client:
+    """An asynchronous context manager; ``resolver`` stands in for the system's."""
+
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        self._resolver = resolver
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        self._doors: dict[tuple[Network, ...], _Door] = {}
+        self._tls = httpx.create_ssl_context(trust_env=True)
         return self
 
     async def __aexit__(
@@ -59,103 +149,66 @@ class Fetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
-    async def poll(
-        self, due: Iterable[tuple[Subscription, Validators]], now: datetime
-    ) -> AsyncGenerator[tuple[Subscription, FetchOutcome], None]:
-        """Poll all of them; gives each as it is answered.
+    async def _door(self, allow_private: tuple[Network, ...]) -> _Door:
+        if allow_private not in self._doors:
+            resolver = self._resolver or aiohttp.ThreadedResolver()
+            door = self._doors[allow_private] = _Door(allow_private, self._tls, resolver)
+            await self._stack.enter_async_context(door.http)
+        return self._doors[allow_private]
 
-        A worker takes a whole host and polls its feeds in turn, the hosts with most feeds
-        first. A full queue makes the workers wait, so that bodies never pile up in memory.
-        """
-        by_host: defaultdict[str, list[tuple[Subscription, Validators]]] = defaultdict(list)
-        for subscription, validators in due:
-            by_host[urls.host(subscription.url)].append((subscription, validators))
-        hosts = sorted(by_host.values(), key=len)
-        answers: asyncio.Queue[tuple[Subscription, FetchOutcome] | None] = asyncio.Queue(
-            MAX_HOSTS_AT_ONCE
-        )
-
-        async def work() -> None:
-            try:
-                while hosts:
-                    for subscription, validators in hosts.pop():
-                        outcome = await self.fetch(subscription, validators, now)
-                        await answers.put((subscription, outcome))
-            finally:
-                await answers.put(None)
-
-        workers = [asyncio.create_task(work()) for _ in range(min(MAX_HOSTS_AT_ONCE, len(hosts)))]
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        allow_private: tuple[Network, ...],
+        seconds: float,
+    ) -> Answer:
+        """One GET, redirects not followed, in ``seconds`` at most. Raises Trouble, TimeoutError."""
+        if len(url) > MAX_URL_CHARACTERS:
+            raise Trouble(f"an address of more than {MAX_URL_CHARACTERS} characters")
+        door = await self._door(allow_private)
+        headers = {**headers, "Accept-Encoding": ACCEPTED}
         try:
-            working = len(workers)
-            while working:
-                answer = await answers.get()
-                if answer is None:
-                    working -= 1
-                else:
-                    yield answer
-            for worker in workers:
-                worker.result()  # a bug in a worker is raised here, not lost
-        finally:
-            for worker in workers:
-                worker.cancel()
-
-    async def fetch(
-        self, subscription: Subscription, validators: Validators, now: datetime
-    ) -> FetchOutcome:
-        """Poll one subscription, following up to 5 redirects. Never raises for remote trouble."""
-        url = subscription.url
-        headers = conditional.request_headers(subscription, validators, self._user_agent)
-        permanent = True
-        try:
-            for _ in range(MAX_REDIRECTS + 1):
-                status, answer, body = await self._request(url, headers)
-                if status not in conditional.REDIRECTS:
-                    moved = url if permanent and url != subscription.url else None
-                    return conditional.classify(subscription, url, status, answer, body, moved, now)
-                permanent = permanent and status in conditional.PERMANENT
-                target = urls.absolute(url, answer.get("Location", ""))
-                if target is None:
-                    reason = f"HTTP {status} redirects to no web address"
-                    return FetchFailed(subscription.url, reason)
-                if httpx.URL(target).netloc != httpx.URL(url).netloc or target[:5] != url[:5]:
-                    headers = conditional.without_secrets(headers)
-                url = target
-            reason = f"too many redirects ({MAX_REDIRECTS}), the last to {urls.redact(url)}"
-            return FetchFailed(subscription.url, reason)
-        except _TooLarge:
-            reason = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
-            return FetchFailed(subscription.url, reason)
+            async with (
+                asyncio.timeout(seconds),
+                door.http.stream("GET", url, headers=headers) as response,
+            ):
+                raw = await _read(response) if response.status_code in WITH_BODY else b""
         except TimeoutError:
-            reason = f"the answer took longer than {self._total_seconds:g} s"
-            return FetchFailed(subscription.url, reason)
-        except (
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            aiohttp.ClientError,
-            OSError,
-            ValueError,
-        ) as error:
-            return FetchFailed(subscription.url, _in_words(error))
-
-    async def _request(self, url: str, headers: dict[str, str]) -> tuple[int, httpx.Headers, bytes]:
-        # A redirect may lead to a host that another worker is asking: then it waits its turn.
-        async with (
-            self._hosts[urls.host(url)],
-            asyncio.timeout(self._total_seconds),
-            self._client.stream("GET", url, headers=headers) as response,
-        ):
-            body = bytearray()
-            if response.status_code == httpx.codes.OK:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise _TooLarge
-            return response.status_code, response.headers, bytes(body)
+            raise
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _in_words(error) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Trouble(f"not an address that can be asked: {urls.redact(str(error))}") from error
+        codings = response.headers.get("Content-Encoding", "")
+        try:
+            body = decode(raw, codings, MAX_BODY_BYTES)
+        except TooLarge:
+            raise Trouble(_TOO_LARGE) from None
+        except Undecodable as error:
+            raise Trouble(str(error)) from error
+        public = door.is_public(urls.host(url))
+        return Answer(response.status_code, response.headers, body, public)
 
 
-def _in_words(error: BaseException) -> str:
+_TOO_LARGE = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
+
+
+async def _read(response: httpx.Response) -> bytes:
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and (len(length) > 15 or int(length) > MAX_BODY_BYTES):
+        raise Trouble(_TOO_LARGE)
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Trouble(_TOO_LARGE)
+    return bytes(body)
+
+
+def _in_words(error: BaseException) -> Trouble:
     """The cause, for a person.
 
     aiohttp's exceptions stand behind httpx's as ``__cause__``, and only they can be trusted:
@@ -163,26 +216,30 @@ def _in_words(error: BaseException) -> str:
     """
     cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__ or error
     match cause:
+        case aiohttp.ClientConnectorError(os_error=_Refused() as refused):
+            return Trouble(str(refused))
+        case aiohttp.InvalidURL():
+            return Trouble(f"refused: {urls.redact(str(cause))}")  # such as a host 2130706433
         case TimeoutError():
-            return "no answer in time"
+            reason = "no answer in time"
         case aiohttp.ClientConnectorDNSError():
-            return "name not found: check the address, or the network"
+            reason = "name not found: check the address, or the network"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):
-            return f"TLS: {getattr(tls, 'verify_message', '') or tls.reason}"
+            reason = f"TLS: {getattr(tls, 'verify_message', '') or tls.reason}"
         case aiohttp.ClientSSLError(os_error=tls):
-            return f"TLS: {getattr(tls, 'reason', None) or tls}"
+            reason = f"TLS: {getattr(tls, 'reason', None) or tls}"
         case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-            return "connection refused"
+            reason = "connection refused"
         case aiohttp.ClientConnectorError(os_error=os_error):
-            return f"cannot connect: {os_error.strerror or os_error}"
+            reason = f"cannot connect: {os_error.strerror or os_error}"
         case aiohttp.ServerDisconnectedError():
-            return "the connection was closed without an answer"
+            reason = "the connection was closed without an answer"
         case aiohttp.ClientPayloadError():
-            return "the answer was cut short"
+            return Trouble("the answer was cut short")
         case aiohttp.ClientResponseError():
-            return "not an HTTP answer"
+            return Garbled("not an HTTP answer")
         case ConnectionResetError():
-            return "the connection was reset"
-    if isinstance(error, httpx.DecodingError):
-        return "the answer's compression is broken"
-    return urls.redact(str(error)) or type(error).__name__
+            reason = "the connection was reset"
+        case _:
+            reason = urls.redact(str(error)) or type(error).__name__
+    return Trouble(reason, unreached=True)

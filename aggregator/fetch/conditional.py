@@ -4,107 +4,119 @@ The words are those of RFC 9110 (HTTP semantics).
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
+from aggregator.fetch.freshness import caching
 from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchOutcome,
     Gone,
     NotModified,
-    Subscription,
+    Poll,
     Validators,
 )
+from aggregator.urls import without_secrets
 
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, "
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.1"
 )
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
 PERMANENT = frozenset({301, 308})
-_MAX_DELAY = timedelta(days=7)  # a publisher's typing error must not silence its feed for ever
+WITH_BODY = frozenset({HTTPStatus.OK, HTTPStatus.IM_USED})
+WAIT = frozenset({403, 429, 503})  # where Retry-After is what the host says, not the resource
 
 
-def request_headers(
-    subscription: Subscription, validators: Validators, user_agent: str
-) -> dict[str, str]:
-    """Headers of the first request; those of ``subscription`` win over ours."""
+def request_headers(poll: Poll, url: str, own: bool, user_agent: str) -> dict[str, str]:
+    """Headers of a request to ``url``, the address of ``poll`` or where that redirects.
+
+    ``own``: we never left the origin that is written in feeds.toml, so that its credentials may
+    be sent, and its own headers, which win over ours. Validators go to the address that gave them.
+    """
     headers = {"User-Agent": user_agent, "Accept": ACCEPT}
-    if validators.etag:
-        headers["If-None-Match"] = validators.etag
-    if validators.last_modified:
-        headers["If-Modified-Since"] = validators.last_modified
-    if subscription.authorization:
-        headers["Authorization"] = subscription.authorization
-    headers.update(subscription.headers)
+    validators = poll.validators
+    if validators.url == without_secrets(url):
+        if validators.etag:
+            headers["If-None-Match"] = validators.etag
+            headers["A-IM"] = "feed"  # RFC 3229: only the entries that are new since then
+        if validators.last_modified:
+            headers["If-Modified-Since"] = validators.last_modified
+    if own:
+        if poll.subscription.authorization:
+            headers["Authorization"] = poll.subscription.authorization
+        headers.update(poll.subscription.headers)
     return headers
 
 
-def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers for another origin: only what says who we are and what we read.
+def unconditional(headers: Mapping[str, str]) -> dict[str, str]:
+    """The same request for the whole document."""
+    return {name: value for name, value in headers.items() if name not in _CONDITIONS}
 
-    Validators go too: they were given by the first origin, of which another knows nothing.
-    """
-    return {k: v for k, v in headers.items() if k in ("User-Agent", "Accept")}
+
+def same_origin(one: str, other: str) -> bool:
+    """Scheme, host and port are equal (RFC 6454 section 5)."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return scheme, parts.hostname or "", parts.port or (443 if scheme == "https" else 80)
 
 
 def classify(
-    subscription: Subscription,
+    poll: Poll,
     final_url: str,
     status: int,
     headers: Mapping[str, str],
     body: bytes,
     moved_to: str | None,
+    host: str | None,
     now: datetime,
 ) -> FetchOutcome:
-    """What an answer that is no redirect means. ``headers`` must ignore the case of names."""
-    url = subscription.url
-    validators = Validators(headers.get("ETag"), headers.get("Last-Modified"))
-    if status == HTTPStatus.NOT_MODIFIED:  # RFC 9110 section 15.4.5
-        return NotModified(url, validators)
-    if status == HTTPStatus.GONE:
-        return Gone(url)
-    if status == HTTPStatus.OK:
-        if not body.strip():
-            return FetchFailed(url, "the answer was empty; what is stored stays")
-        content_type = headers.get("Content-Type") or ""
-        return Fetched(url, final_url, body, content_type, validators, moved_to)
-    return FetchFailed(url, _status_in_words(status), retry_after(headers, now))
+    """What an answer that is no redirect means. ``headers`` must ignore the case of names.
 
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Retry-After in seconds or as a date, at most 7 days (RFC 9110 section 10.2.3).
-
-    A date counts from the answer's own Date, since the publisher's clock may be wrong.
+    ``host`` is the registrable domain for which its Retry-After would be, None where the address
+    is private: behind one, such as an RSS bridge's, many publishers may stand.
     """
-    value = (headers.get("Retry-After") or "").strip()
-    if value.isdecimal():
-        return min(timedelta(seconds=min(int(value), 10**7)), _MAX_DELAY)
-    at = _http_date(value)
-    if at is None:
-        return None
-    return min(max(at - (_http_date(headers.get("Date")) or now), timedelta(0)), _MAX_DELAY)
+    key = poll.subscription.key
+    shown = without_secrets(final_url)
+    validators = Validators(headers.get("ETag"), headers.get("Last-Modified"), shown)
+    told = caching(headers, now)
+    if status == HTTPStatus.NOT_MODIFIED:  # section 15.4.5
+        if poll.validators.url != shown:
+            reason = "HTTP 304 (not modified), though nothing is known here yet"
+            return FetchFailed(key, reason, status, told)
+        return NotModified(key, validators, moved_to, told)
+    if status == HTTPStatus.GONE:
+        return Gone(key)
+    if status in WITH_BODY:
+        if not body.strip():
+            return FetchFailed(key, "the answer was empty; what is stored stays", None, told)
+        content_type = headers.get("Content-Type") or ""
+        partial = status == HTTPStatus.IM_USED
+        return Fetched(key, final_url, body, content_type, validators, moved_to, told, partial)
+    host = host if status in WAIT and told.retry_after else None
+    return FetchFailed(key, _status_in_words(status, headers), status, told, host)
 
 
-def _http_date(value: str | None) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _status_in_words(status: int) -> str:
+def _status_in_words(status: int, headers: Mapping[str, str]) -> str:
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = str(status)
     advice = {
+        204: "the answer was empty; what is stored stays",
         401: "the feed wants a password: set auth",
         403: "the publisher refuses us, or wants fewer requests",
-        404: "the address may have changed: look for the feed on the site",
+        404: "the address may have changed: try aggregator discover with the site's address",
         429: "too many requests: it will be asked less often",
     }.get(status, "it will be asked again" if status >= 500 else "not a feed")
+    # https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/
+    if (headers.get("cf-mitigated") or "").lower() == "challenge":
+        advice = "Cloudflare asks for a human: ask the publisher to let feed readers through"
     return f"HTTP {phrase} ({advice})"

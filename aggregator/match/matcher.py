@@ -52,7 +52,7 @@ class Matcher:
         for clipping in clippings:
             if clipping.link:
                 self._clipped[link_key(clipping.link)].append(clipping)
-        self._subscriptions = {s.url: s for s in subscriptions if s.tags}
+        self._subscriptions = {s.key: s for s in subscriptions if s.tags}
 
     def threshold(self, tag: str) -> float:
         """The score from which an entry belongs to the tag of this key."""

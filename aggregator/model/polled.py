@@ -2,70 +2,192 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
+
+from aggregator.model.written import Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """Opaque strings of RFC 9110 section 8.8, echoed to the publisher exactly as received."""
+    """Opaque strings of RFC 9110 section 8.8, echoed to the publisher exactly as received.
+
+    ``url`` is the address whose answer they came with: they mean nothing at any other.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a feed's document itself asks of those who poll it.
+
+    ``ttl`` is RSS 2.0's; ``period`` is sy:updatePeriod divided by sy:updateFrequency, counted
+    from ``base`` (sy:updateBase) where the feed gives one. ``skip_hours`` are hours of the day
+    in GMT, 0 to 23; ``skip_days`` are days of the week, Monday is 0.
+    """
+
+    ttl: timedelta | None = None
+    period: timedelta | None = None
+    base: datetime | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A redirect that publishers call permanent (301, 308), seen ``count`` times since then.
+
+    ``adopted``: it has proved itself, and is polled in place of the address in feeds.toml.
+    """
+
+    url: str
+    since_at: datetime
+    count: int
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What the store remembers of a subscription between two runs."""
+    """What the store remembers of a subscription between two runs, under its ``key``.
 
-    url: str
+    ``not_before`` is the publisher's Retry-After, which is always obeyed; ``next_poll_at`` with
+    its reason is our own plan. ``lifetime`` is the freshness lifetime of the stored answer
+    (RFC 9111 section 4.2.1), which a 304 that states none renews. ``gap`` is the median time
+    between its recent entries, ``newest_at`` the time of the newest. ``failing_since_at`` is
+    when the present streak of failures began, ``told`` whether the operator was told of it.
+    ``gone_at`` is the first of the 410 answers, ``ended`` whether they were believed.
+    """
+
+    key: str
     validators: Validators = Validators()
     body_hash: str | None = None
     fetched_at: datetime | None = None
     succeeded_at: datetime | None = None
     not_before: datetime | None = None
+    next_poll_at: datetime | None = None
+    next_poll_reason: str = ""
+    lifetime: timedelta | None = None
+    hints: Hints = Hints()
+    gap: timedelta | None = None
+    newest_at: datetime | None = None
     failures: int = 0
+    failing_since_at: datetime | None = None
+    told: bool = False
+    gone_at: datetime | None = None
+    ended: bool = False
+    move: Move | None = None
+    warning: str | None = None
+    silent: bool = False
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What to ask: ``url`` is the subscription's, or where that has moved to."""
+
+    subscription: Subscription
+    url: str
+    validators: Validators = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """What an answer's headers say of asking again (RFC 9111 section 4.2, RFC 9110 section 10.2.3).
+
+    ``lifetime`` is how long the answer is fresh from the moment the publisher made it, ``fresh``
+    how much of that was left on arrival; both None where the headers say nothing.
+    """
+
+    lifetime: timedelta | None = None
+    fresh: timedelta | None = None
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A whole answer: ``body`` is decoded, at most the size cap, ``final_url`` after redirects.
 
-    ``moved_to`` is set when every redirect on the way was permanent (301, 308).
+    ``key`` is the subscription's. ``moved_to`` is set when every redirect on the way was
+    permanent (301, 308). ``partial``: only what is new since our validators (226, RFC 3229).
     """
 
-    url: str
+    key: str
     final_url: str
     body: bytes
-    content_type: str
-    validators: Validators
+    content_type: str = ""
+    validators: Validators = Validators()
     moved_to: str | None = None
+    caching: Caching = Caching()
+    partial: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
     """304: nothing new. ``validators`` are those the answer carried, to refresh ours."""
 
-    url: str
-    validators: Validators
+    key: str
+    validators: Validators = Validators()
+    moved_to: str | None = None
+    caching: Caching = Caching()
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
     """410: the publisher says that the feed will not come back (RFC 9110 section 15.5.11)."""
 
-    url: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """Trouble at the publisher's end or on the way, in words for the operator."""
+    """Trouble at the publisher's end or on the way, in words for the operator.
 
-    url: str
+    ``status`` is the HTTP status where that is the trouble. ``host`` is set where the publisher's
+    Retry-After is for everything on this registrable domain. ``unreached``: there was no HTTP
+    answer at all, so that it may be our own network.
+    """
+
+    key: str
     reason: str
-    retry_after: timedelta | None = None
+    status: int | None = None
+    caching: Caching = Caching()
+    host: str | None = None
+    unreached: bool = False
 
 
-FetchOutcome = Fetched | NotModified | Gone | FetchFailed
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not asked, because its host asked all of us to wait until then."""
+
+    key: str
+    until: datetime
+
+
+FetchOutcome = Fetched | NotModified | Gone | FetchFailed | Deferred
+
+
+class FeedEventKind(Enum):
+    """What can happen to a subscription that its operator should know."""
+
+    BROKEN = "broken"
+    RECOVERED = "recovered"
+    GONE = "gone"
+    MOVED = "moved"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Something happened to a subscription, which is told once. ``key`` and ``title`` are its."""
+
+    key: str
+    title: str
+    kind: FeedEventKind
+    message: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +261,16 @@ class Entry:
 class ParsedFeed:
     """A document understood. ``warnings`` say what was odd and how it was read."""
 
-    url: str
+    key: str
     feed: Feed
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
+    hints: Hints = Hints()
 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailed:
     """A document that is no feed, in words for the operator."""
 
-    url: str
+    key: str
     reason: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aggregator.model.kept import Tag
-from aggregator.model.polled import Author, Category, Enclosure
+from aggregator.model.polled import Author, Category, Enclosure, FeedEvent
 from aggregator.model.written import Site
 
 
@@ -54,17 +54,25 @@ class TagFeed:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A subscription that failed: ``streak`` counts the failures in a row, this one included."""
+    """A subscription that failed: ``streak`` counts the failures in a row, this one included.
+
+    ``new``: it has never answered.
+    """
 
     title: str
     url: str
     reason: str
     streak: int
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What one run did. ``polled`` = fetched + not_modified + len(troubles)."""
+    """What one run did. ``polled`` = fetched + not_modified + len(troubles).
+
+    ``waiting`` were not due, or had asked us to wait. ``offline``: no publisher answered, and
+    none was punished for it. ``events`` are to be told, once.
+    """
 
     polled: int = 0
     fetched: int = 0
@@ -73,7 +81,8 @@ class RunReport:
     new: int = 0
     modified: int = 0
     matched: int = 0
+    offline: bool = False
     written: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    recovered: tuple[str, ...] = ()
+    events: tuple[FeedEvent, ...] = ()
     warnings: tuple[str, ...] = ()

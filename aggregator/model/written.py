@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
 
 
 class Role(Enum):
@@ -16,17 +17,22 @@ class Role(Enum):
 class Subscription:
     """A feed that we poll, as written in feeds.toml.
 
-    ``headers`` and ``authorization`` may hold secrets, so neither is ever shown by ``repr``.
+    ``key`` is its address without token-like parameters: what we store it under, so that no
+    secret is in the database, and a new token does not make it a new feed. ``url`` (which holds
+    no userinfo), ``headers`` and ``authorization`` may hold secrets, so ``repr`` shows none.
+    ``allow_private`` are the networks, not of the public Internet, that it may be fetched from.
     """
 
-    url: str
+    url: str = field(repr=False)
     title: str
     tags: tuple[str, ...] = ()
     language: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     authorization: str | None = field(default=None, repr=False)
     min_interval: timedelta = timedelta(0)
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
     role: Role = Role.SUBSCRIPTION
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,9 @@ class Config:
     publish: PublishSettings
 
     @property
-    def clippings_urls(self) -> tuple[str, ...]:
+    def clippings_keys(self) -> tuple[str, ...]:
         """The polled feeds whose entries are the reader's clippings."""
-        return tuple(s.url for s in self.subscriptions if s.role is Role.CLIPPINGS)
+        return tuple(s.key for s in self.subscriptions if s.role is Role.CLIPPINGS)
 
 
 @dataclass(frozen=True, slots=True)

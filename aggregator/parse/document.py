@@ -6,8 +6,11 @@ from datetime import datetime
 from aggregator.model import Fetched, ParsedFeed, ParseFailed
 from aggregator.parse.clean import one_line, text_from_html
 from aggregator.parse.draft import NotAFeed, finish
+from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
+from aggregator.parse.links import read_page
 from aggregator.parse.xmlfeed import read_xmlfeed
+from aggregator.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
 _HTML = frozenset(
@@ -39,22 +42,32 @@ def parse_document(
     is_json = looks_like_json(fetched.body)
     read = read_jsonfeed if is_json else read_xmlfeed
     try:
-        return finish(fetched.url, read(fetched, now), language)
+        if not is_json:
+            refuse_unsafe_entities(fetched.body, fetched.content_type)
+        return finish(fetched.key, read(fetched, now), language)
+    except UnsafeEntities as error:
+        return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:
-        kind = None if is_json else _kind(fetched.body)
-        return ParseFailed(fetched.url, f"not a feed: {kind or error}")
+        kind = None if is_json else _kind(fetched)
+        return ParseFailed(fetched.key, f"not a feed: {kind or error}")
+    except MemoryError:
+        raise  # the child that we run in has had its share
     except Exception as error:  # a parser's bug on one document must not cost the others a run
         reason = f"the document could not be read ({type(error).__name__}: {error})"
-        return ParseFailed(fetched.url, reason)
+        return ParseFailed(fetched.key, reason)
 
 
-def _kind(body: bytes) -> str | None:
+def _kind(fetched: Fetched) -> str | None:
     """What a document is instead of a feed, as far as one can see."""
-    head = body[:65536]
+    head = fetched.body[:65536]
     root = _ROOT.search(head)
     name = root[1].decode("ascii").lower() if root else ""
     if name in _HTML:
         title = _TITLE.search(head)
         words = one_line(text_from_html(title[1].decode("utf-8", "replace")))[:100] if title else ""
-        return f'an HTML page called "{words}"' if words else "an HTML page"
+        page = f'an HTML page called "{words}"' if words else "an HTML page"
+        announced = next(read_page(fetched.body, fetched.final_url).feeds(), None)
+        if announced is None:
+            return page
+        return f"{page}, which announces a feed: put {redact(announced.url)} in its place"
     return f"XML of another kind (<{name}>)" if name else None

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from aggregator.folding import digest
 from aggregator.identity import is_atom_id, mint_id
-from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
+from aggregator.model import Author, Category, Enclosure, Entry, Feed, Hints, ParsedFeed
 from aggregator.parse.clean import clean_html, legal, one_line, text_from_html
-from aggregator.urls import absolute, is_web, link_key, without_secrets
+from aggregator.urls import absolute, is_web, link_key
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+MAX_ENTRIES = 300  # of one document
 _TITLE_CHARACTERS = 1000
 _DERIVED_TITLE_CHARACTERS = 80
 
@@ -57,28 +58,45 @@ class FeedDraft:
     rights: str = ""
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    hints: Hints = field(default_factory=Hints)
 
 
-def finish(url: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
-    """Sanitise, make links absolute, and give every entry its key and id."""
-    url_shown = without_secrets(url)
+def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
+    """Sanitise, make links absolute, and give every entry its key and id.
+
+    ``key`` is the subscription's, its address but for secrets.
+    """
     language = _language(draft.language) or language
     link = absolute(draft.base, draft.link) if draft.link else None
     feed = Feed(
-        id=draft.id if is_atom_id(draft.id) else url_shown,
-        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or url_shown,
+        id=draft.id if is_atom_id(draft.id) else key,
+        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or key,
         link=link,
         language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
     )
-    unkeyed = [_entry(entry, language) for entry in draft.entries]
-    entries = _identified(url_shown, feed, draft.entries, unkeyed)
     warnings = list(draft.warnings)
+    drafts = _newest(draft.entries)
+    if len(drafts) < len(draft.entries):
+        warnings.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
+    unkeyed = [_entry(entry, language) for entry in drafts]
+    entries = _identified(key, feed, drafts, unkeyed)
     if len(entries) < len(unkeyed):
         warnings.append(f"{len(unkeyed) - len(entries)} entries stand twice in the document")
     if not entries:
         warnings.append("the feed has no entries")
-    return ParsedFeed(url, feed, entries, tuple(warnings))
+    return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints)
+
+
+def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
+    """At most 300, in their order: the newest by date, or the first where some have none."""
+    if len(drafts) <= MAX_ENTRIES:
+        return drafts
+    dated = [(date, -place) for place, d in enumerate(drafts) if (date := d.published or d.updated)]
+    if len(dated) < len(drafts):
+        return drafts[:MAX_ENTRIES]
+    places = sorted(-place for _, place in sorted(dated, reverse=True)[:MAX_ENTRIES])
+    return [drafts[place] for place in places]
 
 
 def _entry(draft: EntryDraft, language: str | None) -> Entry:

@@ -19,10 +19,13 @@ from aggregator.model import Author, Category, Enclosure, Fetched
 from aggregator.parse.clean import legal
 from aggregator.parse.dates import from_struct
 from aggregator.parse.draft import EntryDraft, FeedDraft, NotAFeed
+from aggregator.parse.hints import xml_hints
 from aggregator.urls import absolute, is_web
 
 _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));")
 _MOST_DIGITS = 12
+_ENTRY = re.compile(rb"<(?:item|entry)[\s>]")
+_MOST_AT_AN_END = 500
 _HARMLESS = (
     feedparser.exceptions.NonXMLContentType,  # RSS as text/html: the body decides
     feedparser.exceptions.CharacterEncodingOverride,  # see the warning below
@@ -31,8 +34,9 @@ _HARMLESS = (
 
 def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     """Raises NotAFeed where feedparser finds neither a format nor an entry."""
+    body, left_out = _ends(fetched.body)
     parsed = feedparser.parse(
-        BytesIO(_REFERENCE.sub(_sound, fetched.body)),
+        BytesIO(_REFERENCE.sub(_sound, body)),
         response_headers={"content-type": fetched.content_type},
         sanitize_html=False,
         resolve_relative_uris=False,
@@ -40,7 +44,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     feed, version = parsed.feed, parsed.get("version", "")
     if not version and not parsed.entries:
         raise NotAFeed("no format that is known")
-    warnings = []
+    warnings = [f"{left_out} entries in the middle of the document were left out"] * bool(left_out)
     trouble = parsed.get("bozo_exception")
     if isinstance(trouble, feedparser.exceptions.CharacterEncodingOverride):
         warnings.append(f"read as {parsed.encoding}, which is not the encoding it declares")
@@ -56,7 +60,20 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
         rights=_html(feed.get("rights_detail")),
         entries=[_entry(entry, feed, version, fetched.final_url, now) for entry in parsed.entries],
         warnings=warnings,
+        hints=xml_hints(feed, fetched.body),
     )
+
+
+def _ends(body: bytes) -> tuple[bytes, int]:
+    """The document with its first and last 500 entries, and how many that leaves out.
+
+    feedparser reads about a thousand a second. Newest come first almost everywhere, else last.
+    """
+    starts = [match.start() for match in _ENTRY.finditer(body)]
+    left_out = len(starts) - 2 * _MOST_AT_AN_END
+    if left_out <= 0:
+        return body, 0
+    return body[: starts[_MOST_AT_AN_END]] + body[starts[-_MOST_AT_AN_END] :], left_out
 
 
 def _sound(reference: re.Match[bytes]) -> bytes:

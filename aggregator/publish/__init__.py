@@ -2,8 +2,15 @@
 
 from aggregator.publish.atom import render_atom
 from aggregator.publish.files import OutputFolder
-from aggregator.publish.opml import render_opml
+from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.select import tag_feed
 from aggregator.publish.site import render_index
 
-__all__ = ["OutputFolder", "render_atom", "render_index", "render_opml", "tag_feed"]
+__all__ = [
+    "OutputFolder",
+    "render_atom",
+    "render_index",
+    "render_opml",
+    "render_subscriptions",
+    "tag_feed",
+]

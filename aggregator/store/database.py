@@ -15,8 +15,8 @@ from aggregator.model import (
     Entry,
     EntryChange,
     Feed,
+    FeedEvent,
     FeedState,
-    Fetched,
     LiveEntry,
     MatchedEntry,
     ParsedFeed,
@@ -24,7 +24,6 @@ from aggregator.model import (
     StoredEntry,
     Subscription,
     Tag,
-    Validators,
 )
 from aggregator.store import tables
 from aggregator.store.engine import database_path, open_engine
@@ -37,10 +36,18 @@ from aggregator.store.rows import (
     feed_row,
     matches_of,
     save_entries,
-    succeed,
     tags_of,
 )
-from aggregator.store.tables import EntryRow, FeedRow, MatchRow, RunRow, TagRow
+from aggregator.store.states import event_row, feed_event, feed_state, state_columns
+from aggregator.store.tables import (
+    EntryRow,
+    FeedEventRow,
+    FeedRow,
+    HostRow,
+    MatchRow,
+    RunRow,
+    TagRow,
+)
 
 CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
 _COPIES = 3  # stored entries read per entry wanted: some are copies of one story
@@ -96,10 +103,17 @@ class Store:
             session.flush()
             return row.id or 0
 
-    def finish_run(self, run: int, now: datetime) -> None:
-        """Note that a run ended."""
+    def finish_run(self, run: int, now: datetime, *, offline: bool) -> None:
+        """Note that a run ended, and whether it found the network gone."""
         with self._session() as session:
-            session.exec(update(RunRow).where(col(RunRow.id) == run).values(finished_at=now))
+            ended = {"finished_at": now, "offline": offline}
+            session.exec(update(RunRow).where(col(RunRow.id) == run).values(**ended))
+
+    def was_offline(self) -> bool:
+        """Whether the latest run that ended found the network gone."""
+        with self._session() as session:
+            ended = select(RunRow.offline).where(col(RunRow.finished_at).is_not(None))
+            return bool(session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first())
 
     def last_run(self) -> tuple[int, datetime, datetime | None] | None:
         """(pid, started_at, finished_at) of the latest run."""
@@ -110,10 +124,10 @@ class Store:
     # -- feeds -------------------------------------------------------------------------------
 
     def states(self) -> dict[str, FeedState]:
-        """What is known of every feed that was ever polled, by its address in feeds.toml."""
+        """What is known of every feed that was ever polled, by its subscription's key."""
         with self._session() as session:
             rows = session.exec(select(FeedRow).where(col(FeedRow.url) != CLIPPINGS_URL))
-            return {row.url: tables.feed_state(row) for row in rows}
+            return {row.url: feed_state(row) for row in rows}
 
     def entry_counts(self) -> dict[str, int]:
         """How many entries are stored of each feed, by its address."""
@@ -125,45 +139,81 @@ class Store:
             )
             return dict(rows.all())
 
+    def adopt_addresses(self, keys: Iterable[str]) -> None:
+        """Where the operator has put a feed's new address in place of the old: it is one feed."""
+        wanted = set(keys)
+        with self._session() as session:
+            known = set(session.exec(select(FeedRow.url)))
+            moved = select(FeedRow).where(col(FeedRow.move_adopted))
+            for row in session.exec(moved.order_by(FeedRow.url)).all():
+                new = row.moved_to
+                if new and new in wanted - known and row.url not in wanted:
+                    row.url, row.moved_to, row.moved_since_at = new, None, None
+                    row.moved_count, row.move_adopted = 0, False
+                    known.add(new)
+
+    def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool:
+        """Whether a document is of the feed that we know: its own id, or an entry, is the same.
+
+        Anything is, as long as nothing is known.
+        """
+        keys = [entry.key for entry in parsed.entries]
+        with self._session() as session:
+            feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
+            if feed is None or feed.first_succeeded_at is None:
+                return True
+            if parsed.feed.id == feed.atom_id != subscription.key:
+                return True
+            return any(
+                session.exec(
+                    select(EntryRow.id)
+                    .where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(chunk))
+                    .limit(1)
+                ).first()
+                for chunk in chunks(keys)
+            )
+
     def save_answer(
-        self, subscription: Subscription, fetched: Fetched, parsed: ParsedFeed, body_hash: str,
-        now: datetime,
+        self, subscription: Subscription, parsed: ParsedFeed, state: FeedState,
+        events: Sequence[FeedEvent], now: datetime,
     ) -> list[EntryChange]:  # fmt: skip
-        """Store a document's entries, and its validators, in one transaction.
+        """Store a document's entries, and the state with its validators, in one transaction.
 
         So the validators never vouch for entries that were lost on the way.
         """
         with self._session() as session:
             feed = feed_row(session, subscription)
             describe(feed, parsed.feed)
-            feed.etag = fetched.validators.etag
-            feed.last_modified = fetched.validators.last_modified
-            feed.body_hash = body_hash
             feed.first_succeeded_at = feed.first_succeeded_at or now
-            succeed(feed, now)
+            feed.sqlmodel_update(state_columns(state))
+            session.add_all(map(event_row, events))
             return save_entries(session, feed, parsed.entries, now)
 
-    def save_not_modified(
-        self, subscription: Subscription, validators: Validators, now: datetime
+    def save_state(
+        self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
     ) -> None:
-        """Nothing new. A 304 may carry newer validators (RFC 9111 section 4.3.4)."""
+        """Store what an answer without a document has changed."""
         with self._session() as session:
-            feed = feed_row(session, subscription)
-            feed.etag = validators.etag or feed.etag
-            feed.last_modified = validators.last_modified or feed.last_modified
-            succeed(feed, now)
+            feed_row(session, subscription).sqlmodel_update(state_columns(state))
+            session.add_all(map(event_row, events))
 
-    def save_failure(
-        self, subscription: Subscription, reason: str, not_before: datetime | None, now: datetime
-    ) -> int:
-        """Remember the trouble; gives how many times in a row it has been."""
+    def events(self, limit: int) -> list[FeedEvent]:
+        """What happened to subscriptions, the latest first."""
+        latest = col(FeedEventRow.id).desc()
         with self._session() as session:
-            feed = feed_row(session, subscription)
-            feed.failures += 1
-            feed.last_error = reason
-            feed.fetched_at = now
-            feed.not_before = not_before
-            return feed.failures
+            rows = session.exec(select(FeedEventRow).order_by(latest).limit(limit))
+            return [feed_event(row) for row in rows]
+
+    def holds(self, now: datetime) -> dict[str, datetime]:
+        """The hosts that asked us to wait, and until when."""
+        with self._session() as session:
+            rows = session.exec(select(HostRow).where(HostRow.not_before > now))
+            return {row.name: row.not_before for row in rows}
+
+    def save_hold(self, host: str, not_before: datetime) -> None:
+        """Remember that a host asked us to wait."""
+        with self._session() as session:
+            session.merge(HostRow(name=host, not_before=not_before))
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
         """Make the stored clippings those of the files: a clipping taken out there goes."""

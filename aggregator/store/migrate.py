@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aggregator.errors import StorageError
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def upgrade(connection: Connection) -> None:

@@ -18,12 +18,12 @@ IN_ONE_QUERY = 500  # SQLite's limit on variables is 32,766; a short statement i
 
 def feed_row(session: Session, subscription: Subscription) -> FeedRow:
     """The row of a subscription, made if need be."""
-    feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.url)).first()
+    feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
     if feed is None:
         feed = FeedRow(
-            url=subscription.url,
+            url=subscription.key,
             role=subscription.role.value,
-            atom_id=subscription.url,
+            atom_id=subscription.key,
             title=subscription.title,
         )
         session.add(feed)
@@ -66,13 +66,6 @@ def describe(row: FeedRow, feed: Feed) -> None:
     """Take over what the publisher says of its feed."""
     row.atom_id, row.title, row.link = feed.id, feed.title, feed.link
     row.language, row.rights = feed.language, feed.rights
-
-
-def succeed(row: FeedRow, now: datetime) -> None:
-    """The feed has answered: no trouble is left."""
-    row.fetched_at = row.succeeded_at = now
-    row.not_before = row.last_error = None
-    row.failures = 0
 
 
 def matches_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Match]]:

@@ -13,17 +13,18 @@ from aggregator.model import (
     Evidence,
     EvidenceKind,
     Feed,
-    FeedState,
     Match,
     Role,
     StoredEntry,
-    Validators,
 )
 from aggregator.store.decide import content_hash
 
 
 class FeedRow(SQLModel, table=True):
-    """A feed that was polled at least once, or the reader's clippings files together."""
+    """A feed that was polled at least once, or the reader's clippings files together.
+
+    ``url`` is the subscription's ``key``; `model.FeedState` says what the rest means.
+    """
 
     __tablename__ = "feed"
 
@@ -37,13 +38,52 @@ class FeedRow(SQLModel, table=True):
     rights: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    validated_url: str | None = None
     body_hash: str | None = None
     fetched_at: datetime | None = None
     first_succeeded_at: datetime | None = None
     succeeded_at: datetime | None = None
     not_before: datetime | None = None
+    next_poll_at: datetime | None = None
+    next_poll_reason: str = ""
+    lifetime_seconds: float | None = None
+    hints: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON))
+    gap_seconds: float | None = None
+    newest_at: datetime | None = None
     failures: int = 0
+    failing_since_at: datetime | None = None
+    told: bool = False
+    gone_at: datetime | None = None
+    ended: bool = False
+    moved_to: str | None = None
+    moved_since_at: datetime | None = None
+    moved_count: int = 0
+    move_adopted: bool = False
+    warning: str | None = None
+    silent: bool = False
     last_error: str | None = None
+
+
+class HostRow(SQLModel, table=True):
+    """A registrable domain that asked us to wait (Retry-After)."""
+
+    __tablename__ = "host"
+
+    name: str = Field(primary_key=True)
+    not_before: datetime
+
+
+class FeedEventRow(SQLModel, table=True):
+    """Something that happened to a subscription and was told to the operator."""
+
+    __tablename__ = "feed_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str
+    title: str
+    kind: str
+    message: str
+    at: datetime
 
 
 class EntryRow(SQLModel, table=True):
@@ -111,20 +151,7 @@ class RunRow(SQLModel, table=True):
     pid: int
     started_at: datetime
     finished_at: datetime | None = None
-
-
-def feed_state(row: FeedRow) -> FeedState:
-    """What the fetching stage needs to know of a feed."""
-    return FeedState(
-        url=row.url,
-        validators=Validators(row.etag, row.last_modified),
-        body_hash=row.body_hash,
-        fetched_at=row.fetched_at,
-        succeeded_at=row.succeeded_at,
-        not_before=row.not_before,
-        failures=row.failures,
-        last_error=row.last_error,
-    )
+    offline: bool = False
 
 
 def feed_of(row: FeedRow) -> Feed:

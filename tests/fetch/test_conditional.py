@@ -3,58 +3,126 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from aggregator.fetch.conditional import (
-    classify,
-    request_headers,
-    retry_after,
-    without_secrets,
-)
-from aggregator.model import Fetched, FetchFailed, Gone, NotModified, Validators
+from aggregator.fetch.conditional import classify, request_headers, same_origin
+from aggregator.model import Caching, Fetched, FetchFailed, Gone, NotModified, Poll, Validators
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-FEED = subscription("https://a.example/feed")
+URL = "https://a.example/feed"
+FEED = subscription(URL)
+KNOWN = Validators('W/"a, b"', "Tue, 01 Jan 2019 00:00:00 GMT", URL)
 
 
-def answer(status, headers=None, body=b"<rss/>"):
-    return classify(FEED, FEED.url, status, httpx.Headers(headers or {}), body, None, NOW)
+def answer(status, headers=None, body=b"<rss/>", host="a.example"):
+    poll = Poll(FEED, URL, KNOWN)
+    return classify(poll, URL, status, httpx.Headers(headers or {}), body, None, host, NOW)
+
+
+def headers_of(subscription=FEED, validators=KNOWN, url=URL, own=True):
+    return request_headers(Poll(subscription, URL, validators), url, own, "ua/1")
 
 
 def test_validators_are_echoed_exactly():
-    headers = request_headers(FEED, Validators('W/"a, b"', "Tue, 01 Jan 2019 00:00:00 GMT"), "ua/1")
+    headers = headers_of()
     assert headers["If-None-Match"] == 'W/"a, b"'
     assert headers["If-Modified-Since"] == "Tue, 01 Jan 2019 00:00:00 GMT"
+    assert headers["A-IM"] == "feed"  # RFC 3229
     assert headers["User-Agent"] == "ua/1"
 
 
-def test_no_validators_no_condition():
-    assert not {"If-None-Match", "If-Modified-Since"} & set(
-        request_headers(FEED, Validators(), "ua")
-    )
+@pytest.mark.parametrize(
+    ("validators", "url"),
+    [(Validators(), URL), (KNOWN, "https://a.example/other"), (Validators('"e"'), URL)],
+)
+def test_no_validators_of_this_address_no_condition(validators, url):
+    headers = headers_of(validators=validators, url=url)
+    assert not {"If-None-Match", "If-Modified-Since", "A-IM"} & set(headers)
 
 
 def test_the_subscriptions_own_headers_win_and_stay_at_its_origin():
-    own = subscription(FEED.url, headers=(("User-Agent", "mine"), ("X-Key", "k")))
-    headers = request_headers(own, Validators("e", None), "ua")
+    own = subscription(
+        URL, headers=(("User-Agent", "mine"), ("X-Key", "k")), authorization="Bearer t"
+    )
+    headers = headers_of(own)
     assert headers["User-Agent"] == "mine"
     assert headers["X-Key"] == "k"
-    assert set(without_secrets(headers)) == {"User-Agent", "Accept"}
+    assert headers["Authorization"] == "Bearer t"
+    elsewhere = headers_of(own, url="https://b.example/", own=False)
+    assert set(elsewhere) == {"User-Agent", "Accept"}
+    assert elsewhere["User-Agent"] == "ua/1"
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("https://a.example:443/x", True),
+        ("https://A.example/x", True),
+        ("http://a.example/feed", False),
+        ("https://a.example:8443/feed", False),
+        ("https://b.a.example/feed", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(other, same):
+    """RFC 6454 section 5."""
+    assert same_origin(URL, other) is same
 
 
 def test_200_is_a_document_with_its_validators():
     assert answer(200, {"etag": '"x"', "content-type": "application/rss+xml"}) == Fetched(
-        FEED.url, FEED.url, b"<rss/>", "application/rss+xml", Validators('"x"', None), None
+        URL, URL, b"<rss/>", "application/rss+xml", Validators('"x"', None, URL)
     )
+
+
+def test_226_is_a_part_of_one():
+    """RFC 3229 section 10.4.1."""
+    outcome = answer(226)
+    assert isinstance(outcome, Fetched)
+    assert outcome.partial
 
 
 def test_304_may_refresh_the_validators():
     """RFC 9110 section 15.4.5."""
-    assert answer(304, {"ETag": '"y"'}) == NotModified(FEED.url, Validators('"y"', None))
+    assert answer(304, {"ETag": '"y"'}) == NotModified(URL, Validators('"y"', None, URL))
+
+
+def test_304_to_an_unconditional_request_is_trouble():
+    poll = Poll(FEED, URL)
+    outcome = classify(poll, URL, 304, httpx.Headers(), b"", None, None, NOW)
+    assert isinstance(outcome, FetchFailed)
 
 
 def test_410_is_gone():
     """RFC 9110 section 15.5.11."""
-    assert answer(410) == Gone(FEED.url)
+    assert answer(410) == Gone(URL)
+
+
+@pytest.mark.parametrize("status", [200, 304, 403, 429, 503])
+def test_freshness_and_retry_after_are_read_on_every_status(status):
+    outcome = answer(status, {"Cache-Control": "max-age=60", "Retry-After": "120"})
+    minute = timedelta(minutes=1)
+    assert outcome.caching == Caching(minute, minute, 2 * minute)
+
+
+@pytest.mark.parametrize(
+    ("status", "host", "scope"),
+    [
+        (429, "a.example", "a.example"),
+        (503, "a.example", "a.example"),
+        (403, "a.example", "a.example"),
+        (429, None, None),  # a private address: many publishers may stand behind it
+        (404, "a.example", None),  # the resource's own
+    ],
+)
+def test_retry_after_is_for_the_host_that_is_busy(status, host, scope):
+    outcome = answer(status, {"Retry-After": "120"}, host=host)
+    assert isinstance(outcome, FetchFailed)
+    assert outcome.host == scope
+
+
+def test_a_challenge_is_named():
+    outcome = answer(403, {"CF-Mitigated": "challenge"})
+    assert isinstance(outcome, FetchFailed)
+    assert "Cloudflare asks for a human" in outcome.reason
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
@@ -82,26 +150,3 @@ def test_other_statuses_are_told_with_their_meaning(status, words):
     outcome = answer(status)
     assert isinstance(outcome, FetchFailed)
     assert words in outcome.reason
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({"Retry-After": "120"}, timedelta(minutes=2)),  # RFC 9110 section 10.2.3, delay-seconds
-        ({"Retry-After": " 0 "}, timedelta(0)),
-        ({"Retry-After": "Tue, 24 Nov 2026 13:00:00 GMT"}, timedelta(hours=1)),  # HTTP-date
-        (
-            {
-                "Retry-After": "Tue, 24 Nov 2026 13:00:00 GMT",
-                "Date": "Tue, 24 Nov 2026 12:59:00 GMT",
-            },
-            timedelta(minutes=1),  # relative to the publisher's own clock
-        ),
-        ({"Retry-After": "Tue, 24 Nov 2020 13:00:00 GMT"}, timedelta(0)),
-        ({"Retry-After": "99999999999"}, timedelta(days=7)),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after(headers, expected):
-    assert retry_after(httpx.Headers(headers), NOW) == expected

@@ -1,32 +1,183 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aggregator.fetch.schedule import is_due, not_before
-from aggregator.model import FeedState
+from aggregator.fetch import schedule
+from aggregator.fetch.schedule import DAY, HOUR, after_failure, after_success, is_due, rhythm
+from aggregator.model import Caching, FeedState, Hints, Move
 from tests.harness import subscription
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-EVERY_TWO_HOURS = subscription("https://a.example/", min_interval=2 * HOUR)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
+FEED = subscription("https://a.example/feed")
+EVERY_TWO_HOURS = subscription("https://a.example/feed", min_interval=2 * HOUR)
+UNTIL = NOW + HOUR
+
+
+def state(**values):
+    return FeedState(FEED.key, **values)
 
 
 @pytest.mark.parametrize(
-    ("state", "due"),
+    ("values", "due", "with_all"),
     [
-        ({}, True),
-        ({"fetched_at": NOW - HOUR}, False),
-        ({"fetched_at": NOW - 2 * HOUR}, True),
-        ({"fetched_at": NOW - 3 * HOUR, "not_before": NOW + HOUR}, False),
-        ({"fetched_at": NOW - 3 * HOUR, "not_before": NOW}, True),
-        ({"fetched_at": NOW + 9 * HOUR}, True),  # the clock was set back
+        ({}, True, True),
+        ({"fetched_at": NOW - HOUR}, False, True),  # min_interval
+        ({"fetched_at": NOW - 2 * HOUR}, True, True),
+        ({"fetched_at": NOW - 3 * HOUR, "next_poll_at": NOW}, True, True),
+        ({"fetched_at": NOW - 3 * HOUR, "next_poll_at": UNTIL}, False, True),
+        ({"fetched_at": NOW - 3 * HOUR, "not_before": UNTIL}, False, False),
+        ({"fetched_at": NOW - 3 * HOUR, "not_before": NOW}, True, True),
+        ({"fetched_at": NOW + 9 * HOUR, "next_poll_at": NOW + DAY}, True, True),  # clock set back
+        ({"fetched_at": NOW - HOUR, "not_before": NOW + 99 * DAY}, False, True),  # it was ahead
     ],
 )
-def test_neither_publisher_nor_operator_forbids_it(state, due):
-    assert is_due(FeedState("https://a.example/", **state), EVERY_TWO_HOURS, NOW) is due
+def test_what_is_due(values, due, with_all):
+    assert is_due(EVERY_TWO_HOURS, state(**values), {}, NOW) is due
+    assert is_due(EVERY_TWO_HOURS, state(**values), {}, NOW, everything=True) is with_all
 
 
-def test_retry_after_is_an_instant():
-    assert not_before(NOW, HOUR) == NOW + HOUR
-    assert not_before(NOW, timedelta(0)) is None
-    assert not_before(NOW, None) is None
+def test_a_host_that_asked_to_wait_makes_its_feeds_wait():
+    assert not is_due(FEED, state(), {"a.example": UNTIL}, NOW)
+    assert is_due(FEED, state(), {"b.example": UNTIL}, NOW)
+    moved = state(move=Move("https://b.example/feed", NOW, 5, adopted=True))
+    assert not is_due(FEED, moved, {"b.example": UNTIL}, NOW)
+
+
+def test_the_rhythm_is_the_median_gap_of_recent_entries():
+    dates = [NOW - n * DAY for n in range(1, 30)] + [NOW - 3000 * DAY]
+    assert rhythm(dates, NOW) == (DAY, NOW - DAY)
+    assert rhythm([NOW + HOUR], NOW) == (None, NOW)
+    assert rhythm([], NOW) == (None, None)
+
+
+def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (frozen)
+    values = {"newest_at": NOW, "gap": None} | values
+    at, reason = after_success(subscription, state(**values), caching, NOW)
+    return at - NOW, reason
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "reason"),
+    [
+        ({"newest_at": None}, HOUR, "no entry has a date"),
+        ({"gap": timedelta(minutes=5)}, HOUR, "an entry about every 5 min"),  # the floor
+        ({"gap": 8 * HOUR}, 2 * HOUR, "an entry about every 8 h"),
+        ({"gap": 30 * DAY}, DAY, "an entry about every 30 d"),  # the ceiling
+        ({"gap": HOUR, "newest_at": NOW - 15 * DAY}, 12 * HOUR, "no entry for 15 d"),
+        ({"gap": HOUR, "newest_at": NOW - 364 * DAY}, DAY, "no entry for 364 d"),
+        ({"gap": HOUR, "newest_at": NOW - 365 * DAY}, 7 * DAY, "silent since 2025-11-24"),
+        # lower bounds of the publisher's, over the ceiling too
+        ({"hints": Hints(ttl=5 * HOUR)}, 5 * HOUR, "ttl"),
+        ({"hints": Hints(ttl=99 * DAY)}, DAY, "ttl"),
+        ({"hints": Hints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
+        ({"hints": Hints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
+        ({"lifetime": 3 * HOUR}, 3 * HOUR, "fresh"),
+        ({"caching": Caching(None, 30 * HOUR)}, 30 * HOUR, "fresh"),
+        ({"caching": Caching(None, None, 3 * HOUR)}, 3 * HOUR, "Retry-After"),
+        ({"lifetime": 9 * HOUR, "caching": Caching(2 * HOUR, 2 * HOUR)}, 2 * HOUR, "fresh"),
+        ({"subscription": EVERY_TWO_HOURS}, 2 * HOUR, "min_interval"),
+        ({"gap": 40 * HOUR, "hints": Hints(ttl=5 * HOUR)}, 10 * HOUR, "an entry about"),
+    ],
+)
+def test_the_next_poll_and_why_then(values, least, reason):
+    delay, why = next_delay(**values)
+    assert least <= delay <= least * 1.1
+    assert reason in why
+
+
+def test_the_jitter_is_a_feeds_own_and_spreads():
+    assert next_delay() == next_delay()
+    delays = {
+        after_success(FEED, FeedState(f"https://{n}.example/"), Caching(), NOW)[0]
+        for n in range(50)
+    }
+    assert len(delays) == 50
+    assert max(delays) - min(delays) > timedelta(minutes=3)
+
+
+def test_the_update_schedule_starts_at_its_base():
+    """sy:updateBase: updates come at 10:00, 16:00, 22:00; at noon the next is at 16:00."""
+    hints = Hints(period=6 * HOUR, base=datetime(2000, 1, 1, 10, tzinfo=UTC))
+    delay, why = next_delay(hints=hints)
+    assert 4 * HOUR <= delay < 4.1 * HOUR
+    assert "sy:" in why
+
+
+@pytest.mark.parametrize(
+    ("hints", "first"),
+    [
+        (Hints(skip_hours=frozenset({13, 14})), NOW.replace(hour=15)),
+        (Hints(skip_hours=frozenset(range(12, 24))), NOW.replace(day=25, hour=0)),
+        (Hints(skip_days=frozenset({1})), NOW.replace(day=25, hour=0)),
+        (
+            Hints(skip_days=frozenset({1, 2}), skip_hours=frozenset({0})),
+            NOW.replace(day=26, hour=1),
+        ),
+        (Hints(skip_hours=frozenset(range(24))), NOW + HOUR),  # never: not meant
+        (Hints(skip_days=frozenset(range(7))), NOW + HOUR),
+    ],
+)
+def test_skipped_hours_and_days(hints, first):
+    delay, _ = next_delay(hints=hints)
+    assert first <= NOW + delay < first + HOUR
+    failing = state(failures=1, hints=hints)
+    at, _ = after_failure(FEED, failing, None, Caching(), NOW)
+    assert at >= first
+
+
+@given(
+    lifetime=st.integers(0, 14 * 86400),
+    retry=st.integers(0, 7 * 86400),
+    ttl=st.integers(0, 3 * 86400),
+    gap=st.integers(0, 100 * 86400),
+    hours=st.frozensets(st.integers(0, 23), max_size=23),
+    minute=st.integers(0, 60 * 24 * 7),
+)
+def test_never_earlier_than_anybody_asked(lifetime, retry, ttl, gap, hours, minute):
+    now = NOW + timedelta(minutes=minute)
+    seconds = timedelta(seconds=1)
+    fresh = min(lifetime * seconds, 7 * DAY)
+    known = state(
+        newest_at=now, gap=gap * seconds, hints=Hints(ttl=ttl * seconds, skip_hours=hours)
+    )
+    at, _ = after_success(FEED, known, Caching(fresh, fresh, retry * seconds), now)
+    assert at >= now + max(fresh, retry * seconds, min(ttl * seconds, DAY), HOUR)
+    assert at.hour not in hours
+
+
+def test_back_off_doubles_up_to_a_week_and_never_stops():
+    delays = []
+    for streak in range(1, 40):
+        at, reason = after_failure(FEED, state(failures=streak), 500, Caching(), NOW)
+        delays.append(at - NOW)
+        assert str(streak) in reason or streak == 1
+    assert HOUR <= delays[0] <= 1.2 * HOUR
+    assert all(earlier <= later for earlier, later in pairwise(delays))
+    assert 8 * HOUR <= delays[3] <= 9.6 * HOUR
+    assert delays[-1] == 7 * DAY
+
+
+@pytest.mark.parametrize(
+    ("status", "caching", "least"),
+    [
+        (403, Caching(), 4 * HOUR),
+        (429, Caching(), 4 * HOUR),
+        (429, Caching(retry_after=timedelta(seconds=30)), HOUR),
+        (429, Caching(retry_after=5 * DAY), 5 * DAY),
+        (503, Caching(fresh=2 * HOUR), 2 * HOUR),
+        (500, Caching(), HOUR),
+    ],
+)
+def test_a_refusal_is_heeded(status, caching, least):
+    at, _ = after_failure(FEED, state(failures=1), status, caching, NOW)
+    assert least <= at - NOW <= 1.2 * least
+
+
+def test_the_adopted_address_is_polled():
+    move = Move("https://b.example/feed", NOW, 4)
+    assert schedule.poll_url(FEED, state(move=move)) == FEED.url
+    assert schedule.poll_url(FEED, state(move=replace(move, adopted=True))) == move.url

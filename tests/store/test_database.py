@@ -18,9 +18,13 @@ from aggregator.model import (
     Evidence,
     EvidenceKind,
     Feed,
-    Fetched,
+    FeedEvent,
+    FeedEventKind,
+    FeedState,
+    Hints,
     Match,
     MatchedEntry,
+    Move,
     ParsedFeed,
     Role,
     Tag,
@@ -58,10 +62,14 @@ def store(tmp_path):
     store.close()
 
 
-def save(store, *entries, now=NOW, feed=FEED, validators=Validators('"e"', "then")):  # noqa: B008
-    parsed = ParsedFeed(feed.url, Feed("urn:f", "Feed", "https://a.example/", "fr", "CC"), entries)
-    fetched = Fetched(feed.url, feed.url, b"x", "", validators)
-    return store.save_answer(feed, fetched, parsed, "hash", now)
+def state(feed=FEED, now=NOW, **values):
+    values.setdefault("validators", Validators('"e"', "then", feed.url))
+    return FeedState(feed.key, fetched_at=now, succeeded_at=now, **values)
+
+
+def save(store, *entries, now=NOW, feed=FEED):
+    parsed = ParsedFeed(feed.key, Feed("urn:f", "Feed", "https://a.example/", "fr", "CC"), entries)
+    return store.save_answer(feed, parsed, state(feed, now), (), now)
 
 
 def test_an_entry_comes_back_whole(store):
@@ -81,18 +89,39 @@ def test_a_second_poll_stores_nothing_new(store):
     assert found.changed_at == NOW
 
 
-def test_a_failure_keeps_validators_and_counts(store):
-    save(store, ENTRY)
-    assert store.save_failure(FEED, "no", NOW + 2 * HOUR, NOW + HOUR) == 1
-    assert store.save_failure(FEED, "no!", None, NOW + 2 * HOUR) == 2
-    state = store.states()[FEED.url]
-    assert state.validators == Validators('"e"', "then")
-    assert (state.failures, state.last_error, state.not_before) == (2, "no!", None)
-    assert state.succeeded_at == NOW
-    store.save_not_modified(FEED, Validators(None, "later"), NOW + 3 * HOUR)
-    state = store.states()[FEED.url]
-    assert state.validators == Validators('"e"', "later")
-    assert (state.failures, state.last_error) == (0, None)
+def test_a_state_comes_back_whole(store):
+    whole = state(
+        body_hash="hash",
+        not_before=NOW + HOUR,
+        next_poll_at=NOW + 2 * HOUR,
+        next_poll_reason="why",
+        lifetime=HOUR,
+        hints=Hints(HOUR, 2 * HOUR, NOW, frozenset({0, 23}), frozenset({6})),
+        gap=HOUR / 3,
+        newest_at=NOW - HOUR,
+        failures=3,
+        failing_since_at=NOW,
+        told=True,
+        gone_at=NOW,
+        ended=True,
+        move=Move("https://b.example/", NOW, 5, adopted=True),
+        warning="odd",
+        silent=True,
+        last_error="no",
+    )
+    event = FeedEvent(FEED.key, "A", FeedEventKind.GONE, "gone", NOW)
+    store.save_state(FEED, whole, (event,))
+    assert store.states() == {FEED.key: whole}
+    assert store.events(9) == [event]
+    store.save_state(FEED, state(), ())
+    assert store.states() == {FEED.key: state()}
+
+
+def test_hosts_that_wait(store):
+    store.save_hold("a.example", NOW + HOUR)
+    store.save_hold("a.example", NOW + 2 * HOUR)
+    store.save_hold("b.example", NOW)
+    assert store.holds(NOW) == {"a.example": NOW + 2 * HOUR}
 
 
 def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
@@ -178,8 +207,10 @@ def test_runs_are_remembered(store):
     assert store.last_run() is None
     number = store.start_run(42, NOW)
     assert store.last_run() == (42, NOW, None)
-    store.finish_run(number, NOW + HOUR)
+    assert not store.was_offline()
+    store.finish_run(number, NOW + HOUR, offline=True)
     assert store.last_run() == (42, NOW, NOW + HOUR)
+    assert store.was_offline()
 
 
 def test_migrations_make_the_tables_that_the_code_uses(store):

@@ -1,0 +1,85 @@
+"""Which addresses a request may be connected to. Pure.
+
+Feeds, redirects and names are written by strangers: without a guard they could make us ask the
+machines of our own network (server-side request forgery). Only addresses of the public Internet
+are allowed, and the networks of a subscription's ``allow_private``.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+# What `ipaddress` calls global all the same, in some version of Python or in all of them.
+_REFUSED = tuple(
+    ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # "this network" (RFC 1122)
+        "100.64.0.0/10",  # carrier-grade NAT (RFC 6598); a cloud's metadata at 100.100.100.200
+        "168.63.129.16/32",  # Azure's metadata, a public address by its number
+        "192.0.0.0/24",  # protocol assignments (RFC 6890); Oracle's metadata
+        "192.88.99.0/24",  # 6to4 relays, deprecated (RFC 7526)
+        "198.18.0.0/15",  # benchmarking (RFC 2544)
+        "224.0.0.0/3",  # multicast, reserved, broadcast
+        "::/96",  # IPv4-compatible, deprecated (RFC 4291 section 2.5.5.1); unspecified, loopback
+        "64:ff9b:1::/48",  # NAT64 of a local network (RFC 8215)
+        "100::/64",  # discard (RFC 6666)
+        "2001::/23",  # protocol assignments; Teredo, which hides an IPv4 address
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+        "fc00::/7",  # unique local (RFC 4193); a cloud's metadata at fd00:ec2::254
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local, deprecated (RFC 3879)
+        "ff00::/8",  # multicast
+    )
+)
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
+_ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1
+
+
+class Guard:
+    """Answers for one subscription's requests: its feed, and wherever that redirects."""
+
+    def __init__(self, allow_private: Iterable[Network] = ()) -> None:
+        self._allowed = tuple(allow_private)
+
+    def allows(self, address: str) -> bool:
+        """Whether a connection to ``address`` (as `socket.getaddrinfo` writes it) may be made."""
+        return all(
+            _is_public(form) or any(form in network for network in self._allowed)
+            for form in _forms(_parse(address))
+        )
+
+
+def is_public(address: str) -> bool:
+    """Whether this is an address of the public Internet, whatever form it is written in."""
+    return all(map(_is_public, _forms(_parse(address))))
+
+
+def _is_public(address: Address) -> bool:
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address in network for network in _REFUSED)
+    )
+
+
+def _parse(address: str) -> Address:
+    return ip_address(address.partition("%")[0])  # a scope ("fe80::1%eth0") changes nothing
+
+
+def _forms(address: Address) -> list[Address]:
+    """The address that packets finally go to, and, where it is hidden in another, that one too."""
+    if isinstance(address, IPv4Address):
+        return [address]
+    if address.ipv4_mapped is not None:  # ::ffff:127.0.0.1 is 127.0.0.1
+        return [address.ipv4_mapped]
+    if address in _NAT64:
+        return [IPv4Address(int(address) & 0xFFFFFFFF)]
+    if address.sixtofour is not None:  # 2002:7f00:1:: is 127.0.0.1
+        return [address.sixtofour]
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        return [address, IPv4Address(int(address) & 0xFFFFFFFF)]
+    return [address]

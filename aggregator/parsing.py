@@ -1,0 +1,89 @@
+"""Parsing in child processes that can be stopped. The one file that uses Pebble.
+
+A document is a stranger's program for our parsers. In a child it may take 10 s of CPU and 512 MiB,
+no more; then the child is gone, the document has failed, and nothing else has been touched. Two
+children also read two documents at once.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import resource
+import sys
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from aggregator.model import Fetched, ParsedFeed, ParseFailed
+from aggregator.parse import parse_document
+
+CPU_SECONDS = 10
+MEMORY_BYTES = 512 * 1024 * 1024
+_WALL_SECONDS = 60.0  # where the machine is so busy that CPU seconds come slowly
+_MOST_CHILDREN = 4
+
+
+class ParsingPool:
+    """A context manager; children start with the first document and go with the pool."""
+
+    def __init__(self, *, cpu_seconds: int = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._cpu_seconds = cpu_seconds
+        self._memory_bytes = memory_bytes
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+
+    async def parse(
+        self, fetched: Fetched, now: datetime, language: str | None
+    ) -> ParsedFeed | ParseFailed:
+        """`parse_document`, bounded. Never raises for what is in a document."""
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=min(os.cpu_count() or 1, _MOST_CHILDREN),
+                # Not forked: a copy of a process with threads may stand still for ever.
+                context=multiprocessing.get_context("spawn"),
+                initializer=_limit_memory,
+                initargs=(self._memory_bytes,),
+            )
+        future = self._pool.schedule(
+            _parse, args=(fetched, now, language, self._cpu_seconds), timeout=_WALL_SECONDS
+        )
+        try:
+            parsed: ParsedFeed | ParseFailed = await asyncio.wrap_future(future)
+        except (FutureTimeoutError, ProcessExpired):
+            reason = f"reading the document took more than {self._cpu_seconds} s; it was stopped"
+            return ParseFailed(fetched.key, reason)
+        except MemoryError:
+            size = self._memory_bytes // 1024 // 1024
+            return ParseFailed(fetched.key, f"reading the document took more than {size} MiB")
+        return parsed
+
+
+def _limit_memory(most_bytes: int) -> None:
+    if sys.platform == "linux":  # elsewhere it is refused, or counts what is shared
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+
+
+def _parse(
+    fetched: Fetched, now: datetime, language: str | None, cpu_seconds: int
+) -> ParsedFeed | ParseFailed:
+    """In the child. Past its limit the kernel ends it (SIGXCPU)."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime) + 1 + cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    return parse_document(fetched, now, language)

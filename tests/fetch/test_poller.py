@@ -1,0 +1,595 @@
+"""Real sockets: everything a publisher may answer, and what becomes of it."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from itertools import pairwise
+
+import brotli
+import pytest
+import trustme
+import zstandard
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from aggregator.fetch import Fetcher
+from aggregator.fetch.client import MAX_BODY_BYTES
+from aggregator.model import (
+    Deferred,
+    Fetched,
+    FetchFailed,
+    Gone,
+    NotModified,
+    Poll,
+    Validators,
+)
+from tests.harness import rss, subscription
+from tests.origin import Answer, origin
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FEED = rss().encode()
+
+
+def fetch(url, validators=Validators(), total_seconds=5.0, resolver=None, asked=None, **settings):  # noqa: B008 (frozen)
+    """One poll of ``url``; ``asked`` is the address asked in its place."""
+
+    async def go():
+        fetcher = Fetcher(
+            "aggregator/test", total_seconds=total_seconds, gap_seconds=0, resolver=resolver
+        )
+        async with fetcher:
+            return await fetcher.fetch(
+                Poll(subscription(url, **settings), asked or url, validators), NOW
+            )
+
+    return asyncio.run(go())
+
+
+def poll_all(urls, gap_seconds=0.0, holds=(), **settings):
+    async def go():
+        async with Fetcher("aggregator/test", gap_seconds=gap_seconds) as fetcher:
+            polls = [Poll(subscription(url, **settings), url) for url in urls]
+            return [outcome async for _, outcome in fetcher.poll(polls, dict(holds), NOW)]
+
+    return asyncio.run(go())
+
+
+def reason(outcome):
+    assert isinstance(outcome, FetchFailed), outcome
+    return outcome.reason
+
+
+def test_a_document_then_not_modified(publisher):
+    publisher["/feed"] = FEED
+    first = fetch(publisher.url("/feed"))
+    assert isinstance(first, Fetched)
+    assert first.body == FEED
+    second = fetch(publisher.url("/feed"), first.validators)
+    assert isinstance(second, NotModified)
+    (asked, again) = publisher.requests("/feed")
+    assert asked.headers["User-Agent"] == "aggregator/test"
+    assert again.headers["If-None-Match"] == first.validators.etag
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("br", brotli.compress),
+        ("zstd", zstandard.ZstdCompressor().compress),
+    ],
+)
+def test_compressed_answers(publisher, encoding, compress):
+    publisher["/feed"] = Answer(compress(FEED), headers={"Content-Encoding": encoding})
+    outcome = fetch(publisher.url("/feed"))
+    assert isinstance(outcome, Fetched)
+    assert outcome.body == FEED
+    assert encoding in publisher.asked[0].headers["Accept-Encoding"]
+
+
+def test_permanent_redirects_are_followed_and_told(publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/newer"})
+    publisher["/newer"] = Answer(status=308, headers={"Location": publisher.url("/new")})
+    publisher["/new"] = FEED
+    outcome = fetch(publisher.url("/old"))
+    assert isinstance(outcome, Fetched)
+    assert outcome.final_url == outcome.moved_to == publisher.url("/new")
+
+
+def test_a_temporary_redirect_is_no_move(publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/newer"})
+    publisher["/newer"] = Answer(status=302, headers={"Location": "/new"})
+    publisher["/new"] = FEED
+    outcome = fetch(publisher.url("/old"))
+    assert isinstance(outcome, Fetched)
+    assert outcome.moved_to is None
+
+
+def test_secrets_and_validators_stay_at_their_origin(publisher):
+    with origin() as other:
+        publisher["/feed"] = Answer(status=302, headers={"Location": other.url("/feed")})
+        other["/feed"] = FEED
+        outcome = fetch(
+            publisher.url("/feed"),
+            Validators('"e"', None, publisher.url("/feed")),
+            headers=(("X-Api-Key", "secret"),),
+            authorization="Bearer secret",
+        )
+        assert isinstance(outcome, Fetched)
+        assert publisher.asked[0].headers["Authorization"] == "Bearer secret"
+        elsewhere = other.asked[0].headers
+        assert "secret" not in str(elsewhere)
+        assert elsewhere["If-None-Match"] is None
+
+
+def test_they_are_kept_within_it(publisher):
+    publisher["/a"] = Answer(status=302, headers={"Location": "/b"})
+    publisher["/b"] = FEED
+    fetch(publisher.url("/a"), headers=(("X-Api-Key", "secret"),))
+    assert publisher.requests("/b")[0].headers["X-Api-Key"] == "secret"
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "gopher://a/", "", "http://[bad"])
+def test_redirects_lead_to_web_addresses_only(publisher, location):
+    publisher["/feed"] = Answer(status=302, headers={"Location": location} if location else {})
+    if location:
+        assert "no web address" in reason(fetch(publisher.url("/feed")))
+    else:
+        assert isinstance(fetch(publisher.url("/feed")), FetchFailed)
+
+
+def test_redirects_without_end(publisher):
+    publisher["/loop"] = Answer(status=302, headers={"Location": "/loop?token=secret"})
+    publisher["/loop?token=secret"] = publisher.answers["/loop"]
+    said = reason(fetch(publisher.url("/loop")))
+    assert said.startswith("too many redirects (5)")
+    assert "secret" not in said
+    assert len(publisher.asked) == 6
+
+
+def test_gone(publisher):
+    publisher["/feed"] = Answer(status=410)
+    assert isinstance(fetch(publisher.url("/feed")), Gone)
+
+
+def test_too_large(publisher):
+    publisher["/feed"] = Answer(b"x" * (MAX_BODY_BYTES + 1))
+    assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
+
+
+def test_too_large_once_it_is_unpacked(publisher):
+    bomb = gzip.compress(b"\0" * (MAX_BODY_BYTES * 4))
+    publisher["/feed"] = Answer(bomb, headers={"Content-Encoding": "gzip"})
+    assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(FEED, headers={"Content-Encoding": "gzip"}), "compression (gzip) is broken"),
+        (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n<rss>"), "cut short"),
+        (
+            Answer(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<rss>\r\n"),
+            "cut short",
+        ),
+        (Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), "not an HTTP answer"),
+        (Answer(raw=b""), "closed without an answer"),
+        (Answer(status=500), "HTTP 500"),
+    ],
+)
+def test_trouble_is_a_value_in_words(publisher, answer, words):
+    publisher["/feed"] = answer
+    assert words in reason(fetch(publisher.url("/feed")))
+
+
+def test_connection_refused():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert reason(fetch(f"http://127.0.0.1:{port}/")) == "connection refused"
+
+
+def test_name_not_found():
+    assert "name not found" in reason(fetch("http://no-such-host.invalid/feed"))
+
+
+def test_tls_where_there_is_none(publisher):
+    assert reason(fetch(publisher.url("/").replace("http:", "https:"))).startswith("TLS")
+
+
+def test_the_deadline_is_for_the_whole_answer(publisher):
+    publisher["/feed"] = Answer(FEED, wait=lambda: time.sleep(1.5))
+    start = time.monotonic()
+    said = reason(fetch(publisher.url("/feed"), total_seconds=0.3))
+    assert said == "the answer took longer than 0.3 s"
+    assert time.monotonic() - start < 1.4
+
+
+def test_one_request_at_a_time_per_host_and_many_hosts_at_once():
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = Answer(FEED, wait=lambda: time.sleep(0.02))
+        urls = [publishers.url("/feed", f"127.0.0.{host}") for host in range(1, 6)] * 4
+        outcomes = poll_all(urls)
+    assert len(outcomes) == 20
+    assert all(isinstance(outcome, Fetched) for outcome in outcomes)
+    assert set(publishers.most_at_once.values()) == {1}
+
+
+def test_a_host_rests_after_each_request_and_keeps_nobody_waiting():
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = FEED
+        large = [publishers.url("/feed", "127.0.0.1")] * 4
+        small = [publishers.url("/feed", f"127.0.1.{host}") for host in range(1, 41)]
+        poll_all(large + small, gap_seconds=0.3)
+        times = [asked.at for asked in publishers.asked if asked.host == "127.0.0.1"]
+        others = [asked.at for asked in publishers.asked if asked.host != "127.0.0.1"]
+    assert all(later - earlier >= 0.3 for earlier, later in pairwise(times))
+    assert max(others) < times[-1]  # forty hosts went by while the large one rested
+
+
+def test_two_thousand_subscriptions_on_three_hundred_hosts():
+    """At the server: never two requests to one host at once, and never more than 16 in all."""
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = Answer(FEED, wait=lambda: time.sleep(0.001))
+        urls = [
+            publishers.url("/feed", f"127.{1 + n % 300 // 250}.0.{1 + n % 300 % 250}")
+            for n in range(2000)
+        ]
+        outcomes = poll_all(urls, gap_seconds=0.01)
+    assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 2000
+    assert len(publishers.asked) == 2000
+    assert len(publishers.most_at_once) == 300
+    assert set(publishers.most_at_once.values()) == {1}
+
+
+def test_a_redirect_waits_for_its_host_too():
+    with origin("0.0.0.0") as publishers:
+        publishers["/slow"] = Answer(FEED, wait=lambda: time.sleep(0.05))
+        publishers["/away"] = Answer(
+            status=302, headers={"Location": publishers.url("/slow", "127.0.0.9")}
+        )
+        urls = [publishers.url("/away", f"127.0.0.{host}") for host in range(1, 6)]
+        assert all(isinstance(outcome, Fetched) for outcome in poll_all(urls))
+    assert publishers.most_at_once["127.0.0.9"] == 1
+
+
+def test_a_host_that_asked_us_to_wait_is_not_asked(publisher):
+    publisher["/feed"] = FEED
+    until = NOW + timedelta(hours=1)
+    url = publisher.url("/feed")
+    assert poll_all([url], holds={"127.0.0.1": until}) == [Deferred(url, until)]
+    assert publisher.asked == []
+    assert isinstance(poll_all([url], holds={"127.0.0.1": NOW})[0], Fetched)
+
+
+def test_who_stops_listening_stops_the_polling(publisher):
+    publisher["/feed"] = FEED
+
+    async def go():
+        url = publisher.url("/feed")
+        polls = [Poll(subscription(url), url)] * 50
+        async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
+            polling = fetcher.poll(polls, {}, NOW)
+            await anext(polling)
+            await polling.aclose()
+
+    asyncio.run(go())
+    assert len(publisher.asked) < 50
+
+
+def test_a_bug_is_raised_and_not_lost(publisher, monkeypatch):
+    monkeypatch.setattr(Fetcher, "fetch", None)
+    with pytest.raises(TypeError):
+        poll_all([publisher.url("/feed")])
+
+
+def pieces(*head, each=b"x", every=0.0, times=10**6):
+    """A socket's worth of bytes, slowly."""
+
+    def made():
+        yield from head
+        for _ in range(times):
+            time.sleep(every)
+            yield each
+
+    return Answer(raw=made)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (pieces(OK + b"\r\n", each=b"x" * 65536), "larger than 10 MiB"),
+        (Answer(raw=OK + b"Content-Length: 99000000000\r\n\r\n"), "larger than 10 MiB"),
+        (Answer(raw=OK + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n"), "HTTP"),
+        (Answer(raw=OK + b"X: " + b"x" * 5_000_000 + b"\r\n\r\n<rss/>"), "HTTP"),
+        (pieces(OK, each=b"X-H: y\r\n" * 100, times=500), "HTTP"),
+        (pieces(OK, each=b"X-Endless: y\r\n" * 100), "HTTP"),
+        (Answer(raw=OK + b"Content-Length: 5\r\nContent-Encoding: snappy\r\n\r\n<rss>"),
+         'unsupported encoding "snappy"'),
+        (Answer(gzip.compress(FEED)[:-9], headers={"Content-Encoding": "gzip"}), "cut short"),
+        (Answer(gzip.compress(FEED)[:-8] + b"\0" * 8, headers={"Content-Encoding": "gzip"}),
+         "compression (gzip) is broken"),
+        (Answer(brotli.compress(FEED)[:-3], headers={"Content-Encoding": "br"}), "cut short"),
+        (Answer(status=204), "empty"),
+        (Answer(b" \n"), "empty"),
+        (Answer(FEED, status=206), "HTTP 206"),
+        (Answer(FEED, status=300), "HTTP 300"),
+        (Answer(status=304), "nothing is known"),
+        (Answer(status=403, headers={"cf-mitigated": "challenge"}), "Cloudflare asks for a human"),
+        (Answer(status=301), "redirects to no web address"),
+        (Answer(status=301, headers={"Location": "http://a.example/" + "x" * 5000}), "4096"),
+    ],
+)  # fmt: skip
+def test_what_a_publisher_may_do_to_us(publisher, answer, words):
+    publisher["/feed"] = answer
+    assert words in reason(fetch(publisher.url("/feed")))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pieces(every=0.1, each=b"x"),  # noise, a byte at a time
+        pieces(OK + b"\r\n", every=0.1, each=b"<"),
+        pieces(OK, every=0.1, each=b"X-Slow: y\r\n"),
+        Answer(FEED, wait=lambda: time.sleep(2)),
+    ],
+)
+def test_slowness_ends_with_the_deadline(publisher, answer):
+    publisher["/feed"] = answer
+    began = time.monotonic()
+    assert reason(fetch(publisher.url("/feed"), total_seconds=0.5))
+    assert time.monotonic() - began < 1.5
+
+
+def test_the_deadline_is_for_all_redirects_together(publisher):
+    for step in range(5):
+        publisher[f"/{step}"] = Answer(
+            status=302, headers={"Location": f"/{step + 1}"}, wait=lambda: time.sleep(0.2)
+        )
+    publisher["/5"] = FEED
+    assert "longer than 0.5 s" in reason(fetch(publisher.url("/0"), total_seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    ("coding", "bomb"),
+    [
+        ("gzip", gzip.compress(b"\0" * 200_000_000, 9)),
+        ("br", brotli.compress(b"\0" * 200_000_000, quality=5)),
+        ("zstd", zstandard.ZstdCompressor().compress(b"\0" * 200_000_000)),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 200_000_000, 9), 9)),
+    ],
+)
+def test_bombs(publisher, coding, bomb):
+    publisher["/feed"] = Answer(bomb, headers={"Content-Encoding": coding})
+    assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
+
+
+def test_226_is_a_part(publisher):
+    """RFC 3229 section 10.4.1."""
+    publisher["/feed"] = Answer(FEED, 226, {"IM": "feed", "ETag": '"2"'})
+    url = publisher.url("/feed")
+    outcome = fetch(url, Validators('"1"', None, url))
+    assert isinstance(outcome, Fetched)
+    assert outcome.partial
+    asked = publisher.asked[0].headers
+    assert (asked["A-IM"], asked["If-None-Match"]) == ("feed", '"1"')
+
+
+def test_validators_go_to_the_address_that_gave_them(publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
+    publisher["/new"] = FEED
+    first = fetch(publisher.url("/old"))
+    assert isinstance(first, Fetched)
+    again = fetch(publisher.url("/old"), first.validators)
+    assert isinstance(again, NotModified)
+    assert again.moved_to == publisher.url("/new")
+    *_, old, new = publisher.asked
+    assert old.headers["If-None-Match"] is None
+    assert new.headers["If-None-Match"] == first.validators.etag
+
+
+def test_an_adopted_address_of_another_origin_gets_no_secrets(publisher):
+    with origin() as other:
+        other["/new"] = FEED
+        fetch(publisher.url("/old"), asked=other.url("/new"), authorization="Bearer secret")
+        assert other.asked[0].headers["Authorization"] is None
+
+
+def test_credentials_in_a_redirect_are_not_used(publisher):
+    """The address is the publisher's word; its userinfo would be sent as a password."""
+    publisher["/a"] = Answer(
+        status=302, headers={"Location": publisher.url("/b").replace("//", "//me:pw@")}
+    )
+    publisher["/b"] = FEED
+    assert isinstance(fetch(publisher.url("/a")), Fetched)
+    assert publisher.requests("/b")[0].headers["Authorization"] is None
+
+
+def test_a_304_with_a_body_costs_a_second_request(publisher):
+    """aiohttp takes the body for the beginning of another answer."""
+    answers = iter(
+        [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello", OK + b"\r\n" + FEED]
+    )
+    publisher["/feed"] = Answer(raw=lambda: [next(answers)])
+    url = publisher.url("/feed")
+    outcome = fetch(url, Validators('"1"', None, url))
+    assert isinstance(outcome, Fetched)
+    assert outcome.body == FEED
+    assert [asked.headers["If-None-Match"] for asked in publisher.asked] == ['"1"', None]
+
+
+# -- addresses ------------------------------------------------------------------------------------
+
+
+class Names(AbstractResolver):
+    """A resolver that answers from a list, a look-up at a time."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
+            )
+            for address in addresses
+        ]
+
+    async def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "2130706433", "127.1", "[::ffff:7f00:1]"]
+)
+def test_private_addresses_are_refused_and_never_connected_to(publisher, host):
+    publisher["/feed"] = FEED
+    said = reason(fetch(publisher.url("/feed", host), allow_private=()))
+    assert "refused" in said
+    assert "set allow_private = [" in said or "not a canonical IPv4 address" in said
+    assert publisher.asked == []
+
+
+def test_they_are_allowed_by_network():
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = FEED
+        only = (ip_network("127.0.0.1/32"),)
+        assert isinstance(fetch(publishers.url("/feed"), allow_private=only), Fetched)
+        said = reason(fetch(publishers.url("/feed", "127.0.0.2"), allow_private=only))
+        assert "127.0.0.2 is a private address" in said
+        assert {asked.host for asked in publishers.asked} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "2130706434", "[::ffff:127.0.0.2]"])
+def test_a_redirect_to_a_private_address_is_refused(host):
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = Answer(
+            status=302, headers={"Location": publishers.url("/inside", host)}
+        )
+        publishers["/inside"] = FEED
+        said = reason(fetch(publishers.url("/feed"), allow_private=(ip_network("127.0.0.1/32"),)))
+        assert "refused" in said
+        assert publishers.requests("/inside") == []
+
+
+def test_a_name_that_means_a_private_address(publisher):
+    publisher["/feed"] = FEED
+    url = publisher.url("/feed", "rebind.test")
+    assert "127.0.0.1 is a private" in reason(
+        fetch(url, resolver=Names(["127.0.0.1"]), allow_private=())
+    )
+    assert publisher.asked == []
+
+
+def test_names_that_change_between_two_look_ups(publisher):
+    """The address that was checked is the one that is connected to: there is no second look-up."""
+    publisher["/a"] = Answer(status=302, headers={"Location": "/b"})
+    publisher["/b"] = FEED
+    names = Names(["127.0.0.1"], ["127.0.0.2"])
+    allowed = (ip_network("127.0.0.1/32"),)
+    url = publisher.url("/a", "rebind.test")
+    assert isinstance(fetch(url, resolver=names, allow_private=allowed), Fetched)
+    names = Names(["127.0.0.2"], ["127.0.0.1"])
+    assert "refused" in reason(fetch(url, resolver=names, allow_private=allowed))
+
+
+def test_of_several_addresses_only_the_allowed_are_tried(publisher):
+    publisher["/feed"] = FEED
+    names = Names(["10.0.0.1", "127.0.0.1"])
+    url = publisher.url("/feed", "two.test")
+    assert isinstance(fetch(url, resolver=names), Fetched)
+
+
+def test_one_subscriptions_permission_is_not_anothers(publisher):
+    """Also where a connection that the first was allowed to make is still open."""
+    publisher["/feed"] = FEED
+    url = publisher.url("/feed")
+
+    async def go():
+        async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
+            first = await fetcher.fetch(Poll(subscription(url), url), NOW)
+            second = await fetcher.fetch(Poll(subscription(url, allow_private=()), url), NOW)
+            return first, second
+
+    first, second = asyncio.run(go())
+    assert isinstance(first, Fetched)
+    assert "refused" in reason(second)
+
+
+def test_retry_after_is_for_the_host_where_that_is_public(publisher, monkeypatch):
+    """An RSS bridge's private address stands for many publishers: there it is for the URL."""
+    publisher["/a"] = Answer(status=429, headers={"Retry-After": "3600"})
+    publisher["/b"] = FEED
+    urls = [publisher.url("/a"), publisher.url("/b")]
+    private = poll_all(urls)
+    assert isinstance(private[1], Fetched)
+    monkeypatch.setattr("aggregator.fetch.client.is_public", lambda _: True)
+    limited, waiting = poll_all(urls)
+    assert isinstance(limited, FetchFailed)
+    assert limited.host == "127.0.0.1"
+    assert waiting == Deferred(urls[1], NOW + timedelta(hours=1))
+
+
+# -- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """A certificate authority that the program trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return authority
+
+
+@contextmanager
+def tls_origin(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    with origin(tls=context) as publisher:
+        publisher["/feed"] = FEED
+        yield publisher
+
+
+def test_the_name_is_what_the_certificate_is_checked_for(authority):
+    """The connection goes to the checked address, with the name in SNI and Host."""
+    with tls_origin(authority.issue_cert("feeds.test")) as publisher:
+        outcome = fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"]))
+        assert isinstance(outcome, Fetched)
+        assert publisher.asked[0].headers["Host"] == f"feeds.test:{publisher.port}"
+
+
+def test_certificates_that_are_wrong(authority):
+    with tls_origin(authority.issue_cert("other.test")) as publisher:
+        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "TLS" in said
+        assert "feeds.test" in said
+    expired = authority.issue_cert("feeds.test", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    with tls_origin(expired) as publisher:
+        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "expired" in said
+    with tls_origin(trustme.CA().issue_cert("feeds.test")) as publisher:
+        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "TLS" in said
+
+
+def test_a_redirect_from_https_to_http_drops_credentials_and_is_said(authority, publisher):
+    publisher["/feed"] = FEED
+    with tls_origin(authority.issue_cert("feeds.test")) as secure:
+        secure["/feed"] = Answer(status=302, headers={"Location": publisher.url("/feed")})
+        outcome = fetch(
+            secure.url("/feed", "feeds.test"),
+            resolver=Names(["127.0.0.1"]),
+            authorization="Bearer secret",
+        )
+    assert isinstance(outcome, Fetched)
+    assert "from https to http:" in outcome.warnings[0]
+    assert publisher.asked[0].headers["Authorization"] is None

@@ -1,0 +1,308 @@
+"""Runs over days, against real servers on loopback: who is asked when, and what is told."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import feedparser
+import pytest
+from sqlalchemy import create_engine
+
+from aggregator.model import FeedEventKind
+from aggregator.store import migrate
+from tests.harness import NOON, item, rss
+from tests.origin import Answer, origin
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def kinds(report):
+    return [event.kind for event in report.events]
+
+
+def state(installation, url):
+    store = installation.store()
+    try:
+        return store.states()[url]
+    finally:
+        store.close()
+
+
+def every(installation, step, times, start=NOON, **options):
+    return [installation.run(start + n * step, **options) for n in range(times)]
+
+
+def test_a_run_polls_what_is_due_and_all_polls_the_rest_conditionally(installation, publisher):
+    publisher["/feed"] = rss(item())
+    installation.configure([publisher.url("/feed")])
+    assert installation.run(everything=False).polled == 1
+    waiting = installation.run(NOON + HOUR / 2, everything=False)
+    assert (waiting.polled, waiting.waiting) == (0, 1)
+    assert installation.run(NOON + HOUR / 2).not_modified == 1
+    assert installation.run(NOON + 4 * HOUR, everything=False).not_modified == 1
+    assert [bool(asked.headers["If-None-Match"]) for asked in publisher.asked] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 304, 403, 429, 503])
+def test_retry_after_is_obeyed_by_all_too(installation, publisher, status):
+    publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    body = rss(item()).encode() if status == 200 else b""
+    publisher["/feed"] = Answer(body, status, {"Retry-After": "36000", "ETag": '"1"'})
+    assert installation.run(NOON + DAY).polled == 1
+    for everything in (False, True):
+        report = installation.run(NOON + DAY + 9 * HOUR, everything=everything)
+        assert (report.polled, report.waiting) == (0, 1)
+    assert installation.run(NOON + DAY + 10 * HOUR).polled == 1
+
+
+def test_retry_after_of_a_public_host_is_for_all_its_feeds(installation, publisher, monkeypatch):
+    monkeypatch.setattr("aggregator.fetch.client.is_public", lambda _: True)
+    publisher["/a"] = Answer(status=429, headers={"Retry-After": "36000"})
+    publisher["/b"] = rss(item())
+    installation.configure([publisher.url("/a"), publisher.url("/b")])
+    first = installation.run()
+    assert (first.polled, first.waiting) == (1, 1)
+    assert installation.run(NOON + 9 * HOUR).polled == 0
+    publisher["/a"] = rss(item())
+    assert installation.run(NOON + 10 * HOUR).fetched == 2
+
+
+@pytest.mark.parametrize("status", [200, 304])
+def test_freshness_is_obeyed(installation, publisher, status):
+    publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    body = rss(item("B", "https://feed.example/b")).encode() if status == 200 else b""
+    headers = {"Cache-Control": "max-age=86400", "ETag": '"1"'}
+    publisher["/feed"] = Answer(body, status, headers)
+    assert installation.run(NOON + DAY, everything=False).polled == 1
+    assert installation.run(NOON + 2 * DAY - HOUR, everything=False).polled == 0
+    assert installation.run(NOON + 2 * DAY + HOUR, everything=False).polled == 1
+
+
+def test_what_a_document_asks_for_is_obeyed(installation, publisher):
+    channel = "<ttl>600</ttl><skipHours><hour>22</hour><hour>23</hour></skipHours>"
+    publisher["/feed"] = rss(channel, item())
+    installation.configure([publisher.url("/feed")])
+    installation.run(everything=False)  # at noon; ten hours later is the first hour to skip
+    polls = [
+        hour for hour in range(1, 20)
+        if installation.run(NOON + hour * HOUR + HOUR / 2, everything=False).polled
+    ]  # fmt: skip
+    assert polls == [12]
+
+
+def test_failures_are_asked_ever_later(installation, publisher):
+    publisher["/feed"] = Answer(status=500)
+    publisher["/good"] = rss(item())
+    installation.configure([publisher.url("/feed"), publisher.url("/good")])
+    asked = [
+        hour
+        for hour in range(72)
+        if any(t.reason.startswith("HTTP 500")
+               for t in installation.run(NOON + hour * HOUR, everything=False).troubles)
+    ]  # fmt: skip
+    assert len(asked) <= 7
+    assert asked[:2] == [0, 2]
+    assert state(installation, publisher.url("/feed")).failures == len(asked)
+
+
+def test_what_broke_is_told_once_and_so_is_its_recovery(installation, publisher):
+    publisher["/feed"] = rss(item())
+    publisher["/good"] = rss(item())
+    installation.configure([publisher.url("/feed"), publisher.url("/good")])
+    installation.run(NOON - DAY)
+    publisher["/feed"] = Answer(status=500)
+    reports = every(installation, DAY, 6)
+    assert [kinds(report) for report in reports] == [[], [], [], [FeedEventKind.BROKEN], [], []]
+    publisher["/feed"] = rss(item())
+    assert kinds(installation.run(NOON + 6 * DAY)) == [FeedEventKind.RECOVERED]
+    assert kinds(installation.run(NOON + 7 * DAY)) == []
+    feed = feedparser.parse((installation.outputs / "_status.atom").read_bytes())
+    assert not feed.bozo
+    assert len(feed.entries) == 2
+    assert "answers again" in feed.entries[0].title
+    assert "HTTP 500" in feed.entries[1].title
+
+
+def test_the_status_feed_survives_what_publishers_write(installation, publisher):
+    publisher["/feed"] = rss(item())
+    installation.configure([publisher.url("/feed")])
+    installation.run(NOON - DAY)
+    publisher["/feed"] = "<html><title>\x01\x0b<b>&lt;script&gt;</title></html>"
+    publisher["/good"] = rss(item())
+    installation.configure([publisher.url("/feed"), publisher.url("/good")])
+    every(installation, DAY, 4)
+    feed = feedparser.parse((installation.outputs / "_status.atom").read_bytes())
+    assert not feed.bozo
+    assert "not a feed: an HTML page" in feed.entries[0].title
+
+
+def unreachable():
+    """Addresses at which nobody listens."""
+    with origin() as gone:
+        port = gone.port
+    return [f"http://127.0.0.{host}:{port}/feed" for host in (1, 2, 3)]
+
+
+def test_offline_punishes_nobody(installation):
+    urls = unreachable()
+    installation.configure(urls)
+    for report in every(installation, HOUR, 5, everything=False):
+        assert report.offline
+        assert len(report.troubles) == 3
+    assert not installation.run(NOON + 9 * DAY).events
+    store = installation.store()
+    assert store.states() == {}
+    store.close()
+
+
+def test_two_hosts_that_were_dead_before_are_no_proof_of_being_offline(installation, publisher):
+    publisher["/feed"] = rss(item())
+    dead = unreachable()
+    installation.configure([publisher.url("/feed"), *dead])
+    assert not installation.run().offline
+    assert {state(installation, url).failures for url in dead} == {1}
+    installation.configure(dead)
+    assert not installation.run(NOON + DAY).offline
+    assert {state(installation, url).failures for url in dead} == {2}
+
+
+def test_one_silent_host_is_its_own_fault(installation):
+    (url, *_) = unreachable()
+    installation.configure([url])
+    assert not installation.run().offline
+    assert state(installation, url).failures == 1
+
+
+def test_gone_ends_it_with_a_look_once_a_month(installation, publisher):
+    publisher["/feed"] = Answer(status=410)
+    installation.configure([publisher.url("/feed")])
+    reports = every(installation, 12 * HOUR, 200, everything=False)  # a hundred days
+    polled = [n / 2 for n, report in enumerate(reports) if report.polled]
+    assert polled == [0, 1, 31, 61, 91]
+    told = [kinds(reports[n]) for n in (0, 2, 62)]
+    assert told == [[FeedEventKind.BROKEN], [FeedEventKind.GONE], []]
+    publisher["/feed"] = rss(item())
+    assert kinds(installation.run(NOON + 122 * DAY, everything=False)) == [FeedEventKind.RECOVERED]
+
+
+def test_a_move_is_adopted_reported_and_undone_by_failure(installation, publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
+    publisher["/new"] = rss(item())
+    old, new = publisher.url("/old"), publisher.url("/new")
+    installation.configure([old])
+    reports = every(installation, DAY, 5)
+    assert kinds(reports[-1]) == [FeedEventKind.MOVED]
+    publisher.asked.clear()
+    assert installation.run(NOON + 5 * DAY).not_modified == 1
+    assert [asked.path for asked in publisher.asked] == ["/new"]
+    assert f'url = "{old}"' in (installation.root / "feeds.toml").read_text()
+    assert state(installation, old).move.url == new
+    publisher["/new"] = Answer(status=404)
+    publisher["/old"] = rss(item())
+    every(installation, DAY, 3, NOON + 6 * DAY)
+    assert installation.run(NOON + 9 * DAY).troubles == ()
+    assert publisher.asked[-1].path == "/old"
+
+
+def test_a_redirect_to_another_feed_is_followed_and_never_adopted(installation, publisher):
+    publisher["/old"] = rss(item())
+    installation.configure([publisher.url("/old")])
+    installation.run()
+    publisher["/old"] = Answer(status=301, headers={"Location": "/parked"})
+    publisher["/parked"] = rss(item("Buy this domain", "https://parked.example/1"))
+    first, *_ = reports = every(installation, DAY, 9, NOON + DAY)
+    assert "which is another feed" in first.warnings[-1]
+    assert not any(kinds(report) for report in reports)
+
+
+def test_the_operators_new_address_keeps_the_feeds_history(installation, publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
+    publisher["/new"] = rss(item(), item("B", "https://feed.example/b"))
+    installation.configure([publisher.url("/old")])
+    every(installation, DAY, 5)
+    installation.configure([publisher.url("/new")])
+    report = installation.run(NOON + 5 * DAY)
+    assert (report.not_modified, report.new) == (1, 0)
+    store = installation.store()
+    assert store.entry_counts() == {publisher.url("/new"): 2}
+    store.close()
+
+
+def test_a_delta_answer_keeps_what_is_not_in_it(installation, publisher):
+    publisher["/feed"] = Answer(
+        rss(item(), item("B", "https://feed.example/b")).encode(), headers={"ETag": '"1"'}
+    )
+    installation.configure([publisher.url("/feed")], '[tags."T"]\nmatch = "."\n')
+    installation.run()
+    part = rss(item("C", "https://feed.example/c")).encode()
+    publisher["/feed"] = Answer(part, 226, {"IM": "feed", "ETag": '"2"'})
+    report = installation.run(NOON + DAY)
+    assert (report.new, report.modified) == (1, 0)
+    titles = feedparser.parse((installation.outputs / "t.atom").read_bytes()).entries
+    assert {entry.title for entry in titles} == {"A title", "B", "C"}
+    installation.run(NOON + 2 * DAY)
+    assert publisher.asked[-1].headers["If-None-Match"] == '"2"'
+
+
+def test_no_secret_reaches_the_database_or_the_outputs(installation, publisher):
+    path = "/feed?token=SECRET1&page=2"
+    publisher[path] = rss("<item><title>No link</title></item>", item())
+    url = publisher.url(path).replace("//", "//me:SECRET2@")
+    installation.configure([url], '[tags."T"]\nmatch = "."\n')
+    assert installation.run().fetched == 1
+    publisher[path] = Answer(status=500)
+    for day in range(1, 6):
+        installation.run(NOON + day * DAY)
+    assert publisher.asked[0].headers["Authorization"].startswith("Basic ")
+    for file in [*installation.root.glob("*.sqlite3*"), *installation.outputs.iterdir()]:
+        assert b"SECRET" not in file.read_bytes(), file
+    # A new token is no new feed.
+    publisher["/feed?token=SECRET3&page=2"] = publisher.answers[path] = rss(item()).encode()
+    installation.configure([publisher.url("/feed?token=SECRET3&page=2")])
+    assert installation.run(NOON + 9 * DAY).new == 0
+
+
+def test_html_in_place_of_a_feed_proposes_the_feed_it_announces(installation, publisher):
+    publisher["/"] = (
+        "<html><head><title>My blog</title>"
+        '<link rel="alternate" type="application/rss+xml" href="/feed.xml"></head></html>'
+    )
+    installation.configure([publisher.url("/")])
+    (trouble,) = installation.run().troubles
+    assert trouble.reason == (
+        'not a feed: an HTML page called "My blog", which announces a feed: '
+        f"put {publisher.url('/feed.xml')} in its place"
+    )
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(installation, publisher):
+    publisher["/feed?token=SECRET"] = rss(item())
+    installation.configure([publisher.url("/feed?token=SECRET")])
+    path = installation.root / "aggregator.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    head, migrate.HEAD = migrate.HEAD, "0001"
+    try:
+        with engine.begin() as connection:
+            migrate.upgrade(connection)
+    finally:
+        migrate.HEAD = head
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as database, database:
+        for number, url in enumerate((publisher.url("/feed?token=SECRET"), "clippings:")):
+            database.execute(
+                "INSERT INTO feed (id, url, role, atom_id, title, failures, etag) "
+                f"VALUES ({number + 1}, '{url}', 'subscription', '{url}', 'A', 0, '\"e\"')"
+            )
+    assert installation.run().fetched == 1
+    assert publisher.asked[0].headers["If-None-Match"] == '"e"'
+    store = installation.store()
+    assert list(store.states()) == [publisher.url("/feed")]
+    store.close()

@@ -1,0 +1,90 @@
+import tomllib
+
+import pytest
+
+from aggregator.config import parse_config, read_opml
+from aggregator.editing import NewSubscription, add_subscriptions, subscriptions_toml
+
+NEW = NewSubscription(
+    "https://new.example/feed", 'A "new" one', "fr", ("10.0.0.5/32",), "3 entries"
+)
+TEXT = """\
+# My feeds.
+[site]
+url = "https://site.example/"   # where they are served
+
+[[subscriptions]]
+title = "One"       # the first
+url = "https://one.example/feed"
+# a remark on it
+
+[tags."Communs"]
+aliases = [ "commons",   # English
+]
+"""
+
+
+def test_tables_ready_to_paste():
+    text = subscriptions_toml([NEW, NewSubscription("https://b.example/", "B")])
+    assert text == (
+        '[[subscriptions]]\ntitle = "A \\"new\\" one" # 3 entries\n'
+        'url = "https://new.example/feed"\nlanguage = "fr"\nallow_private = ["10.0.0.5/32"]\n\n'
+        '[[subscriptions]]\ntitle = "B"\nurl = "https://b.example/"\n'
+    )
+    assert len(parse_config(text, "feeds.toml", {}).subscriptions) == 2
+
+
+def test_comments_and_layout_stay():
+    text, added = add_subscriptions(TEXT, [NEW])
+    assert added == 1
+    lines = iter(text.splitlines())
+    assert all(line in lines for line in TEXT.splitlines())  # all of them, in their order
+    before, after = tomllib.loads(TEXT), tomllib.loads(text)
+    assert after["subscriptions"][0] == before["subscriptions"][0]
+    assert after["subscriptions"][1]["url"] == NEW.url
+    assert after["tags"] == before["tags"]
+
+
+@pytest.mark.parametrize("text", ["", "# Nothing yet.\n", '[site]\ntitle = "T"\n'])
+def test_the_first_subscription(text):
+    text, added = add_subscriptions(text, [NEW])
+    assert added == 1
+    assert parse_config(text, "feeds.toml", {}).subscriptions[0].url == NEW.url
+
+
+def test_what_is_there_is_not_added_again():
+    same = NewSubscription("http://www.one.example/feed/", "Other")
+    assert add_subscriptions(TEXT, [same]) == (TEXT, 0)
+    _, added = add_subscriptions(TEXT, [NEW, NEW])
+    assert added == 1
+
+
+def test_titles_stay_distinct():
+    text, _ = add_subscriptions(TEXT, [NewSubscription("https://b.example/", "One")])
+    assert tomllib.loads(text)["subscriptions"][1]["title"] == "One (2)"
+
+
+@pytest.mark.parametrize("text", ["[site", "subscriptions = 1\n", "subscriptions = [{}]\n"])
+def test_what_cannot_be_added_to(text):
+    with pytest.raises(ValueError, match=r"."):
+        add_subscriptions(text, [NEW])
+
+
+def test_lists_of_other_readers():
+    feeds, warnings = read_opml(
+        b"""<opml version="1.0"><body><outline text="Folder">
+        <outline text="A &amp; B" type="rss" xmlUrl="https://a.example/?x=1&amp;y=2"/></outline>
+        <outline type="rss" text="" xmlUrl="b.example/feed"/>
+        <outline type="rss" text="C" xmlUrl="javascript://c"/></body></opml>"""
+    )
+    assert [(feed.url, feed.title, feed.folders) for feed in feeds] == [
+        ("https://a.example/?x=1&y=2", "A & B", ("Folder",)),
+        ("http://b.example/feed", "http://b.example/feed", ()),
+    ]
+    assert warnings == ['"C" has no web address: left out']
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"<rss/>"])
+def test_what_is_no_list(data):
+    with pytest.raises(ValueError, match="not an OPML list"):
+        read_opml(data)

@@ -1,0 +1,87 @@
+"""The children that parse: what is in a document stays there, whatever it does."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aggregator.model import Fetched, ParsedFeed, ParseFailed
+from aggregator.parse import parse_document
+from aggregator.parsing import ParsingPool
+from tests.harness import item, rss
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+URL = "https://a.example/feed"
+GOOD = Fetched(URL, URL, rss(item("Les communs")).encode())
+
+
+def parse(*documents, **limits):
+    async def go():
+        with ParsingPool(**limits) as pool:
+            return [await pool.parse(document, NOW, "fr") for document in documents]
+
+    return asyncio.run(go())
+
+
+def test_a_child_reads_as_we_do():
+    html = Fetched(URL, URL, b"<html><title>Hello</title></html>")
+    assert parse(GOOD, html) == [parse_document(GOOD, NOW, "fr"), parse_document(html, NOW, "fr")]
+
+
+def test_a_document_that_takes_too_long_is_stopped_and_the_next_is_read():
+    long = Fetched(URL, URL, rss("<item>" + "&lt;b" * 2_000_000 + "</item>").encode())
+    began = time.monotonic()
+    stopped, good = parse(long, GOOD, cpu_seconds=1)
+    assert isinstance(stopped, ParseFailed)
+    assert "took more than 1 s; it was stopped" in stopped.reason
+    assert isinstance(good, ParsedFeed)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_a_document_that_takes_too_much_memory_fails_and_the_next_is_read():
+    large = Fetched(URL, URL, rss(*[item(f"{n}", body="x" * 90_000) for n in range(100)]).encode())
+    failed, good = parse(large, GOOD, memory_bytes=64 * 1024 * 1024)
+    assert isinstance(failed, ParseFailed)
+    assert "took more than 64 MiB" in failed.reason
+    assert isinstance(good, ParsedFeed)
+
+
+def test_no_child_outlives_its_parent(tmp_path):
+    """Not even where that is killed."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import asyncio, sys, time\n"
+        "from tests.test_parsing import GOOD, NOW\n"
+        "from aggregator.parsing import ParsingPool\n"
+        "async def go():\n"
+        "    pool = ParsingPool()\n"
+        "    await pool.parse(GOOD, NOW, None)\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(go())\n"
+    )
+    root = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, env=environment, start_new_session=True
+    ) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == b"ready\n"
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        for _ in range(100):
+            try:
+                os.killpg(parent.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+        os.killpg(parent.pid, signal.SIGKILL)
+        pytest.fail("a child is still there")

@@ -40,11 +40,11 @@ def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, i
     held = document.get("subscriptions")
     if held is not None and not isinstance(held, AoT):
         raise ValueError("its subscriptions are not [[subscriptions]] tables")
-    known = {urls.link_key(str(table.get("url", ""))) for table in held or ()}
+    known = {_key(str(table.get("url", ""))) for table in held or ()}
     titles = {str(table["title"]) for table in held or () if "title" in table}
     added = []
     for subscription in new:
-        key = urls.link_key(subscription.url)
+        key = _key(subscription.url)
         if key not in known:
             known.add(key)
             added.append(_distinct(subscription, titles))
@@ -57,6 +57,10 @@ def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, i
             held.append(table)
         held[-1].add(tomlkit.nl())  # what follows stands apart
     return tomlkit.dumps(document).rstrip("\n") + "\n", len(added)
+
+
+def _key(url: str) -> str:
+    return urls.link_key(urls.without_secrets(url))
 
 
 def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscription:

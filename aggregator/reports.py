@@ -1,6 +1,6 @@
 """What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,7 +12,7 @@ from aggregator.fetch.hosts import host_of
 from aggregator.fetch.schedule import poll_url
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.match.matcher import DEFAULT_THRESHOLD
-from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry, Subscription
+from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
 from aggregator.publish.select import feed_address
 
 
@@ -78,12 +78,14 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
-        next_poll, why = _next_poll(subscription, state, holds, now)
+        asked = [state.not_before, holds.get(host_of(poll_url(subscription, state)))]
+        waits = [until for until in asked if until and until > now]
+        next_poll, why = _next_poll(state, waits, now)
         moved = state.move is not None and state.move.adopted
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=_state(state, why, now),
+                state=_state(state, bool(waits), now),
                 entries=counts.get(subscription.key, 0),
                 last_success=state.succeeded_at,
                 next_poll=next_poll,
@@ -97,30 +99,25 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
     return rows
 
 
-_ASKED = "asked by the publisher to wait (Retry-After)"
-
-
 def _next_poll(
-    subscription: Subscription, state: FeedState, holds: Mapping[str, datetime], now: datetime
+    state: FeedState, waits: Sequence[datetime], now: datetime
 ) -> tuple[datetime | None, str]:
-    if state.fetched_at is None:
+    if state.fetched_at is None and not waits:
         return None, "not polled yet"
-    planned = (state.next_poll_at or now, state.next_poll_reason)
-    url = poll_url(subscription, state)
-    waits = [state.not_before, holds.get(host_of(url)) if holds else None]
-    at, why = max([planned, *((until, _ASKED) for until in waits if until)])
+    asked = [(until, "asked by the publisher to wait (Retry-After)") for until in waits]
+    at, why = max([(state.next_poll_at or now, state.next_poll_reason), *asked])
     return (at, why) if at > now else (None, "due")
 
 
-def _state(state: FeedState, why: str, now: datetime) -> str:
-    if state.fetched_at is None:
-        return "new"
+def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     if state.ended:
         return "gone"
     if state.failing_since_at is not None:
         return "broken" if now - state.failing_since_at >= BROKEN_AFTER else "failing"
-    if why == _ASKED:
+    if waiting:
         return "waiting"
+    if state.fetched_at is None:
+        return "new"
     if state.move and state.move.adopted:
         return "moved"
     if state.silent:

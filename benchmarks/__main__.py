@@ -1,6 +1,7 @@
 """``make bench``: every benchmark in turn."""
 
-from benchmarks import runs, transport
+from benchmarks import politeness, runs, transport
 
 transport.main()
 runs.main()
+politeness.main()

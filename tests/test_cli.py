@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from aggregator.cli import app
-from tests.harness import Installation, item, rss
+from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
 
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs _emploi #P2P\n"
@@ -267,9 +268,11 @@ def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, sign
     call(working.root, "run")
     before = working.snapshot()
     publisher["/feed"] = Answer(rss(item("Communs, bis")).encode(), wait=lambda: time.sleep(3))
-    process = start(working.root, "run")
     asked = len(publisher.asked)
-    while len(publisher.asked) == asked:
+    process = start(working.root, "run", "--all")
+    for _ in range(1000):
+        if len(publisher.asked) > asked:
+            break
         time.sleep(0.02)
     process.send_signal(signal_sent)
     began = time.monotonic()
@@ -279,7 +282,7 @@ def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, sign
     assert "Traceback" not in err
     assert working.snapshot() == before
     publisher["/feed"] = rss(item("Communs, bis"))
-    call(working.root, "run")
+    call(working.root, "run", "--all")
     assert "Communs, bis" in (working.outputs / "communs.atom").read_text()
 
 
@@ -310,7 +313,7 @@ def test_the_demonstration(tmp_path):
     assert "7 polled (0 fetched, 6 not modified, 1 failed); 0 new entries" in err
     assert "0 files written" in err
     assert "gone for good" in err
-    assert "moved for good" in err
+    assert "redirects for good" in err
     assert "damaged" in err
     assert (tmp_path / "here" / "outputs" / "index.html").exists()
 
@@ -346,5 +349,107 @@ def test_every_command_and_exit_code_is_documented():
     for command in app.registered_commands:
         assert command.callback
         assert f"aggregator {command.callback.__name__}" in readme
+    for group in app.registered_groups:
+        assert group.typer_instance
+        for command in group.typer_instance.registered_commands:
+            assert f"aggregator {group.name} {command.name}" in readme
     for code in (0, 1, 2, 3, 4, 75):
         assert f"| {code} |" in readme
+
+
+def test_discover_prints_what_can_be_pasted_and_add_writes_it(working, publisher):
+    publisher["/"] = '<link rel="alternate" type="application/rss+xml" href="/posts.rss">'
+    publisher["/posts.rss"] = rss(item(), title="Posts", language="fr")
+    allowed = ("--allow-private", "127.0.0.1/32")
+    out, _ = call(working.root, "discover", publisher.url("/"), *allowed)
+    assert out == (
+        '[[subscriptions]]\ntitle = "Posts" # 1 entries, the newest of 2026-11-23\n'
+        f'url = "{publisher.url("/posts.rss")}"\nlanguage = "fr"\n'
+        'allow_private = ["127.0.0.1/32"]\n'
+    )
+    (found,) = json.loads(call(working.root, "discover", publisher.url("/"), *allowed, "--json")[0])
+    assert found["entries"] == 1
+    before = (working.root / "feeds.toml").read_text()
+    _, err = call(working.root, "discover", publisher.url("/"), *allowed, "--add")
+    assert err == "feeds.toml: 1 subscriptions added\n"
+    after = (working.root / "feeds.toml").read_text()
+    assert after.startswith(before.rstrip())
+    assert "2 subscriptions" in call(working.root, "check")[1]
+    _, err = call(working.root, "discover", publisher.url("/posts.rss"), *allowed, "--add")
+    assert err == "feeds.toml: 0 subscriptions added; 1 stood there already\n"
+
+
+def test_discover_without_a_project_and_without_a_feed(tmp_path, publisher):
+    publisher["/feed"] = rss(item())
+    url = publisher.url("/feed")
+    allowed = ("--allow-private", "127.0.0.1/32")
+    call(tmp_path, "discover", url, *allowed, "--add")
+    assert f'url = "{url}"' in (tmp_path / "feeds.toml").read_text()
+    _, err = call(tmp_path, "discover", publisher.url("/feed"), code=4)
+    assert "127.0.0.1 is a private address" in err
+    assert "no web address" in call(tmp_path, "discover", "ftp://a/", code=4)[1]
+    call(tmp_path, "discover", url, "--allow-private", "here", code=2)
+
+
+def test_lists_come_from_other_readers_and_go_to_them(installation):
+    secret = "https://me:pw@b.example/feed?token=SECRET"
+    opml = f'<opml version="2.0"><body><outline text="A" xmlUrl="https://a.example/feed"/><outline text="F"><outline text="B" xmlUrl="{secret}"/></outline></body></opml>'  # fmt: skip
+    installation.write("list.opml", opml)
+    _, err = call(installation.root, "import", "opml", "list.opml")
+    assert err == "feeds.toml: 2 subscriptions added\n"
+    text = (installation.root / "feeds.toml").read_text()
+    assert 'title = "B" # F' in text
+    out, err = call(installation.root, "export", "opml")
+    assert "secrets were left out of: B" in err
+    assert "SECRET" not in out
+    assert "pw" not in out
+    installation.write("again.opml", out)
+    _, err = call(installation.root, "import", "opml", "again.opml")
+    assert err == "feeds.toml: 0 subscriptions added; 2 stood there already\n"
+    installation.write("list.opml", "no list")
+    assert "not an OPML list" in call(installation.root, "import", "opml", "list.opml", code=2)[1]
+    assert "No such file" in call(installation.root, "import", "opml", "none.opml", code=2)[1]
+
+
+def test_what_cannot_be_added_to_is_left_alone(tmp_path):
+    (tmp_path / "feeds.toml").write_text("[site\n")
+    (tmp_path / "list.opml").write_text(
+        '<opml version="2.0"><body><outline text="A" xmlUrl="https://a.example/"/></body></opml>'
+    )
+    _, err = call(tmp_path, "import", "opml", "list.opml", code=2)
+    assert "cannot be added to" in err
+    assert (tmp_path / "feeds.toml").read_text() == "[site\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["feeds.toml", "list.opml"]
+
+
+def test_status_prints_the_line_to_change(installation, publisher):
+    publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
+    publisher["/new"] = rss(item())
+    installation.configure([publisher.url("/old")])
+    for day in range(5):
+        installation.run(NOON - timedelta(days=9 - day))
+    out, err = call(installation.root, "status")
+    assert " moved " in out
+    assert err.splitlines()[-1] == f'    url = "{publisher.url("/new")}"'
+    (row,) = json.loads(call(installation.root, "status", "--json")[0])
+    assert (row["state"], row["moved_to"]) == ("moved", publisher.url("/new"))
+
+
+def test_the_states_of_subscriptions(installation, publisher):
+    recent = item(date=f"{datetime.now(UTC) - timedelta(hours=1):%a, %d %b %Y %H:%M:%S GMT}")
+    publisher["/ok"] = rss(recent)
+    publisher["/degraded"] = rss(recent, "<title>&undeclared;</title>")
+    publisher["/silent"] = rss(item(date="Mon, 23 Nov 2020 10:00:00 GMT"))
+    publisher["/gone"] = Answer(status=410)
+    publisher["/broken"] = rss(recent)
+    publisher["/waiting"] = Answer(rss(recent).encode(), headers={"Retry-After": "600000"})
+    names = ("ok", "degraded", "silent", "gone", "broken", "waiting")
+    installation.configure([publisher.url(f"/{name}") for name in names])
+    now = datetime.now(UTC).replace(microsecond=0)
+    installation.run(now - timedelta(days=4))
+    publisher["/broken"] = Answer(status=500)
+    installation.run(now - timedelta(days=3, hours=1))
+    installation.run(now - timedelta(minutes=1))
+    rows = json.loads(call(installation.root, "status", "--json")[0])
+    assert [row["state"] for row in rows] == list(names)
+    assert "Retry-After" in rows[-1]["why"]

@@ -4,6 +4,7 @@ With `pipeline` the only file in which stages meet. Each answer is stored by its
 transaction, so that a run that is killed has kept every answer before.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from aggregator.model import (
     Subscription,
     Trouble,
 )
+
+_DOCUMENTS_AT_ONCE = 4  # parsed side by side; what is stored is stored one after another
 
 
 class Poller(Protocol):
@@ -115,12 +118,25 @@ async def collect(
             polls.append(Poll(subscription, url, state.validators))
     run.told.waiting = len(config.subscriptions) - len(polls)
     progress.begin(len(polls))
+
+    async def take(subscription: Subscription, outcome: FetchOutcome) -> None:
+        progress.polled(subscription, await run.take(subscription, outcome))
+
     answers = poller.poll(polls, holds, now)
+    taking: set[asyncio.Task[None]] = set()
     try:
         async for subscription, outcome in answers:
-            progress.polled(subscription, await run.take(subscription, outcome))
+            if len(taking) == _DOCUMENTS_AT_ONCE:
+                done, taking = await asyncio.wait(taking, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            taking.add(asyncio.create_task(take(subscription, outcome)))
+        for task in taking:
+            await task
     finally:
         await answers.aclose()
+        for task in taking:
+            task.cancel()
     run.finish(polls)
     return run.told
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aggregator.collect import Progress
     from aggregator.reports import Explanation
 
+_TROUBLES = frozenset({FeedEventKind.BROKEN, FeedEventKind.GONE})
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
@@ -102,8 +103,10 @@ class Talk:
             if watched or (offline and trouble.new):
                 streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""
                 self.warn(f'"{trouble.title}": {trouble.reason}{streak}')
+        # Where troubles are listed, what broke and what has gone is among them.
+        known = _TROUBLES if watched else {FeedEventKind.SILENT}
         for event in report.events:
-            if watched or event.kind is not FeedEventKind.SILENT:
+            if event.kind not in known:
                 self.warn(f'"{event.title}": {event.message}')
         for warning in report.warnings:
             if everything or self._verbose:

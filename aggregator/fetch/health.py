@@ -20,6 +20,7 @@ from aggregator.model import (
 
 BROKEN_AFTER = timedelta(days=3)
 ADOPT_COUNT, ADOPT_AFTER = 5, timedelta(hours=48)
+_GONE = "gone for good, says the publisher (HTTP 410): take it out, or find its new address"
 _GIVE_UP_MOVE = 3  # failures at the new address; then the one in feeds.toml is asked again
 
 Change = tuple[FeedState, tuple[FeedEvent, ...]]
@@ -110,7 +111,7 @@ def gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
         state,
         failures=state.failures + 1,
         failing_since_at=state.failing_since_at or now,
-        last_error="HTTP 410: gone for good, says the publisher",
+        last_error=_GONE,
         fetched_at=now,
         not_before=None,
         gone_at=gone_at,
@@ -120,8 +121,7 @@ def gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
     state = replace(state, next_poll_at=at, next_poll_reason=reason)
     if not ends:
         return _broken(subscription, state, now)
-    message = "gone for good (HTTP 410): take it out of feeds.toml, or find its new address"
-    return replace(state, told=True), (_event(subscription, FeedEventKind.GONE, message, now),)
+    return replace(state, told=True), (_event(subscription, FeedEventKind.GONE, _GONE, now),)
 
 
 def _broken(subscription: Subscription, state: FeedState, now: datetime) -> Change:

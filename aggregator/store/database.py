@@ -141,11 +141,12 @@ class Store:
 
     def adopt_addresses(self, keys: Iterable[str]) -> None:
         """Where the operator has put a feed's new address in place of the old: it is one feed."""
-        wanted = set(keys)
         with self._session() as session:
-            known = set(session.exec(select(FeedRow.url)))
-            moved = select(FeedRow).where(col(FeedRow.move_adopted))
-            for row in session.exec(moved.order_by(FeedRow.url)).all():
+            adopted = select(FeedRow).where(col(FeedRow.move_adopted)).order_by(FeedRow.url)
+            moved = session.exec(adopted).all()
+            wanted = set(keys) if moved else set()
+            known = set(session.exec(select(FeedRow.url))) if moved else set()
+            for row in moved:
                 new = row.moved_to
                 if new and new in wanted - known and row.url not in wanted:
                     row.url, row.moved_to, row.moved_since_at = new, None, None

@@ -30,6 +30,7 @@ def parse(body, content_type="application/xml"):
         f'<!DOCTYPE rss [<!ENTITY a "{"x" * 101}">]>' + BODY.format(name="a"),
         '<!DOCTYPE rss [<!ENTITY % p "<!ENTITY b \'x\'>">%p;]>' + BODY.format(name="b"),
         '<!DOCTYPE rss [<!ENTITY a "ha"> junk ]>' + BODY.format(name="a"),
+        f'<!DOCTYPE rss [<!ENTITY a "{"x" * 90}">]>' + BODY.format(name="a;" + "&a;" * 20_000 + "&a"),
         codecs.BOM_UTF16_LE + ('<?xml version="1.0" encoding="utf-16"?>' + LAUGHS).encode("utf-16-le"),
         ('<?xml version="1.0" encoding="utf-16be"?>' + LAUGHS).encode("utf-16-be"),
         b'<?xml version="1.0" encoding="utf-7"?>' + LAUGHS.encode("utf-7"),

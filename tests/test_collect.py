@@ -1,6 +1,7 @@
 """Runs over days, against real servers on loopback: who is asked when, and what is told."""
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -306,3 +307,19 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(installation, pub
     store = installation.store()
     assert list(store.states()) == [publisher.url("/feed")]
     store.close()
+
+
+def test_two_thousand_subscriptions_on_three_hundred_hosts(installation):
+    """At the server: never two requests to one host at once."""
+    hosts = [f"127.{1 + n // 250}.0.{1 + n % 250}" for n in range(300)]
+    with origin("0.0.0.0") as publishers:
+        urls = []
+        for n in range(2000):
+            publishers[f"/{n}"] = Answer(rss(item()).encode(), wait=lambda: time.sleep(0.001))
+            urls.append(publishers.url(f"/{n}", hosts[n % 300]))
+        installation.configure(urls)
+        report = installation.run()
+    assert (report.polled, report.fetched, report.troubles) == (2000, 2000, ())
+    assert len(publishers.asked) == 2000
+    assert set(publishers.most_at_once) == set(hosts)
+    assert set(publishers.most_at_once.values()) == {1}

@@ -231,21 +231,6 @@ def test_a_host_rests_after_each_request_and_keeps_nobody_waiting():
     assert max(others) < times[-1]  # forty hosts went by while the large one rested
 
 
-def test_two_thousand_subscriptions_on_three_hundred_hosts():
-    """At the server: never two requests to one host at once, and never more than 16 in all."""
-    with origin("0.0.0.0") as publishers:
-        publishers["/feed"] = Answer(FEED, wait=lambda: time.sleep(0.001))
-        urls = [
-            publishers.url("/feed", f"127.{1 + n % 300 // 250}.0.{1 + n % 300 % 250}")
-            for n in range(2000)
-        ]
-        outcomes = poll_all(urls, gap_seconds=0.01)
-    assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 2000
-    assert len(publishers.asked) == 2000
-    assert len(publishers.most_at_once) == 300
-    assert set(publishers.most_at_once.values()) == {1}
-
-
 def test_a_redirect_waits_for_its_host_too():
     with origin("0.0.0.0") as publishers:
         publishers["/slow"] = Answer(FEED, wait=lambda: time.sleep(0.05))

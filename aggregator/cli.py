@@ -194,6 +194,7 @@ def discover(
         from aggregator.discover import discover as search
         from aggregator.editing import NewSubscription, subscriptions_toml
         from aggregator.parsing import ParsingPool
+        from aggregator.urls import redact
 
         try:
             networks = tuple(map(ip_network, allow_private or ()))
@@ -210,7 +211,7 @@ def discover(
 
         result = asyncio.run(go())
         if result.trouble:
-            talk.error(result.trouble)
+            talk.error(f"{redact(address)}: {result.trouble}")
             raise typer.Exit(EXIT_ALL_FAILED)
         new = [
             NewSubscription(

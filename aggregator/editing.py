@@ -88,8 +88,10 @@ def _tables(new: Iterable[NewSubscription]) -> AoT:
 def _table(subscription: NewSubscription) -> Table:
     table = tomlkit.table()
     table.add("title", subscription.title)
-    if subscription.comment:
-        table["title"].comment(subscription.comment)
+    # Folders of a list are a stranger's words: a line break would end the comment.
+    comment = " ".join("".join(c if c.isprintable() else " " for c in subscription.comment).split())
+    if comment:
+        table["title"].comment(comment)
     table.add("url", subscription.url)
     if subscription.language:
         table.add("language", subscription.language)

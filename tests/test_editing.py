@@ -59,6 +59,13 @@ def test_what_is_there_is_not_added_again():
     assert added == 1
 
 
+def test_a_comment_stays_one():
+    sly = NewSubscription("https://b.example/", "B", comment='x\n[store]\nurl = "sqlite:///y"\x07')
+    text, _ = add_subscriptions(TEXT, [sly])
+    assert "store" not in tomllib.loads(text)
+    assert '# x [store] url = "sqlite:///y"' in text
+
+
 def test_titles_stay_distinct():
     text, _ = add_subscriptions(TEXT, [NewSubscription("https://b.example/", "One")])
     assert tomllib.loads(text)["subscriptions"][1]["title"] == "One (2)"

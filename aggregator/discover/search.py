@@ -70,7 +70,7 @@ async def discover(
     """The feeds of the page at ``address``, which may leave out ``https://``, or that feed itself."""
     url = address if "://" in address else f"https://{address}"
     if not urls.is_web(url):
-        return Search((), f'"{urls.redact(address)}" is no web address', 0)
+        return Search((), "no web address", 0)
     search = _Search(visitor, parser, now, allow_private)
     outcome = await search.ask(url)
     if isinstance(outcome, Candidate):

@@ -44,7 +44,7 @@ lock: .venv/dev
 lowest: .venv/dev
 	$(PYTHON) -m venv --clear .venv/lowest
 	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header pyproject.toml -o .venv/lowest/requirements.txt
-	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright tomlkit
+	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright trustme
 	.venv/lowest/bin/python -m pip install -q --no-deps .
 	.venv/lowest/bin/python -m pytest -p no:cacheprovider
 

@@ -9,6 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime
@@ -33,6 +34,7 @@ class ParsingPool:
         self._cpu_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
         self._pool: ProcessPool | None = None
+        self._too_slow = f"reading the document took more than {cpu_seconds} s; it was stopped"
 
     def __enter__(self) -> Self:
         return self
@@ -64,9 +66,12 @@ class ParsingPool:
         )
         try:
             parsed: ParsedFeed | ParseFailed = await asyncio.wrap_future(future)
-        except (FutureTimeoutError, ProcessExpired):
-            reason = f"reading the document took more than {self._cpu_seconds} s; it was stopped"
-            return ParseFailed(fetched.key, reason)
+        except FutureTimeoutError:
+            return ParseFailed(fetched.key, self._too_slow)
+        except ProcessExpired as expired:
+            slow = expired.exitcode == -signal.SIGXCPU
+            broke = f"reading the document broke the parser (exit code {expired.exitcode})"
+            return ParseFailed(fetched.key, self._too_slow if slow else broke)
         except MemoryError:
             size = self._memory_bytes // 1024 // 1024
             return ParseFailed(fetched.key, f"reading the document took more than {size} MiB")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pebble import ProcessPool
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed
 from aggregator.parse import parse_document
@@ -19,6 +20,9 @@ from tests.harness import item, rss
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 URL = "https://a.example/feed"
 GOOD = Fetched(URL, URL, rss(item("Les communs")).encode())
+
+
+schedule = ProcessPool.schedule
 
 
 def parse(*documents, **limits):
@@ -51,6 +55,17 @@ def test_a_document_that_takes_too_much_memory_fails_and_the_next_is_read():
     assert isinstance(failed, ParseFailed)
     assert "took more than 64 MiB" in failed.reason
     assert isinstance(good, ParsedFeed)
+
+
+def test_a_document_that_breaks_the_parser_fails(monkeypatch):
+    async def go():
+        with ParsingPool() as pool:
+            return await pool.parse(GOOD, NOW, None)
+
+    monkeypatch.setattr(ProcessPool, "schedule", lambda pool, *_, **__: schedule(pool, os.abort))
+    failed = asyncio.run(go())
+    assert isinstance(failed, ParseFailed)
+    assert "broke the parser (exit code -6)" in failed.reason
 
 
 def test_no_child_outlives_its_parent(tmp_path):

@@ -1,0 +1,257 @@
+"""The commands of everyday, and the program that all commands belong to."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aggregator import __version__
+from aggregator.cli import subscriptions
+from aggregator.cli.shell import (
+    EXIT_ALL_FAILED,
+    EXIT_STRICT,
+    EXIT_USAGE,
+    AsJson,
+    Options,
+    exit_codes,
+    fetcher_for,
+    open_config,
+    project_of,
+    read_clock,
+    store_of,
+    talk_of,
+)
+from aggregator.errors import LockedError
+from aggregator.show import Talk
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aggregator.model import RunReport
+    from aggregator.project import Project
+
+app = typer.Typer(
+    help="Poll feeds, match their entries against your clippings, republish one Atom feed per tag.",
+    epilog="Exit codes: 0 done, even if some subscriptions failed; 1 the same with --strict; "
+    "2 configuration, nothing touched; 3 could not store or publish; 4 every subscription "
+    "failed; 75 another run holds the lock.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path(
+        "feeds.toml"
+    ),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", is_eager=True, callback=_version
+        ),
+    ] = False,
+) -> None:
+    context.obj = Options(config, Talk(verbose=verbose, quiet=quiet))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if any subscription failed.")
+    ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Poll also what is not due, unless a publisher asked to wait."),
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Poll what is due, match, and write the output feeds: what cron calls."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        project = project_of(context)
+        report, was_offline = _run(project, talk, everything=everything)
+        if json:
+            talk.json(report)
+        talk.report(report, still_offline=was_offline)
+        if report.polled and len(report.troubles) == report.polled:
+            raise typer.Exit(EXIT_ALL_FAILED)
+        if strict and report.troubles:
+            raise typer.Exit(EXIT_STRICT)
+
+
+@app.command()
+def check(context: typer.Context) -> None:
+    """Read feeds.toml and the clippings, and say what is wrong with them; touch nothing."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        project = project_of(context)
+        config = project.config
+        for warning in project.warnings:
+            talk.warn(str(warning))
+        talk.say(
+            f"{context.obj.config}: {len(config.subscriptions)} subscriptions, "
+            f"{len(project.clippings)} clippings, {len(config.tags)} tags with settings"
+        )
+
+
+@app.command()
+def status(context: typer.Context, json: AsJson = False) -> None:
+    """Show each subscription: when it last answered, how many entries, what is wrong."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.reports import subscription_status
+
+        project = project_of(context)
+        with store_of(project) as store:
+            rows = subscription_status(project.config, store, read_clock())
+        if json:
+            talk.json(rows)
+            return
+        talk.table(rows)
+        for row in rows:
+            if row.moved_to:
+                talk.say(f'"{row.subscription}" has moved; in {context.obj.config}, write')
+                talk.say(f'    url = "{row.moved_to}"')
+
+
+@app.command()
+def tags(context: typer.Context, json: AsJson = False) -> None:
+    """Show every tag: its feed, clippings, entries and other names."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.reports import tag_status
+
+        project = project_of(context)
+        with store_of(project) as store:
+            rows = tag_status(project.config, project.clippings, store)
+        talk.json(rows) if json else talk.table(rows)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    entry: Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Its link, or its id.")],
+    json: AsJson = False,
+) -> None:
+    """Say why an entry is in its tags' feeds."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.reports import explanations
+
+        project = project_of(context)
+        with store_of(project) as store:
+            found = explanations(entry, project.config, project.clippings, store)
+        if not found:
+            talk.error(f'no entry has the link or id "{entry}"')
+            raise typer.Exit(EXIT_USAGE)
+        talk.json(found) if json else talk.explanations(found)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of feeds.toml, for editors."""
+    import json
+
+    from aggregator.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to put it; default: a temporary folder.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port to serve the outputs on; 0: any.")] = 8000,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the outputs until Ctrl-C.")
+    ] = True,
+) -> None:
+    """See it work, with no network: a small site of feeds on this machine, polled twice."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.demo import Demo
+
+        with Demo(folder, port) as demonstration:
+            project = open_config(demonstration.config)
+            for attempt in ("first", "second"):
+                talk.say(f"The {attempt} run:")
+                # Its publishers are this machine: nobody needs a rest.
+                report, _ = _run(project, talk, everything=True, gap_seconds=0)
+                talk.report(report, everything=True)
+            talk.say(f"The outputs are in {demonstration.outputs}")
+            if serve:
+                talk.say(f"Open {demonstration.address} in a browser; Ctrl-C ends the demo.")
+                demonstration.serve()
+
+
+app.command()(subscriptions.discover)
+app.add_typer(subscriptions.import_app, name="import")
+app.add_typer(subscriptions.export_app, name="export")
+
+
+def _run(
+    project: "Project", talk: Talk, *, everything: bool, gap_seconds: float | None = None
+) -> tuple["RunReport", bool]:
+    """Hold the lock, open the shells, run the pipeline.
+
+    Gives its report, and whether the run before was offline.
+    """
+    from aggregator import pipeline
+    from aggregator.parsing import ParsingPool
+    from aggregator.publish import OutputFolder
+    from aggregator.runlock import run_lock
+    from aggregator.store import Store
+    from aggregator.store.engine import database_path
+
+    config = project.config
+
+    async def go(store: Store, writer: OutputFolder, now: "datetime") -> "RunReport":
+        with talk.progress() as progress, ParsingPool() as parser:
+            async with fetcher_for(config.site.url, gap_seconds) as fetcher:
+                return await pipeline.run(
+                    config,
+                    project.clippings,
+                    store,
+                    fetcher,
+                    parser,
+                    writer,
+                    progress,
+                    now,
+                    everything=everything,
+                )
+
+    path = database_path(config.store_url, project.root)
+    try:
+        with run_lock(path):
+            now = read_clock()
+            writer = OutputFolder(project.root / config.publish.directory)
+            with store_of(project) as store:
+                number = store.start_run(os.getpid(), now)
+                was_offline = store.was_offline()
+                report = asyncio.run(go(store, writer, now))
+                store.finish_run(number, read_clock(), offline=report.offline)
+    except LockedError as error:
+        with store_of(project) as store:
+            last = store.last_run()
+        who = f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC" if last else str(path)
+        raise LockedError(f"another run is at work ({who}); this one did nothing") from error
+    for warning in project.warnings:
+        talk.detail(str(warning))
+    return report, was_offline

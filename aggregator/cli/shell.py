@@ -1,0 +1,95 @@
+"""What all commands share: options, exit codes, the clock, and the shells they open."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from aggregator import __version__
+from aggregator.errors import AggregatorError
+from aggregator.show import Talk
+
+if TYPE_CHECKING:
+    from aggregator.fetch import Fetcher
+    from aggregator.project import Project
+    from aggregator.store import Store
+
+EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 4, 130, 143
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+class Options:
+    """The options that stand before the command."""
+
+    def __init__(self, config: Path, talk: Talk) -> None:
+        self.config = config
+        self.talk = talk
+
+
+def talk_of(context: typer.Context) -> Talk:
+    """How this command talks."""
+    talk: Talk = context.obj.talk
+    return talk
+
+
+def project_of(context: typer.Context) -> "Project":
+    """The project of ``--config``. Raises ConfigError."""
+    return open_config(context.obj.config)
+
+
+def open_config(config: Path) -> "Project":
+    """A project by the path of its feeds.toml. Raises ConfigError."""
+    from aggregator.project import open_project
+
+    return open_project(config, os.environ, read_clock())
+
+
+def read_clock() -> datetime:
+    """The one place that reads the clock. Whole seconds, as feeds state them."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetcher":
+    """A fetcher that says who we are; ``gap_seconds`` is the rest of a host between requests."""
+    from aggregator.fetch import GAP_SECONDS, Fetcher
+
+    return Fetcher(
+        f"aggregator/{__version__}" + (f" (+{site_url})" if site_url else ""),
+        gap_seconds=GAP_SECONDS if gap_seconds is None else gap_seconds,
+    )
+
+
+@contextmanager
+def store_of(project: "Project") -> Iterator["Store"]:
+    """The project's database, closed at the end. Raises StorageError."""
+    from aggregator.store import Store
+
+    store = Store(project.config.store_url, project.root)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def exit_codes(talk: Talk) -> Iterator[None]:
+    """Errors that are raised on purpose become a message and an exit code; bugs stay bugs."""
+
+    def terminate(*_: object) -> NoReturn:
+        sys.exit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except AggregatorError as error:
+        talk.error(str(error))
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        talk.error("interrupted; what was stored stays, and the next run goes on from there")
+        raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,220 +1,33 @@
-"""The database: every query, one short transaction per step of a run."""
+"""The whole store: entries, matches and tags, beside what `feeds` keeps of their feeds.
+
+Every query is in these two files, one short transaction per step of a run.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col, delete, func, or_, select, update
+from sqlmodel import col, delete, func, or_, select, update
 
-from aggregator.errors import StorageError
 from aggregator.identity import mint_id
-from aggregator.model import (
-    Copy,
-    Entry,
-    EntryChange,
-    Feed,
-    FeedEvent,
-    FeedState,
-    LiveEntry,
-    MatchedEntry,
-    ParsedFeed,
-    Role,
-    StoredEntry,
-    Subscription,
-    Tag,
-)
+from aggregator.model import Copy, Entry, Feed, LiveEntry, MatchedEntry, Role, StoredEntry, Tag
 from aggregator.store import tables
-from aggregator.store.engine import database_path, open_engine
-from aggregator.store.migrate import upgrade
+from aggregator.store.feeds import CLIPPINGS_URL, FeedStore
 from aggregator.store.rows import (
     IN_ONE_QUERY,
     chunks,
     copies_of,
     describe,
-    feed_row,
     matches_of,
     save_entries,
     tags_of,
 )
-from aggregator.store.states import event_row, feed_event, feed_state, state_columns
-from aggregator.store.tables import (
-    EntryRow,
-    FeedEventRow,
-    FeedRow,
-    HostRow,
-    MatchRow,
-    RunRow,
-    TagRow,
-)
+from aggregator.store.tables import EntryRow, FeedRow, MatchRow, TagRow
 
-CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
 _COPIES = 3  # stored entries read per entry wanted: some are copies of one story
 
 
-class Store:
+class Store(FeedStore):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
-
-    def __init__(self, url: str, root: Path) -> None:
-        """Open, or create, the database of ``[store] url`` in the project folder ``root``.
-
-        Raises StorageError if it cannot be opened, is damaged, or is of a later version.
-        """
-        self.path = database_path(url, root)
-        self._engine = open_engine(self.path)
-        try:
-            with self._guard(), self._engine.begin() as connection:
-                upgrade(connection)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Give the file back, with its write-ahead log merged into it."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        try:
-            yield
-        except StorageError as error:
-            raise StorageError(f"{self.path}: {error}") from error
-        except (SQLAlchemyError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StorageError(
-                f"{self.path}: {reason}; the file is left as it is, restore a backup if it is damaged"
-            ) from error
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        """One transaction: all of it is stored, or nothing."""
-        with self._guard(), Session(self._engine, expire_on_commit=False) as session:
-            yield session
-            session.commit()
-
-    # -- runs --------------------------------------------------------------------------------
-
-    def start_run(self, pid: int, now: datetime) -> int:
-        """Note that a run began; gives its number."""
-        with self._session() as session:
-            row = RunRow(pid=pid, started_at=now)
-            session.add(row)
-            session.flush()
-            return row.id or 0
-
-    def finish_run(self, run: int, now: datetime, *, offline: bool) -> None:
-        """Note that a run ended, and whether it found the network gone."""
-        with self._session() as session:
-            ended = {"finished_at": now, "offline": offline}
-            session.exec(update(RunRow).where(col(RunRow.id) == run).values(**ended))
-
-    def was_offline(self) -> bool:
-        """Whether the latest run that ended found the network gone."""
-        with self._session() as session:
-            ended = select(RunRow.offline).where(col(RunRow.finished_at).is_not(None))
-            return bool(session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first())
-
-    def last_run(self) -> tuple[int, datetime, datetime | None] | None:
-        """(pid, started_at, finished_at) of the latest run."""
-        with self._session() as session:
-            row = session.exec(select(RunRow).order_by(col(RunRow.id).desc()).limit(1)).first()
-            return (row.pid, row.started_at, row.finished_at) if row else None
-
-    # -- feeds -------------------------------------------------------------------------------
-
-    def states(self) -> dict[str, FeedState]:
-        """What is known of every feed that was ever polled, by its subscription's key."""
-        with self._session() as session:
-            rows = session.exec(select(FeedRow).where(col(FeedRow.url) != CLIPPINGS_URL))
-            return {row.url: feed_state(row) for row in rows}
-
-    def entry_counts(self) -> dict[str, int]:
-        """How many entries are stored of each feed, by its address."""
-        with self._session() as session:
-            rows = session.exec(
-                select(FeedRow.url, func.count(col(EntryRow.id)))
-                .join(EntryRow, col(EntryRow.feed_id) == FeedRow.id)
-                .group_by(FeedRow.url)
-            )
-            return dict(rows.all())
-
-    def adopt_addresses(self, keys: Iterable[str]) -> None:
-        """Where the operator has put a feed's new address in place of the old: it is one feed."""
-        with self._session() as session:
-            adopted = select(FeedRow).where(col(FeedRow.move_adopted)).order_by(FeedRow.url)
-            moved = session.exec(adopted).all()
-            wanted = set(keys) if moved else set()
-            known = set(session.exec(select(FeedRow.url))) if moved else set()
-            for row in moved:
-                new = row.moved_to
-                if new and new in wanted - known and row.url not in wanted:
-                    row.url, row.moved_to, row.moved_since_at = new, None, None
-                    row.moved_count, row.move_adopted = 0, False
-                    known.add(new)
-
-    def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool:
-        """Whether a document is of the feed that we know: its own id, or an entry, is the same.
-
-        Anything is, as long as nothing is known.
-        """
-        keys = [entry.key for entry in parsed.entries]
-        with self._session() as session:
-            feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
-            if feed is None or feed.first_succeeded_at is None:
-                return True
-            if parsed.feed.id == feed.atom_id != subscription.key:
-                return True
-            return any(
-                session.exec(
-                    select(EntryRow.id)
-                    .where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(chunk))
-                    .limit(1)
-                ).first()
-                for chunk in chunks(keys)
-            )
-
-    def save_answer(
-        self, subscription: Subscription, parsed: ParsedFeed, state: FeedState,
-        events: Sequence[FeedEvent], now: datetime,
-    ) -> list[EntryChange]:  # fmt: skip
-        """Store a document's entries, and the state with its validators, in one transaction.
-
-        So the validators never vouch for entries that were lost on the way.
-        """
-        with self._session() as session:
-            feed = feed_row(session, subscription)
-            describe(feed, parsed.feed)
-            feed.first_succeeded_at = feed.first_succeeded_at or now
-            feed.sqlmodel_update(state_columns(state))
-            session.add_all(map(event_row, events))
-            return save_entries(session, feed, parsed.entries, now)
-
-    def save_state(
-        self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
-    ) -> None:
-        """Store what an answer without a document has changed."""
-        with self._session() as session:
-            feed_row(session, subscription).sqlmodel_update(state_columns(state))
-            session.add_all(map(event_row, events))
-
-    def events(self, limit: int) -> list[FeedEvent]:
-        """What happened to subscriptions, the latest first."""
-        latest = col(FeedEventRow.id).desc()
-        with self._session() as session:
-            rows = session.exec(select(FeedEventRow).order_by(latest).limit(limit))
-            return [feed_event(row) for row in rows]
-
-    def holds(self, now: datetime) -> dict[str, datetime]:
-        """The hosts that asked us to wait, and until when."""
-        with self._session() as session:
-            rows = session.exec(select(HostRow).where(HostRow.not_before > now))
-            return {row.name: row.not_before for row in rows}
-
-    def save_hold(self, host: str, not_before: datetime) -> None:
-        """Remember that a host asked us to wait."""
-        with self._session() as session:
-            session.merge(HostRow(name=host, not_before=not_before))
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
         """Make the stored clippings those of the files: a clipping taken out there goes."""

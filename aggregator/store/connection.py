@@ -1,0 +1,53 @@
+"""The open database: what every query goes through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from aggregator.errors import StorageError
+from aggregator.store.engine import database_path, open_engine
+from aggregator.store.migrate import upgrade
+
+
+class Connection:
+    """A context for transactions on the file of ``[store] url``."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        """Open, or create, the database of ``[store] url`` in the project folder ``root``.
+
+        Raises StorageError if it cannot be opened, is damaged, or is of a later version.
+        """
+        self.path = database_path(url, root)
+        self._engine = open_engine(self.path)
+        try:
+            with self._guard(), self._engine.begin() as connection:
+                upgrade(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the file back, with its write-ahead log merged into it."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            raise StorageError(f"{self.path}: {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StorageError(
+                f"{self.path}: {reason}; the file is left as it is, restore a backup if it is damaged"
+            ) from error
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """One transaction: all of it is stored, or nothing."""
+        with self._guard(), Session(self._engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()

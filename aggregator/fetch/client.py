@@ -181,7 +181,7 @@ class Client:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _in_words(error) from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise Trouble(f"not an address that can be asked: {urls.redact(str(error))}") from error
+            raise _not_asked(error) from error
         codings = response.headers.get("Content-Encoding", "")
         try:
             body = decode(raw, codings, MAX_BODY_BYTES)
@@ -208,6 +208,10 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
+def _not_asked(error: BaseException) -> Trouble:
+    return Trouble(f"not an address that can be asked: {urls.redact(str(error))}")
+
+
 def _in_words(error: BaseException) -> Trouble:
     """The cause, for a person.
 
@@ -219,7 +223,7 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.ClientConnectorError(os_error=_Refused() as refused):
             return Trouble(str(refused))
         case aiohttp.InvalidURL():
-            return Trouble(f"refused: {urls.redact(str(cause))}")  # such as a host 2130706433
+            return _not_asked(cause)  # such as a host called 2130706433
         case TimeoutError():
             reason = "no answer in time"
         case aiohttp.ClientConnectorDNSError():

@@ -438,8 +438,7 @@ class Names(AbstractResolver):
 def test_private_addresses_are_refused_and_never_connected_to(publisher, host):
     publisher["/feed"] = FEED
     said = reason(fetch(publisher.url("/feed", host), allow_private=()))
-    assert "refused" in said
-    assert "set allow_private = [" in said or "not a canonical IPv4 address" in said
+    assert "set allow_private = [" in said or "not an address that can be asked" in said
     assert publisher.asked == []
 
 
@@ -461,7 +460,7 @@ def test_a_redirect_to_a_private_address_is_refused(host):
         )
         publishers["/inside"] = FEED
         said = reason(fetch(publishers.url("/feed"), allow_private=(ip_network("127.0.0.1/32"),)))
-        assert "refused" in said
+        assert "refused" in said or "not an address that can be asked" in said
         assert publishers.requests("/inside") == []
 
 

@@ -110,12 +110,15 @@ async def collect(
     store.adopt_addresses(subscription.key for subscription in config.subscriptions)
     run.states = store.states()
     holds = store.holds(now)
-    polls = []
+    due = []
     for subscription in config.subscriptions:
         state = run.states.setdefault(subscription.key, FeedState(subscription.key))
         if schedule.is_due(subscription, state, holds, now, everything=everything):
-            url = schedule.poll_url(subscription, state)
-            polls.append(Poll(subscription, url, state.validators))
+            due.append((subscription, state))
+    polls = [
+        Poll(subscription, schedule.poll_url(subscription, state), state.validators)
+        for subscription, state in schedule.shares(due)
+    ]
     run.told.waiting = len(config.subscriptions) - len(polls)
     progress.begin(len(polls))
 

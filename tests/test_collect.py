@@ -152,6 +152,27 @@ def unreachable():
     return [f"http://127.0.0.{host}:{port}/feed" for host in (1, 2, 3)]
 
 
+def test_a_large_host_is_polled_over_several_runs(installation, publisher, monkeypatch):
+    """Those that have waited longest come first, so that none is left out for ever."""
+    monkeypatch.setattr("aggregator.fetch.schedule.MOST_OF_A_HOST", 3)
+    urls = []
+    for n in range(7):
+        publisher[f"/{n}"] = rss(item())
+        urls.append(publisher.url(f"/{n}"))
+    installation.configure(urls)
+    reports = every(installation, HOUR / 4, 4, everything=False)
+    assert [(report.polled, report.waiting) for report in reports] == [
+        (3, 4),
+        (3, 4),
+        (1, 6),
+        (0, 7),
+    ]
+    assert sorted(asked.path for asked in publisher.asked) == [f"/{n}" for n in range(7)]
+    publisher.asked.clear()
+    every(installation, HOUR / 4, 3, NOON + 2 * DAY)  # --all: by what is due longest
+    assert len({asked.path for asked in publisher.asked}) == 7
+
+
 def test_offline_punishes_nobody(installation):
     urls = unreachable()
     installation.configure(urls)

@@ -13,17 +13,20 @@ from aggregator.model import Caching
 # A publisher's slip (a year, for a file that is thought never to change) must not silence a feed.
 MAX_DELAY = timedelta(days=7)
 _DIRECTIVE = re.compile(r"([\w-]+)(?:\s*=\s*(?:\"([^\"]*)\"|([^\s,]*)))?")
+_EPOCH_FROM = 1_000_000_000  # seconds: thirty years to wait, or a time since 1970
 _ZERO = timedelta(0)
 
 
 def caching(headers: Mapping[str, str], now: datetime) -> Caching:
-    """Read Cache-Control, Expires, Age and Retry-After; ``headers`` must ignore case.
+    """Read Cache-Control, Expires, Age, Retry-After and X-RateLimit; ``headers`` must ignore case.
 
     Freshness is that of RFC 9111 section 4.2 for a private cache, at most 7 days: max-age before
     Expires, less Age; no-cache and no-store mean none.
     """
     date = _http_date(headers.get("Date")) or now
     asked = _retry_after(headers.get("Retry-After"), date)
+    if asked is None:
+        asked = _quota_reset(headers, date)
     directives: dict[str, str] = {}
     for name, quoted, plain in _DIRECTIVE.findall(headers.get("Cache-Control") or ""):
         directives.setdefault(name.lower(), quoted or plain)  # the first counts: section 4.2.1
@@ -50,6 +53,19 @@ def _retry_after(value: str | None, date: datetime) -> timedelta | None:
         return seconds
     at = _http_date(value)
     return min(max(at - date, _ZERO), MAX_DELAY) if at else None
+
+
+def _quota_reset(headers: Mapping[str, str], date: datetime) -> timedelta | None:
+    """How long a quota that is used up stays so: reddit says it in seconds, GitHub as a time."""
+    if (headers.get("X-RateLimit-Remaining") or "").strip() not in ("0", "0.0"):
+        return None
+    value = (headers.get("X-RateLimit-Reset") or "").strip()
+    if not (value.isascii() and value.isdecimal()):
+        return None
+    seconds = int(value[:12])
+    if seconds > _EPOCH_FROM:
+        seconds = max(seconds - int(date.timestamp()), 0)
+    return min(timedelta(seconds=seconds), MAX_DELAY)
 
 
 def _seconds(value: str | None) -> timedelta | None:

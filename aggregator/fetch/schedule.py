@@ -1,5 +1,6 @@
 """When a subscription is polled next, and why then. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,6 +17,8 @@ SILENT_AFTER, WHEN_SILENT = 365 * DAY, 7 * DAY
 WHEN_GONE = 30 * DAY
 REFUSED_WAIT = 4 * HOUR  # 403 and 429 that do not say how long
 MAX_HINT = DAY  # ttl and sy: stand in templates for ever; longer ones are slips
+MOST_OF_A_HOST = 300  # in one run: five minutes
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _RECENT = 11  # entries, so ten gaps
 _JITTER, _MOST_JITTER = 0.1, timedelta(minutes=30)
 _POLLS_PER_GAP = 4
@@ -61,6 +64,25 @@ def is_due(
     if now < state.fetched_at + subscription.min_interval:
         return False
     return state.next_poll_at is None or now >= state.next_poll_at
+
+
+def shares(
+    due: Iterable[tuple[Subscription, FeedState]],
+) -> list[tuple[Subscription, FeedState]]:
+    """At most `MOST_OF_A_HOST` of each host, those that have waited longest first.
+
+    One request a second: a host of thousands would else keep everybody else's news from being
+    published for hours. The rest are due in the next run, and come first then.
+    """
+    longest = sorted(due, key=lambda pair: pair[1].next_poll_at or pair[1].fetched_at or _NEVER)
+    counts: Counter[str] = Counter()
+    taken = []
+    for subscription, state in longest:
+        host = host_of(poll_url(subscription, state))
+        counts[host] += 1
+        if counts[host] <= MOST_OF_A_HOST:
+            taken.append((subscription, state))
+    return taken
 
 
 def poll_url(subscription: Subscription, state: FeedState) -> str:

@@ -50,6 +50,25 @@ AT_ONE = "Tue, 24 Nov 2026 13:00:00 GMT"
         ({"Retry-After": "Tue, 24 Nov 2020 13:00:00 GMT"}, Caching(None, None, ZERO)),
         ({"Retry-After": "99999999999"}, Caching(None, None, WEEK)),
         ({"Retry-After": "soon"}, Caching()),
+        # no standard, but what reddit and GitHub say of a quota that is used up
+        (
+            {"X-RateLimit-Remaining": "0.0", "X-RateLimit-Reset": "120"},
+            Caching(None, None, HOUR / 30),
+        ),
+        (
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 3600)},
+            Caching(None, None, HOUR),
+        ),
+        (
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000"},
+            Caching(None, None, ZERO),
+        ),
+        ({"X-RateLimit-Remaining": "9", "X-RateLimit-Reset": "120"}, Caching()),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, Caching()),
+        (
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9", "Retry-After": "3600"},
+            Caching(None, None, HOUR),
+        ),
     ],
 )
 def test_what_headers_say_of_asking_again(headers, expected):

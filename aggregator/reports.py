@@ -34,7 +34,7 @@ class SubscriptionStatus:
 
     ``state``: new, ok, waiting (its publisher asked us to come later), failing, broken (for three
     days), gone, moved, silent (for a year), degraded (what it serves is damaged). ``why`` is why
-    the next poll is then; ``note`` is what is wrong.
+    the next poll is then; ``error`` is what is wrong, ``warning`` what was odd in the document.
     """
 
     subscription: str
@@ -44,7 +44,8 @@ class SubscriptionStatus:
     next_poll: datetime | None
     why: str
     failures: int
-    note: str | None
+    error: str | None
+    warning: str | None
     moved_to: str | None
     url: str
 
@@ -91,7 +92,8 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
                 next_poll=next_poll,
                 why=why,
                 failures=state.failures,
-                note=state.last_error or state.warning,
+                error=state.last_error,
+                warning=state.warning,
                 moved_to=state.move.url if state.move and moved else None,
                 url=urls.redact(subscription.url),
             )

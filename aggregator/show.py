@@ -56,16 +56,15 @@ class Talk:
         print(json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str))
 
     def table(self, rows: Sequence[Any]) -> None:
-        """Rows of one dataclass, its fields as columns; nothing but the head if there are none."""
+        """Rows of one dataclass, as columns those of its fields that say something."""
         table = Table(box=None, pad_edge=False)
-        if rows:
-            for column in fields(rows[0]):
-                numeric = isinstance(getattr(rows[0], column.name), int)
-                table.add_column(
-                    column.name.replace("_", " "), justify="right" if numeric else "left"
-                )
+        names = [column.name for column in fields(rows[0])] if rows else []
+        names = [n for n in names if any(getattr(row, n) not in (None, "", ()) for row in rows)]
+        for name in names:
+            numeric = isinstance(getattr(rows[0], name), int)
+            table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
         for row in rows:
-            table.add_row(*(_cell(getattr(row, column.name)) for column in fields(row)))
+            table.add_row(*(_cell(getattr(row, name)) for name in names))
         console = self._out
         if not console.is_terminal:  # a pipe has no width: never cut what grep will read
             console = Console(width=10_000, highlight=False, markup=False)

@@ -185,7 +185,7 @@ def test_status(working, publisher):
     good, bad = json.loads(call(working.root, "status", "--json")[0])
     assert (good["state"], good["entries"], good["failures"]) == ("ok", 1, 0)
     assert (bad["state"], bad["failures"]) == ("failing", 1)
-    assert "503" in bad["note"]
+    assert "503" in bad["error"]
     assert bad["why"] == "failed once"
     assert good["next_poll"] > good["last_success"]
     assert "no entry for" in good["why"]
@@ -453,3 +453,5 @@ def test_the_states_of_subscriptions(installation, publisher):
     rows = json.loads(call(installation.root, "status", "--json")[0])
     assert [row["state"] for row in rows] == list(names)
     assert "Retry-After" in rows[-1]["why"]
+    assert "damaged" in rows[1]["warning"]
+    assert rows[1]["error"] is None

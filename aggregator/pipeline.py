@@ -30,6 +30,7 @@ from aggregator.model import (
     TagFeed,
 )
 from aggregator.publish.atom import render_atom
+from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml
 from aggregator.publish.select import tag_feed
 from aggregator.publish.site import render_index
@@ -129,8 +130,11 @@ def publish(
 ) -> tuple[str, ...]:
     """Render every tag's feed and the pages; gives the names of the files that changed."""
     feeds = list(tag_feeds(config, vocabulary, store, now))
-    files = {f"{feed.tag.slug}.atom": render_atom(feed) for feed in feeds}
-    files["_status.atom"] = render_atom(status_feed(config.site, store.events(STATUS_ENTRIES)))
+    status = status_feed(config.site, store.events(STATUS_ENTRIES))
+    files = {}
+    for feed in (*feeds, status):
+        files[f"{feed.tag.slug}.atom"] = render_atom(feed)
+        files[f"{feed.tag.slug}.json"] = render_jsonfeed(feed)
     files["index.opml"] = render_opml(config.site, feeds)
     files["index.html"] = render_index(config.site, feeds)
     return tuple(name for name, data in files.items() if writer.write(name, data))

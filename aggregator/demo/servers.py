@@ -60,6 +60,7 @@ class _Publishers(BaseHTTPRequestHandler):
 class _Outputs(SimpleHTTPRequestHandler):
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".atom": "application/atom+xml; charset=utf-8",
+        ".json": "application/feed+json; charset=utf-8",
         ".opml": "text/x-opml; charset=utf-8",
         ".html": "text/html; charset=utf-8",
     }

@@ -51,6 +51,16 @@ class TagFeed:
     entries: tuple[PublishedEntry, ...]
     total: int
 
+    @property
+    def title(self) -> str:
+        """What feed readers show."""
+        return self.tag.title or f"{self.site.title}: #{self.tag.name}"
+
+    @property
+    def json_url(self) -> str:
+        """Where the same feed is served as JSON Feed."""
+        return self.self_url.removesuffix(".atom") + ".json"
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

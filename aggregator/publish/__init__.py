@@ -2,6 +2,7 @@
 
 from aggregator.publish.atom import render_atom
 from aggregator.publish.files import OutputFolder
+from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.select import tag_feed
 from aggregator.publish.site import render_index
@@ -10,6 +11,7 @@ __all__ = [
     "OutputFolder",
     "render_atom",
     "render_index",
+    "render_jsonfeed",
     "render_opml",
     "render_subscriptions",
     "tag_feed",

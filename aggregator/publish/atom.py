@@ -53,9 +53,8 @@ def render_atom(feed: TagFeed) -> bytes:
     """The whole document. The same feed gives the same bytes."""
     out = FeedGenerator()
     out.register_extension("ours", _Feed, _Entry, atom=True, rss=False)
-    title = feed.tag.title or f"{feed.site.title}: #{feed.tag.name}"
     out.id(feed.id)
-    out.title(title)
+    out.title(feed.title)
     if feed.tag.description:
         out.subtitle(feed.tag.description)
     out.updated(feed.updated)
@@ -63,6 +62,7 @@ def render_atom(feed: TagFeed) -> bytes:
     out.language(feed.site.language)
     out.link(href=feed.self_url, rel="self", type="application/atom+xml")
     out.link(href=feed.site.url, rel="alternate", type="text/html")
+    out.link(href=feed.json_url, rel="alternate", type="application/feed+json")
     out.generator("aggregator", __version__)
     for entry in feed.entries:
         _add_entry(out, entry)

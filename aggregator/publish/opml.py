@@ -30,7 +30,7 @@ def render_opml(site: Site, feeds: Iterable[TagFeed]) -> bytes:
             "outline",
             type="rss",  # OPML's word for any syndication format
             text=f"#{feed.tag.name}",
-            title=feed.tag.title or f"{site.title}: #{feed.tag.name}",
+            title=feed.title,
             xmlUrl=feed.self_url,
             htmlUrl=site.url,
         )

@@ -111,10 +111,11 @@ def test_every_field_comes_back():
     assert parsed.feed.subtitle == "What we hold together"
     assert parsed.feed.author == "Somebody"
     assert time_of(parsed.feed.updated_parsed) == NOW
-    assert {link.rel: link.href for link in parsed.feed.links} == {
-        "self": "https://site.example/communs.atom",
-        "alternate": "https://site.example/",
-    }
+    assert [(link.rel, link.type, link.href) for link in parsed.feed.links] == [
+        ("self", "application/atom+xml", "https://site.example/communs.atom"),
+        ("alternate", "text/html", "https://site.example/"),
+        ("alternate", "application/feed+json", "https://site.example/communs.json"),
+    ]
     assert parsed.feed.language == "fr"
 
 

@@ -28,6 +28,7 @@ _EXPECTED = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
+_CHOICES = {"republish": '"full" or "summary"'}
 _PATTERNS = {
     "language": 'a language code such as "fr" or "en-GB"',
     "auth": '"env:NAME", the name of an environment variable that holds the secret',
@@ -96,6 +97,8 @@ def _explain(detail: ErrorDetails) -> str:
         expected = str(detail["ctx"]["error"])
     elif kind == "string_pattern_mismatch":
         expected = "expected " + _PATTERNS[str(path[-1])]
+    elif kind == "literal_error":
+        expected = "expected " + _CHOICES[str(path[-1])]
     elif kind in _EXPECTED:
         expected = "expected " + _EXPECTED[kind]
     else:
@@ -220,6 +223,9 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             table.publish.live,
             table.publish.backfill,
             table.publish.explain,
+            frozenset(
+                urls.without_secrets(s.url) for s in table.subscriptions if s.republish == "summary"
+            ),
         ),
     )
 

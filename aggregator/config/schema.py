@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -140,6 +140,9 @@ class SubscriptionTable(_Table):
     )
     min_interval: Duration = Field(
         default=timedelta(0), description='Poll no more often than this, for example "2 h"'
+    )
+    republish: Literal["full", "summary"] = Field(
+        default="full", description="What of its entries is republished: all, or a summary"
     )
     allow_private: Networks = Field(
         default=(),

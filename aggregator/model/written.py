@@ -59,12 +59,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class PublishSettings:
-    """``live``: entries in a tag's feed; ``backfill``: how many old ones may enter it at once."""
+    """``live``: entries in a tag's feed; ``backfill``: how many old ones may enter it at once.
+
+    ``summary_only`` are the keys of subscriptions of which only summaries are republished.
+    """
 
     directory: str
     live: int
     backfill: int
     explain: bool
+    summary_only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

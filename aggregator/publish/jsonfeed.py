@@ -34,7 +34,7 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "id": entry.id,
             "url": entry.link,
             "title": entry.title,
-            "content_html": entry.content or str(Markup.escape(entry.title)),
+            "content_html": entry.content or entry.summary or str(Markup.escape(entry.title)),
             "summary": Markup(entry.summary).striptags(),  # noqa: S704 (it becomes plain text)
             "date_published": entry.published.isoformat() if entry.published else None,
             "date_modified": entry.updated.isoformat(),

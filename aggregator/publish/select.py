@@ -25,6 +25,8 @@ from aggregator.model import (
 from aggregator.publish.words import words
 from aggregator.urls import without_secrets
 
+_SUMMARY_CHARACTERS = 300
+
 
 def tag_feed(
     tag: Tag,
@@ -103,14 +105,17 @@ def _publish(
     matches = _strongest(match for copy in story for match in copy.matches)
     published = [c.stored.entry.published for c in story if c.stored.entry.published]
     closing = _closing_line(matches, names, site.language) if settings.explain else ""
+    summary, content = entry.summary, (entry.content or entry.summary) + closing
+    if best.feed_url in settings.summary_only:
+        summary, content = (entry.summary or _beginning(entry.text)) + closing, ""
     return PublishedEntry(
         id=id,
         title=entry.title,
         updated=max(copy.stored.date for copy in story),
         link=entry.link,
         published=min(published, default=None),
-        summary=entry.summary,
-        content=(entry.content or entry.summary) + closing,
+        summary=summary,
+        content=content,
         authors=entry.authors or (Author(site.author if clipped else best.feed.title),),
         categories=_categories(() if clipped else entry.categories, matches, names, site),
         enclosures=entry.enclosures,
@@ -118,6 +123,14 @@ def _publish(
         rights=entry.rights,
         source=None if clipped else _source(best),
     )
+
+
+def _beginning(text: str) -> str:
+    """The first words of a text, as HTML."""
+    if len(text) <= _SUMMARY_CHARACTERS:
+        return f"<p>{escape(text, quote=False)}</p>" if text else ""
+    words_ = text[:_SUMMARY_CHARACTERS].rpartition(" ")[0] or text[:_SUMMARY_CHARACTERS]
+    return f"<p>{escape(words_, quote=False)}…</p>"
 
 
 def _source(stored: StoredEntry) -> Source:

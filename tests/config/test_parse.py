@@ -1,4 +1,5 @@
 import contextlib
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -153,6 +154,11 @@ def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
         ("[[subscriptions]]\nurl = 'https://a.example/'\nauth = 'env:NOPE'", 'feeds.toml:3: "auth" names the environment variable NOPE, which is not set'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { X = 'env:NOPE' }", 'feeds.toml:3: "headers.X" names the environment variable NOPE, which is not set'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { 'A b' = 'c' }", 'feeds.toml:3: "A b" cannot be a request header (RFC 9110 section 5)'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nrepublish = 'some'", 'feeds.toml:3: "subscriptions.republish" is "some": expected "full" or "summary"'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nallow_private = '10.0.0.5/8'", 'feeds.toml:3: "subscriptions.allow_private" is "10.0.0.5/8": expected a network such as "10.0.0.5/32" or "fd00::/8"'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nallow_private = ['here']", 'feeds.toml:3: "subscriptions.allow_private" is "here": expected a network such as "10.0.0.5/32" or "fd00::/8"'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nallow_private = 10", 'feeds.toml:3: "subscriptions.allow_private" is 10: expected a list'),
+        ("[[subscriptions]]\nurl = 'https://a.example/" + "x" * 4096 + "'", 'feeds.toml:2: "subscriptions.url" is "https://a.example/' + "x" * 42 + '…": expected an address of at most 4096 characters'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\ntags = 3", 'feeds.toml:3: "subscriptions.tags" is 3: expected a list'),
     ],
 )  # fmt: skip
@@ -327,3 +333,52 @@ lines\"\"\"
         'feeds.toml:2: unknown key "subscriptions.tag": did you mean "tags"?',
         'feeds.toml:8: "site.title" is "two␤lines": expected some text on one line',
     ]
+
+
+def test_secrets_in_an_address_are_used_and_are_no_part_of_its_key():
+    text = """
+[clippings]
+files = "https://c:d@c.example/?auth=T"
+[[subscriptions]]
+url = "https://me:p%20w@a.example/feed?token=T1&page=2"
+[[subscriptions]]
+url = "https://you@b.example/feed"
+"""
+    first, second, clippings = parse_config(text, "feeds.toml", {}).subscriptions
+    assert (first.url, first.key) == (
+        "https://a.example/feed?token=T1&page=2",
+        "https://a.example/feed?page=2",
+    )
+    assert first.authorization == "Basic " + b64encode(b"me:p w").decode()
+    assert second.authorization == "Basic " + b64encode(b"you:").decode()
+    assert (clippings.key, clippings.title) == ("https://c.example/", "https://c.example/?auth=…")
+    assert clippings.authorization == "Basic " + b64encode(b"c:d").decode()
+    assert "T1" not in repr(first)
+
+
+def test_addresses_that_differ_only_in_a_secret_need_a_fragment():
+    text = "".join(
+        f"[[subscriptions]]\nurl = 'https://a.example/feed?token={token}{fragment}'\n"
+        for token, fragment in (("T1", ""), ("T2", ""), ("T3", "#third"))
+    )
+    assert mistakes(text) == [
+        'feeds.toml:4: "https://a.example/feed?token=…" differs from another address only in its '
+        "secret: add a fragment such as #second, by which to tell them apart"
+    ]
+
+
+def test_networks_and_what_is_republished():
+    text = """
+[clippings]
+files = "https://c.example/"
+allow_private = "fd00::/8"
+[[subscriptions]]
+url = "https://a.example/"
+republish = "summary"
+allow_private = ["10.0.0.5", "192.168.0.0/16"]
+"""
+    config = parse_config(text, "feeds.toml", {})
+    feed, clippings = config.subscriptions
+    assert list(map(str, feed.allow_private)) == ["10.0.0.5/32", "192.168.0.0/16"]
+    assert list(map(str, clippings.allow_private)) == ["fd00::/8"]
+    assert config.publish.summary_only == {"https://a.example/"}

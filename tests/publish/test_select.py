@@ -34,8 +34,8 @@ def live(id="urn:1", role=Role.SUBSCRIPTION, seen=NOW, page=None, matches=None, 
     return LiveEntry(stored, matches or (Match("communs", 0.6, (WORD,)),))
 
 
-def feed(*entries, copies=(), live_length=50, explain=True, site=SITE):
-    settings = PublishSettings("outputs", live_length, 10, explain)
+def feed(*entries, copies=(), live_length=50, explain=True, site=SITE, summary_only=()):
+    settings = PublishSettings("outputs", live_length, 10, explain, frozenset(summary_only))
     return tag_feed(TAG, "urn:feed", site, settings, NAMES, entries, copies, 7, NOW - 9 * DAY)
 
 
@@ -154,3 +154,23 @@ def test_the_address_of_a_feed_is_an_address_whatever_the_script_of_its_tag():
     settings = PublishSettings("outputs", 50, 10, True)
     published = tag_feed(tag, "urn:feed", SITE, settings, NAMES, [], [], 0, NOW)
     assert published.self_url == "https://site.example/%E5%85%B1%E6%9C%89.atom"
+
+
+def test_of_some_subscriptions_only_a_summary_is_republished():
+    """The reasons still stand at its end."""
+    text = "word & " * 100
+    entries = [
+        live("urn:1", feed="short", content=f"<p>{text}</p>", text=text.strip()),
+        live("urn:2", feed="short", content="<p>All</p>", summary="<p>Own</p>", text="All"),
+        live("urn:3", feed="short", content="<p>a &lt; b</p>", text="a < b"),
+        live("urn:4", feed="full", content="<p>All</p>", text="All"),
+    ]
+    found = {e.id: e for e in feed(*entries, summary_only=["short"]).entries}
+    assert {id: bool(entry.content) for id, entry in found.items()} == {
+        "urn:1": False, "urn:2": False, "urn:3": False, "urn:4": True
+    }  # fmt: skip
+    assert found["urn:1"].summary.startswith("<p>word &amp; word")
+    assert len(found["urn:1"].summary) < 700
+    assert "word…</p><p><small>Here because" in found["urn:1"].summary.replace(" &amp;…", "…")
+    assert found["urn:2"].summary.startswith("<p>Own</p>")
+    assert found["urn:3"].summary.startswith("<p>a &lt; b</p>")

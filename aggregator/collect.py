@@ -172,7 +172,7 @@ class _Collector:
             case Gone():
                 state, events = health.gone(subscription, self.states[subscription.key], self._now)
                 self._save(subscription, state, events)
-                return self._trouble(subscription, state)
+                return self._trouble(subscription, state, state.last_error or "")
             case NotModified():
                 return self._unchanged(subscription, outcome)
             case Fetched():
@@ -221,7 +221,7 @@ class _Collector:
         state = self.states[subscription.key]
         state, events = health.failed(subscription, state, failure, self._now)
         self._save(subscription, state, events)
-        return self._trouble(subscription, state)
+        return self._trouble(subscription, state, failure.reason)
 
     def _save(
         self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
@@ -229,8 +229,7 @@ class _Collector:
         self._store.save_state(subscription, state, events)
         self.told.events += events
 
-    def _trouble(self, subscription: Subscription, state: FeedState) -> str:
-        reason = state.last_error or ""
+    def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
         shown = urls.redact(subscription.url)
         new = state.succeeded_at is None
         self.told.troubles.append(Trouble(subscription.title, shown, reason, state.failures, new))
@@ -258,9 +257,4 @@ class _Collector:
             return
         self.told.offline = True
         for subscription, failure in doubtful:
-            shown = urls.redact(subscription.url)
-            state = self.states[subscription.key]
-            new = state.succeeded_at is None
-            self.told.troubles.append(
-                Trouble(subscription.title, shown, failure.reason, state.failures, new)
-            )
+            self._trouble(subscription, self.states[subscription.key], failure.reason)

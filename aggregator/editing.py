@@ -1,7 +1,7 @@
 """Writing into feeds.toml as a person would: comments and layout stay. The one file using tomlkit."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -69,13 +69,7 @@ def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscriptio
     while title in titles:
         title, number = f"{subscription.title} ({number})", number + 1
     titles.add(title)
-    return NewSubscription(
-        subscription.url,
-        title,
-        subscription.language,
-        subscription.allow_private,
-        subscription.comment,
-    )
+    return replace(subscription, title=title)
 
 
 def _tables(new: Iterable[NewSubscription]) -> AoT:

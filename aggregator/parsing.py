@@ -1,8 +1,8 @@
 """Parsing in child processes that can be stopped. The one file that uses Pebble.
 
 A document is a stranger's program for our parsers. In a child it may take 10 s of CPU and 512 MiB,
-no more; then the child is gone, the document has failed, and nothing else has been touched. Two
-children also read two documents at once.
+no more; then the child is gone, the document has failed, and nothing else has been touched. As
+many documents are read at once as there are processors.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import signal
 import sys
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
@@ -28,40 +27,55 @@ _MOST_CHILDREN = 4
 
 
 class ParsingPool:
-    """A context manager; children start with the first document and go with the pool."""
+    """A context manager; a child starts when a document needs it, and they go with the pool.
+
+    Each child is a pool of one. In a pool of several, one task starts them all, and whoever stops
+    it then may take their pipes from those that are still starting, which say so on stderr.
+    """
 
     def __init__(self, *, cpu_seconds: int = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
         self._cpu_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
-        self._pool: ProcessPool | None = None
+        self._idle: list[ProcessPool] = []
+        self._children: list[ProcessPool] = []
+        self._turns = asyncio.Semaphore(min(os.cpu_count() or 1, _MOST_CHILDREN))
         self._too_slow = f"reading the document took more than {cpu_seconds} s; it was stopped"
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
+    def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            child.stop()  # type: ignore[no-untyped-call]
+        for child in self._children:
+            child.join()
 
     async def parse(
         self, fetched: Fetched, now: datetime, language: str | None
     ) -> ParsedFeed | ParseFailed:
         """`parse_document`, bounded. Never raises for what is in a document."""
-        if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=min(os.cpu_count() or 1, _MOST_CHILDREN),
-                # Not forked: a copy of a process with threads may stand still for ever.
-                context=multiprocessing.get_context("spawn"),
-                initializer=_limit_memory,
-                initargs=(self._memory_bytes,),
-            )
-        future = self._pool.schedule(
+        async with self._turns:
+            child = self._idle.pop() if self._idle else self._start()
+            try:
+                return await self._parse_in(child, fetched, now, language)
+            finally:
+                self._idle.append(child)
+
+    def _start(self) -> ProcessPool:
+        child = ProcessPool(
+            max_workers=1,
+            # Not forked: a copy of a process with threads may stand still for ever.
+            context=multiprocessing.get_context("spawn"),
+            initializer=_limit_memory,
+            initargs=(self._memory_bytes,),
+        )
+        self._children.append(child)
+        return child
+
+    async def _parse_in(
+        self, child: ProcessPool, fetched: Fetched, now: datetime, language: str | None
+    ) -> ParsedFeed | ParseFailed:
+        future = child.schedule(
             _parse, args=(fetched, now, language, self._cpu_seconds), timeout=_WALL_SECONDS
         )
         try:

@@ -1,12 +1,11 @@
 """A project on disk: feeds.toml and the clippings files that it names."""
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from aggregator.atomic import replace_file
 from aggregator.clippings import clipping_from_entry, is_bookmarks, read_bookmarks, read_text
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Mistake
@@ -53,20 +52,15 @@ def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str
     """
     file = str(path)
     path = path.resolve()  # a link to it stays a link
-    text = _decode(path.read_bytes(), file) if path.exists() else ""
+    text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
     try:
         edited = edit(text)
     except ValueError as error:
         raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
     parse_config(edited, file, environment)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".feeds-", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as new:
-            new.write(edited)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        Path(temporary).replace(path)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        replace_file(path, edited.encode(), mode)
     except OSError as error:
         message = f"cannot be written ({error.strerror or error})"
         raise ConfigError((Mistake(file, None, message),)) from error

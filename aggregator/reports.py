@@ -8,8 +8,7 @@ from typing import Protocol
 from aggregator import urls
 from aggregator.clippings import clipping_from_entry
 from aggregator.fetch.health import BROKEN_AFTER
-from aggregator.fetch.hosts import host_of
-from aggregator.fetch.schedule import poll_url
+from aggregator.fetch.schedule import asked_until
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.match.matcher import DEFAULT_THRESHOLD
 from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
@@ -79,14 +78,12 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
-        asked = [state.not_before, holds.get(host_of(poll_url(subscription, state)))]
-        waits = [until for until in asked if until and until > now]
-        next_poll, why = _next_poll(state, waits, now)
-        moved = state.move is not None and state.move.adopted
+        until = asked_until(subscription, state, holds, now)
+        next_poll, why = _next_poll(state, until, now)
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=_state(state, bool(waits), now),
+                state=_state(state, until is not None, now),
                 entries=counts.get(subscription.key, 0),
                 last_success=state.succeeded_at,
                 next_poll=next_poll,
@@ -94,7 +91,7 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
                 failures=state.failures,
                 error=state.last_error,
                 warning=state.warning,
-                moved_to=state.move.url if state.move and moved else None,
+                moved_to=state.move.url if state.move and state.move.adopted else None,
                 url=urls.redact(subscription.url),
             )
         )
@@ -102,12 +99,13 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
 
 
 def _next_poll(
-    state: FeedState, waits: Sequence[datetime], now: datetime
+    state: FeedState, until: datetime | None, now: datetime
 ) -> tuple[datetime | None, str]:
-    if state.fetched_at is None and not waits:
+    if state.fetched_at is None and until is None:
         return None, "not polled yet"
-    asked = [(until, "asked by the publisher to wait (Retry-After)") for until in waits]
-    at, why = max([(state.next_poll_at or now, state.next_poll_reason), *asked])
+    at, why = state.next_poll_at or now, state.next_poll_reason
+    if until is not None and until > at:
+        at, why = until, "asked by the publisher to wait (Retry-After)"
     return (at, why) if at > now else (None, "due")
 
 

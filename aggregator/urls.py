@@ -43,6 +43,7 @@ _TOKEN_LIKE = (
     r"|(?:key|sig|auth|pwd|pass|jwt))"
 )
 _SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
+MAX_CHARACTERS = 4096  # of an address that we ask
 _WEB = ("http", "https")
 _NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
 

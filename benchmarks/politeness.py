@@ -15,7 +15,7 @@ ttl, max-age and Expires only on a changed 200, 24 hours at most; Retry-After of
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
@@ -145,11 +145,11 @@ def _habit(key: str, dates: tuple[datetime, ...], hints: Hints) -> Habit:
 
 
 class Server:
-    """One publisher's, which keeps the score."""
+    """One publisher's, which keeps the score in ``seen``."""
 
-    def __init__(self, habit: Habit) -> None:
+    def __init__(self, habit: Habit, seen: Seen) -> None:
         self.habit = habit
-        self.seen = Seen()
+        self.seen = seen
         self._wait = self._last = START - DAY
         self._known = -1  # entries the poller has
         self.published = [d for d in habit.dates if d >= START]
@@ -189,7 +189,7 @@ class Server:
 def ours(server: Server) -> None:
     """The functions that a run calls, each quarter of an hour."""
     habit = server.habit
-    subscription = Subscription(habit.key, habit.key, key=habit.key)
+    subscription = Subscription(habit.key, habit.key, habit.key)
     state, now = FeedState(habit.key), START
     while now < START + MONTH:
         if schedule.is_due(subscription, state, {}, now):
@@ -260,15 +260,10 @@ def measure() -> dict[str, Seen]:
     for name, rule in RULES.items():
         total = Seen()
         for habit in publishers:
-            server = Server(replace(habit))
+            server = Server(habit, total)
             rule(server)
-            for attribute in ("requests", "unmodified", "bodies", "early"):
-                sum_ = getattr(total, attribute) + getattr(server.seen, attribute)
-                setattr(total, attribute, sum_)
             # What was never fetched came late by what is left of the month.
-            end = START + MONTH
-            late = [end - date for date in server.published]
-            total.delays += server.seen.delays + late
+            total.delays += [START + MONTH - date for date in server.published]
         found[name] = total
     return found
 

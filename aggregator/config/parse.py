@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from aggregator import urls
 from aggregator.config.locate import Path, line_of, lines
-from aggregator.config.schema import FeedsToml, Network, SubscriptionTable, valid_names
+from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
 from aggregator.errors import ConfigError, Mistake
 from aggregator.folding import fold
 from aggregator.model import Config, PublishSettings, Role, Site, Subscription, TagSettings
@@ -208,7 +208,11 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
         subscriptions=(
             *(_subscription(s, environment) for s in table.subscriptions),
             *(
-                _clippings_subscription(f, table.clippings.allow_private)
+                _subscription(
+                    SubscriptionTable(url=f, allow_private=table.clippings.allow_private),
+                    environment,
+                    Role.CLIPPINGS,
+                )
                 for f in table.clippings.files
                 if urls.is_web(f)
             ),
@@ -230,7 +234,9 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
     )
 
 
-def _subscription(table: SubscriptionTable, environment: Mapping[str, str]) -> Subscription:
+def _subscription(
+    table: SubscriptionTable, environment: Mapping[str, str], role: Role = Role.SUBSCRIPTION
+) -> Subscription:
     headers = tuple(
         (name, environment[v.removeprefix("env:")] if v.startswith("env:") else v)
         for name, v in table.headers.items()
@@ -248,18 +254,7 @@ def _subscription(table: SubscriptionTable, environment: Mapping[str, str]) -> S
         authorization=authorization,
         min_interval=table.min_interval,
         allow_private=table.allow_private,
-    )
-
-
-def _clippings_subscription(address: str, allow_private: tuple[Network, ...]) -> Subscription:
-    url, authorization = _credentials(address)
-    return Subscription(
-        url=url,
-        key=urls.without_secrets(url),
-        title=urls.redact(url),
-        authorization=authorization,
-        allow_private=allow_private,
-        role=Role.CLIPPINGS,
+        role=role,
     )
 
 

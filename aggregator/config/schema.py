@@ -3,22 +3,22 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from aggregator import urls
+from aggregator.model import Network
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
-_MOST_CHARACTERS = 4096  # of an address
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 
 
 def _web(value: str) -> str:
-    if len(value) > _MOST_CHARACTERS:
-        raise ValueError(f"expected an address of at most {_MOST_CHARACTERS} characters")
+    if len(value) > urls.MAX_CHARACTERS:
+        raise ValueError(f"expected an address of at most {urls.MAX_CHARACTERS} characters")
     if not urls.is_web(value):
         raise ValueError('expected an address that starts with "https://" or "http://"')
     return value
@@ -71,11 +71,9 @@ Duration = Annotated[
 Texts = Annotated[
     tuple[Text, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
 ]
-Network = Annotated[
-    IPv4Network | IPv6Network, BeforeValidator(_network, json_schema_input_type=str)
-]
 Networks = Annotated[
-    tuple[Network, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+    tuple[Annotated[Network, BeforeValidator(_network, json_schema_input_type=str)], ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
 ]
 Regexes = Annotated[
     tuple[Annotated[str, AfterValidator(_regex)], ...],

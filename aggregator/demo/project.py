@@ -4,7 +4,6 @@ import tempfile
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from aggregator.demo.servers import outputs_server, publishers_server, running
@@ -46,12 +45,7 @@ class Demo:
             self._stack = self._stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def serve(self) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aggregator import urls
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
@@ -14,12 +13,15 @@ from aggregator.model import (
     FetchFailed,
     FetchOutcome,
     Gone,
-    ParsedFeed,
+    Network,
     ParseFailed,
     Poll,
     Subscription,
 )
 from aggregator.parse import read_page
+
+if TYPE_CHECKING:
+    from aggregator.collect import Parser
 
 _MOST_ASKED = 10  # of what a page announces; one a second, for they are of one host
 
@@ -29,15 +31,6 @@ class Visitor(Protocol):
 
     async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome:
         """Ask once, politely; trouble is a value."""
-
-
-class Parser(Protocol):
-    """What discovery needs of `parsing`."""
-
-    async def parse(
-        self, fetched: Fetched, now: datetime, language: str | None
-    ) -> ParsedFeed | ParseFailed:
-        """Read a document, in bounded time and memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +56,9 @@ class Search:
 async def discover(
     address: str,
     visitor: Visitor,
-    parser: Parser,
+    parser: "Parser",
     now: datetime,
-    allow_private: tuple[IPv4Network | IPv6Network, ...] = (),
+    allow_private: tuple[Network, ...] = (),
 ) -> Search:
     """The feeds of the page at ``address``, which may leave out ``https://``, or that feed itself."""
     url = address if "://" in address else f"https://{address}"
@@ -99,9 +92,9 @@ class _Search:
     def __init__(
         self,
         visitor: Visitor,
-        parser: Parser,
+        parser: "Parser",
         now: datetime,
-        allow_private: tuple[IPv4Network | IPv6Network, ...],
+        allow_private: tuple[Network, ...],
     ) -> None:
         self.asked = 0
         self._visitor = visitor
@@ -115,7 +108,7 @@ class _Search:
         self.asked += 1
         self._seen.add(url)
         key = urls.without_secrets(url)
-        subscription = Subscription(url, key, key=key, allow_private=self._allow_private)
+        subscription = Subscription(url, key, key, allow_private=self._allow_private)
         outcome = await self._visitor.fetch(Poll(subscription, url), self._now)
         if isinstance(outcome, FetchFailed):
             return outcome

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
-from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -23,10 +22,10 @@ from httpx_aiohttp import AiohttpTransport
 from aggregator import urls
 from aggregator.fetch.conditional import WITH_BODY
 from aggregator.fetch.encodings import ACCEPTED, TooLarge, Undecodable, decode
-from aggregator.fetch.guard import Guard, Network, is_public
+from aggregator.fetch.guard import Guard, is_public
+from aggregator.model import Network
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
-MAX_URL_CHARACTERS = 4096
 _TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)
 _DNS_SECONDS = 300
 Resolver = AbstractResolver
@@ -143,12 +142,7 @@ class Client:
         self._tls = httpx.create_ssl_context(trust_env=True)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def _door(self, allow_private: tuple[Network, ...]) -> _Door:
@@ -166,8 +160,8 @@ class Client:
         seconds: float,
     ) -> Answer:
         """One GET, redirects not followed, in ``seconds`` at most. Raises Trouble, TimeoutError."""
-        if len(url) > MAX_URL_CHARACTERS:
-            raise Trouble(f"an address of more than {MAX_URL_CHARACTERS} characters")
+        if len(url) > urls.MAX_CHARACTERS:
+            raise Trouble(f"an address of more than {urls.MAX_CHARACTERS} characters")
         door = await self._door(allow_private)
         headers = {**headers, "Accept-Encoding": ACCEPTED}
         try:

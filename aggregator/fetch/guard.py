@@ -6,10 +6,11 @@ are allowed, and the networks of a subscription's ``allow_private``.
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aggregator.model import Network
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 # What `ipaddress` calls global all the same, in some version of Python or in all of them.
 _REFUSED = tuple(

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Self
 
 from aggregator import urls
@@ -77,13 +76,8 @@ class Fetcher:
         await self._client.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.__aexit__()
 
     async def poll(
         self, polls: Iterable[Poll], holds: Mapping[str, datetime], now: datetime
@@ -164,19 +158,22 @@ class Fetcher:
         """The answer, and how many of the seconds are left. Waiting for a turn costs none."""
         clock = asyncio.get_running_loop().time
         # A redirect may lead to a host that another worker is asking: then it waits its turn.
-        async with self._turns[host_of(url)]:
-            ends = clock() + seconds
-            allowed = subscription.allow_private
-            try:
-                answer = await self._client.get(url, headers, allowed, seconds)
-            except Garbled:
-                # Some scripts send a body behind their 304, which aiohttp takes for the next
-                # answer: they are asked for the whole document.
-                whole = conditional.unconditional(headers)
-                if whole == headers:
-                    raise
-                answer = await self._client.get(url, whole, allowed, ends - clock())
-            return answer, ends - clock()
+        while True:
+            async with self._turns[host_of(url)]:
+                ends = clock() + seconds
+                try:
+                    answer = await self._client.get(
+                        url, headers, subscription.allow_private, seconds
+                    )
+                except Garbled:
+                    # Some scripts send a body behind their 304, which aiohttp takes for the next
+                    # answer: they are asked for the whole document, once.
+                    whole = conditional.unconditional(headers)
+                    if whole == headers:
+                        raise
+                    headers, seconds = whole, ends - clock()
+                else:
+                    return answer, ends - clock()
 
     def _outcome(
         self,

@@ -54,16 +54,26 @@ def is_due(
 
     A clock that was set back makes a feed due, rather than silent until the old time returns.
     """
-    waits = [state.not_before]
-    if holds:
-        waits.append(holds.get(host_of(poll_url(subscription, state))))
-    if any(until and now < until <= now + MAX_DELAY for until in waits):
+    if asked_until(subscription, state, holds, now):
         return False
     if everything or state.fetched_at is None or state.fetched_at > now:
         return True
     if now < state.fetched_at + subscription.min_interval:
         return False
     return state.next_poll_at is None or now >= state.next_poll_at
+
+
+def asked_until(
+    subscription: Subscription, state: FeedState, holds: Mapping[str, datetime], now: datetime
+) -> datetime | None:
+    """Until when its publisher, or its host, asked us to wait; None if not, or no longer.
+
+    What is further ahead than anybody may ask was noted by a clock that was ahead.
+    """
+    asked = [state.not_before]
+    if holds:
+        asked.append(holds.get(host_of(poll_url(subscription, state))))
+    return max((at for at in asked if at and now < at <= now + MAX_DELAY), default=None)
 
 
 def shares(

@@ -42,6 +42,7 @@ from aggregator.model.shown import PublishedEntry, RunReport, Source, TagFeed, T
 from aggregator.model.written import (
     Clipping,
     Config,
+    Network,
     PublishSettings,
     Role,
     Site,
@@ -75,6 +76,7 @@ __all__ = [
     "Match",
     "MatchedEntry",
     "Move",
+    "Network",
     "NotModified",
     "ParseFailed",
     "ParsedFeed",

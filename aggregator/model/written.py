@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
+Network = IPv4Network | IPv6Network
+
 
 class Role(Enum):
     """What a polled feed is to us."""
@@ -25,14 +27,14 @@ class Subscription:
 
     url: str = field(repr=False)
     title: str
+    key: str
     tags: tuple[str, ...] = ()
     language: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     authorization: str | None = field(default=None, repr=False)
     min_interval: timedelta = timedelta(0)
-    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    allow_private: tuple[Network, ...] = ()
     role: Role = Role.SUBSCRIPTION
-    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

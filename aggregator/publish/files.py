@@ -1,10 +1,9 @@
 """Output files: whole or not at all, and untouched where nothing changed."""
 
-import contextlib
-import os
 import tempfile
 from pathlib import Path
 
+from aggregator.atomic import LEFTOVERS, replace_file
 from aggregator.errors import PublishError
 
 
@@ -19,7 +18,7 @@ class OutputFolder:
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for leftover in folder.glob(".tmp-*"):  # of a run that was killed
+            for leftover in folder.glob(LEFTOVERS):
                 leftover.unlink(missing_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
@@ -32,26 +31,7 @@ class OutputFolder:
         try:
             if path.is_file() and path.read_bytes() == data:
                 return False
-            self._replace(path, data)
+            replace_file(path, data, 0o644)
         except OSError as error:
             raise PublishError(f"{path}: {error.strerror or error}") from error
         return True
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=self._folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide it from the web server
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-            raise
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name outlives a power cut
-        finally:
-            os.close(folder)

@@ -8,44 +8,33 @@ from aggregator.model import Site, Subscription, TagFeed
 
 def render_subscriptions(site: Site, subscriptions: Iterable[Subscription]) -> bytes:
     """What we are subscribed to, for another feed reader; without the secrets of addresses."""
-    root, body = _document(site)
-    for subscription in subscriptions:
-        ElementTree.SubElement(
-            body,
-            "outline",
-            type="rss",
-            text=subscription.title,
-            title=subscription.title,
-            xmlUrl=subscription.key,
-        )
-    return _bytes(root)
+    outlines = ({"text": s.title, "title": s.title, "xmlUrl": s.key} for s in subscriptions)
+    return _render(site, outlines)
 
 
 def render_opml(site: Site, feeds: Iterable[TagFeed]) -> bytes:
     """One outline for each feed, in the order given. No date: the same feeds, the same bytes."""
-    root, body = _document(site)
-    for feed in feeds:
-        ElementTree.SubElement(
-            body,
-            "outline",
-            type="rss",  # OPML's word for any syndication format
-            text=f"#{feed.tag.name}",
-            title=feed.title,
-            xmlUrl=feed.self_url,
-            htmlUrl=site.url,
-        )
-    return _bytes(root)
+    outlines = (
+        {
+            "text": f"#{feed.tag.name}",
+            "title": feed.title,
+            "xmlUrl": feed.self_url,
+            "htmlUrl": site.url,
+        }
+        for feed in feeds
+    )
+    return _render(site, outlines)
 
 
-def _document(site: Site) -> tuple[ElementTree.Element, ElementTree.Element]:
+def _render(site: Site, outlines: Iterable[dict[str, str]]) -> bytes:
     root = ElementTree.Element("opml", version="2.0")
     head = ElementTree.SubElement(root, "head")
     ElementTree.SubElement(head, "title").text = site.title
     ElementTree.SubElement(head, "ownerName").text = site.author
-    return root, ElementTree.SubElement(root, "body")
-
-
-def _bytes(root: ElementTree.Element) -> bytes:
+    body = ElementTree.SubElement(root, "body")
+    for outline in outlines:
+        # "rss" is OPML's word for any syndication format.
+        ElementTree.SubElement(body, "outline", {"type": "rss"} | outline)
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"

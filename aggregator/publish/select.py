@@ -129,8 +129,8 @@ def _beginning(text: str) -> str:
     """The first words of a text, as HTML."""
     if len(text) <= _SUMMARY_CHARACTERS:
         return f"<p>{escape(text, quote=False)}</p>" if text else ""
-    words_ = text[:_SUMMARY_CHARACTERS].rpartition(" ")[0] or text[:_SUMMARY_CHARACTERS]
-    return f"<p>{escape(words_, quote=False)}…</p>"
+    start = text[:_SUMMARY_CHARACTERS].rpartition(" ")[0] or text[:_SUMMARY_CHARACTERS]
+    return f"<p>{escape(start, quote=False)}…</p>"
 
 
 def _source(stored: StoredEntry) -> Source:

@@ -410,6 +410,21 @@ def test_a_304_with_a_body_costs_a_second_request(publisher):
     assert [asked.headers["If-None-Match"] for asked in publisher.asked] == ['"1"', None]
 
 
+def test_that_second_request_too_waits_until_its_host_has_rested(publisher):
+    answers = iter([b"noise\r\n", OK + b"\r\n" + FEED])
+    publisher["/feed"] = Answer(raw=lambda: [next(answers)])
+    url = publisher.url("/feed")
+
+    async def go():
+        async with Fetcher("aggregator/test", gap_seconds=0.3) as fetcher:
+            known = Validators('"1"', None, url)
+            return await fetcher.fetch(Poll(subscription(url), url, known), NOW)
+
+    assert isinstance(asyncio.run(go()), Fetched)
+    first, second = (asked.at for asked in publisher.asked)
+    assert second - first >= 0.3
+
+
 # -- addresses ------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@
                                                                clippings
 
 Every stage takes values (`aggregator.model`) and gives values; they meet in
-`aggregator.pipeline`, and for its first half in `aggregator.collect`.
+`aggregator.pipeline`, and in its two halves, `aggregator.collect` and `aggregator.publishing`.
 """
 
 __version__ = "0.1.0"

@@ -7,7 +7,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 _COMBINING = re.compile("[\u0300-\u036f]")  # Latin, Greek, Cyrillic; never Indic vowel signs
@@ -50,15 +50,17 @@ def slug(text: str) -> str:
     return name
 
 
-def slugs(keys: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
-    """One distinct slug for each folded key, in any order of ``keys``.
+def slugs(names: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """A distinct slug for every key of ``names`` and ``known``, in whatever order they stand.
 
-    Keys in ``known`` keep theirs, because people subscribe to it. New keys that would share a
-    slug, with each other or with a known one (``c++``, ``c#``), each get a digest behind it.
+    ``names`` gives what each key is called. Keys in ``known`` keep their slugs, because people
+    subscribe to them. New keys that would share a slug, with each other or with a known one
+    (``c++``, ``c#``), each get a digest behind it.
     """
-    wanted = {key: slug(key) for key in keys if key not in known}
+    wanted = {key: slug(name) for key, name in names.items() if key not in known}
     uses = Counter([*known.values(), *wanted.values()])
     given = {
-        key: name if uses[name] == 1 else f"{name}-{digest(key)}" for key, name in wanted.items()
+        key: name if uses[name] == 1 else f"{name}-{digest(fold(names[key]))}"
+        for key, name in wanted.items()
     }
     return {**known, **given}

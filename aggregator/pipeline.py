@@ -1,8 +1,9 @@
-"""A run, from feeds.toml to outputs/: here, and in `collect`, the stages meet.
+"""A run, from feeds.toml to outputs/: here, in `collect` and in `publishing`, the stages meet.
 
-    due subscriptions | poll | parse | store      collect
-    unmatched entries | match | choose | store    match
-    tags              | select | render | write   publish
+    due subscriptions | poll | parse | store         collect
+    unmatched entries | match | store                match
+    changed stories   | place | render | write       publishing
+    changed feeds     | ping                         the hub, if there is one
 
 Each step ends in a transaction, and each begins from what is stored: so a run that is killed
 anywhere is completed by the next.
@@ -14,59 +15,47 @@ from typing import Protocol
 
 from aggregator.clippings import clipping_from_entry, entries_from_clippings
 from aggregator.collect import FeedKeeper, Parser, Poller, Progress, collect
-from aggregator.match import Matcher, Vocabulary, build_vocabulary, choose_live, is_late
+from aggregator.match import Matcher, Vocabulary, build_vocabulary, unknown_tags
 from aggregator.model import (
     Clipping,
     Config,
-    Copy,
     Entry,
     Feed,
-    FeedEvent,
-    LiveEntry,
     MatchedEntry,
+    Network,
+    PublishSettings,
     RunReport,
     StoredEntry,
-    Tag,
-    TagFeed,
 )
-from aggregator.publish.atom import render_atom
-from aggregator.publish.jsonfeed import render_jsonfeed
-from aggregator.publish.opml import render_opml
-from aggregator.publish.select import tag_feed
-from aggregator.publish.site import render_index
-from aggregator.publish.status import STATUS_ENTRIES, status_feed
+from aggregator.publishing import ListKeeper, Writer, place_stories, publish
+from aggregator.urls import redact
 
 
-class Keeper(FeedKeeper, Protocol):
+class Keeper(FeedKeeper, ListKeeper, Protocol):
     """What a run needs of `store`; each method is one transaction."""
 
-    def slugs(self) -> dict[str, str]: ...
-    def events(self, limit: int) -> list[FeedEvent]: ...
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
     def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
     def save_matches(
         self, matched: Iterable[MatchedEntry], vocabulary: str, now: datetime
     ) -> int: ...
-    def save_tags(
-        self, tags: Iterable[Tag], site_url: str, now: datetime
-    ) -> dict[str, tuple[str, datetime]]: ...
-    def live_entries(self, tag: str, limit: int) -> tuple[list[LiveEntry], list[Copy]]: ...
-    def count(self, tag: str) -> int: ...
+    def pings(self) -> list[str]: ...
+    def pinged(self, url: str) -> None: ...
 
 
-class Writer(Protocol):
-    """What the run needs of the output folder."""
+class Asker(Poller, Protocol):
+    """What a run needs of `fetch`."""
 
-    def write(self, name: str, data: bytes) -> bool:
-        """Make the file hold ``data``; give whether it had to be written."""
+    async def ping(self, hub: str, topic: str, allow_private: tuple[Network, ...]) -> str | None:
+        """Tell a WebSub hub that ``topic`` changed; gives what went wrong."""
 
 
 async def run(
     config: Config,
     clippings: Sequence[Clipping],
     store: Keeper,
-    poller: Poller,
+    poller: Asker,
     parser: Parser,
     writer: Writer,
     progress: Progress,
@@ -81,11 +70,15 @@ async def run(
     """
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     told = await collect(config, store, poller, parser, progress, now, everything=everything)
+    store.group(now)
     polled = store.clipped_entries(config.clippings_keys)
     clippings = [*clippings, *map(clipping_from_entry, polled)]
-    vocabulary = build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
+    vocabulary = vocabulary_of(config, clippings)
     matched = match(config, vocabulary, clippings, store, now)
-    written = publish(config, vocabulary, store, writer, now)
+    place_stories(config, vocabulary, store, now)
+    written = publish(config, vocabulary, clippings, store, writer)
+    warnings = [*told.warnings, *unknown_tags(vocabulary, config.feeds)]
+    warnings += await tell_hub(config.publish, store, poller)
     return RunReport(
         polled=told.fetched + told.not_modified + len(told.troubles),
         fetched=told.fetched,
@@ -98,8 +91,17 @@ async def run(
         written=written,
         troubles=tuple(sorted(told.troubles, key=lambda trouble: trouble.title)),
         events=tuple(sorted(told.events, key=lambda event: (event.title, event.kind.value))),
-        warnings=tuple(sorted(told.warnings)),
+        warnings=tuple(sorted(warnings)),
     )
+
+
+def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
+    """The tags, and what else decides where an entry stands."""
+    feeds = [repr((feed.name, feed.query)) for feed in config.feeds]
+    if feeds:  # which may ask for the title of a subscription
+        feeds += sorted(repr((s.key, s.title)) for s in config.subscriptions)
+    feeds += config.publish.also
+    return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
 
 
 def match(
@@ -112,54 +114,24 @@ def match(
     """Match what was not yet matched with this vocabulary; gives how many matches are new."""
     matcher = Matcher(vocabulary, clippings, config.subscriptions)
     matched = [
-        MatchedEntry(
-            row=stored.row,
-            matches=matcher.match(stored),
-            known=stored.tags,
-            late=is_late(stored),
-            date=stored.date,
-        )
+        MatchedEntry(stored.row, matcher.match(stored))
         for stored in store.unmatched(vocabulary.fingerprint)
     ]
-    chosen = choose_live(matched, config.publish.backfill)
-    return store.save_matches(chosen, vocabulary.fingerprint, now)
+    return store.save_matches(matched, vocabulary.fingerprint, now)
 
 
-def publish(
-    config: Config, vocabulary: Vocabulary, store: Keeper, writer: Writer, now: datetime
-) -> tuple[str, ...]:
-    """Render every tag's feed and the pages; gives the names of the files that changed."""
-    feeds = list(tag_feeds(config, vocabulary, store, now))
-    status = status_feed(config.site, store.events(STATUS_ENTRIES))
-    files = {}
-    for feed in (*feeds, status):
-        files[f"{feed.tag.slug}.atom"] = render_atom(feed)
-        files[f"{feed.tag.slug}.json"] = render_jsonfeed(feed)
-    files["index.opml"] = render_opml(config.site, feeds)
-    files["index.html"] = render_index(config.site, feeds)
-    return tuple(name for name, data in files.items() if writer.write(name, data))
-
-
-def tag_feeds(
-    config: Config, vocabulary: Vocabulary, store: Keeper, now: datetime
-) -> Iterator[TagFeed]:
-    """The feed of every tag, as it now stands in the store."""
-    known = store.save_tags(vocabulary.tags, config.site.url, now)
-    names = {tag.key: tag.name for tag in vocabulary.tags}
-    for tag in vocabulary.tags:
-        live, copies = store.live_entries(tag.key, config.publish.live)
-        feed_id, first_seen_at = known[tag.key]
-        yield tag_feed(
-            tag,
-            feed_id,
-            config.site,
-            config.publish,
-            names,
-            live,
-            copies,
-            store.count(tag.key),
-            first_seen_at,
-        )
+async def tell_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:
+    """Tell the hub of what changed; what it does not take is told again by the next run."""
+    hub = settings.hub
+    if hub is None:
+        return []
+    for topic in store.pings():
+        trouble = await poller.ping(hub, topic, settings.allow_private)
+        if trouble:
+            untold = f"the hub {redact(hub)} was not told of what changed, the next run will"
+            return [f"{untold}: {trouble}"]
+        store.pinged(topic)
+    return []
 
 
 def _clippings_feed(config: Config) -> Feed:

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import quote
 
 from aggregator import urls
 from aggregator.clippings import clipping_from_entry
 from aggregator.fetch.health import BROKEN_AFTER
 from aggregator.fetch.schedule import asked_until
-from aggregator.match import Vocabulary, build_vocabulary
+from aggregator.match import Vocabulary, build_vocabulary, channel_key
 from aggregator.match.matcher import DEFAULT_THRESHOLD
-from aggregator.model import Clipping, Config, Entry, FeedState, LiveEntry
-from aggregator.publish.select import feed_address
+from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, Entry, FeedState
 
 
 class Reader(Protocol):
@@ -21,10 +21,10 @@ class Reader(Protocol):
     def states(self) -> dict[str, FeedState]: ...
     def holds(self, now: datetime) -> dict[str, datetime]: ...
     def entry_counts(self) -> dict[str, int]: ...
-    def slugs(self) -> dict[str, str]: ...
+    def channels(self) -> list[Channel]: ...
+    def counts(self) -> dict[str, dict[str, int]]: ...
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
-    def count(self, tag: str) -> int: ...
-    def find(self, text: str, page: str) -> list[LiveEntry]: ...
+    def find(self, text: str, page: str) -> list[Copy]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SubscriptionStatus:
 
 @dataclass(frozen=True, slots=True)
 class TagStatus:
-    """One row of ``tags``."""
+    """One row of ``tags``. ``feed`` is empty until a run has made it."""
 
     tag: str
     feed: str
@@ -110,40 +110,35 @@ def _next_poll(
 
 
 def _state(state: FeedState, waiting: bool, now: datetime) -> str:
-    if state.ended:
-        return "gone"
-    if state.failing_since_at is not None:
-        return "broken" if now - state.failing_since_at >= BROKEN_AFTER else "failing"
-    if waiting:
-        return "waiting"
-    if state.fetched_at is None:
-        return "new"
-    if state.move and state.move.adopted:
-        return "moved"
-    if state.silent:
-        return "silent"
-    return "degraded" if state.warning else "ok"
+    condition = state.condition
+    if condition == "failing" and state.failing_since_at is not None:
+        return "broken" if now - state.failing_since_at >= BROKEN_AFTER else condition
+    return "waiting" if waiting and condition != "gone" else condition
 
 
 def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
     polled = store.clipped_entries(config.clippings_keys)
     clippings = [*clippings, *map(clipping_from_entry, polled)]
-    return build_vocabulary(clippings, config.tags, config.subscriptions, store.slugs())
+    return build_vocabulary(clippings, config.tags, config.subscriptions)
 
 
 def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
     """Every tag, those with most clippings first."""
-    vocabulary = _vocabulary(config, clippings, store)
-    rows = [
-        TagStatus(
-            tag=tag.name,
-            feed=feed_address(config.site, tag),
-            clippings=tag.clippings,
-            entries=store.count(tag.key),
-            also=tag.aliases,
+    channels = {channel.key: channel for channel in store.channels()}
+    counts = store.counts()
+    rows = []
+    for tag in _vocabulary(config, clippings, store).tags:
+        key = channel_key(ChannelKind.TAG, tag.key)
+        channel = channels.get(key)
+        rows.append(
+            TagStatus(
+                tag=tag.name,
+                feed=f"{config.site.url}{quote(channel.slug)}.atom" if channel else "",
+                clippings=tag.clippings,
+                entries=sum(counts.get(key, {}).values()),
+                also=tag.aliases,
+            )
         )
-        for tag in vocabulary.tags
-    ]
     return sorted(rows, key=lambda row: (-row.clippings, -row.entries, row.tag))
 
 

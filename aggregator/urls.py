@@ -1,7 +1,7 @@
 """Addresses as values: when two are the same page, what may be published, what may be shown."""
 
 import re
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, url_query_cleaner
 
@@ -37,6 +37,7 @@ _TRACKING = [
     "at_campaign",
 ]
 _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
+_PART = re.compile(r"[\w-]*\d{2}[\w-]*", re.ASCII)
 # Names of parameters that hold a secret; "keyword" and "author" are none.
 _TOKEN_LIKE = (
     r"[^=&#?\s]*(?:(?:token|secret|signature|password|passwd|credential)[^=&#\s]*"  # noqa: S105
@@ -46,6 +47,8 @@ _SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
 MAX_CHARACTERS = 4096  # of an address that we ask
 _WEB = ("http", "https")
 _NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
+
+_NO_IRI = re.compile(r"[<>\"{}|\\^`]")  # in no IRI (RFC 3987 section 2.2), and in many a link
 
 
 def is_web(url: str) -> bool:
@@ -63,6 +66,7 @@ def absolute(base: str, link: str) -> str | None:
         joined = _NEVER.sub("", urljoin(base, link.strip().replace(" ", "%20")))
     except ValueError:
         return None
+    joined = _NO_IRI.sub(lambda found: quote(found[0]), joined)
     return joined if is_web(joined) else None
 
 
@@ -74,11 +78,11 @@ def host(url: str) -> str:
 def link_key(url: str) -> str:
     """What two addresses of one page have in common. For comparing only.
 
-    Scheme, ``www.``, default port, fragment, trailing slash, the order of query parameters
-    and those that track visitors are left out.
+    Scheme, ``www.``, default port, trailing slash, the order of query parameters, those that
+    track visitors, and the fragment are left out; but ``#comment-12`` names a thing of its own.
     """
     try:
-        query = urlsplit(url).query
+        _, _, _, query, fragment = urlsplit(url)
         names = [pair.partition("=")[0] for pair in query.split("&")] if query else []
         drop = [n for n in names if n in _TRACKING or _TRACKING_PREFIX.fullmatch(n)]
         parts = urlsplit(
@@ -89,7 +93,8 @@ def link_key(url: str) -> str:
             netloc = f"{netloc}:{parts.port}"
     except ValueError:
         return url
-    return urlunsplit(("", netloc, parts.path.rstrip("/"), parts.query, "")).removeprefix("//")
+    part = fragment if _PART.fullmatch(fragment) else ""
+    return urlunsplit(("", netloc, parts.path.rstrip("/"), parts.query, part)).removeprefix("//")
 
 
 def without_secrets(url: str) -> str:

@@ -1,7 +1,8 @@
 """``make bench``: every benchmark in turn."""
 
-from benchmarks import politeness, runs, transport
+from benchmarks import outputs, politeness, runs, transport
 
 transport.main()
 runs.main()
+outputs.main()
 politeness.main()

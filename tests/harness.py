@@ -43,7 +43,8 @@ class Installation:
     def run(self, now: datetime = NOON, *, everything: bool = True) -> RunReport:
         project = open_project(self.root / "feeds.toml", {}, now)
         store = self.store()
-        writer = OutputFolder(project.root / project.config.publish.directory)
+        settings = project.config.publish
+        writer = OutputFolder(project.root / settings.directory, settings.compress)
 
         async def go() -> RunReport:
             async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
@@ -70,8 +71,9 @@ class Installation:
     def snapshot(self) -> dict[str, tuple[bytes, int]]:
         """Bytes and modification time of every output."""
         return {
-            path.name: (path.read_bytes(), path.stat().st_mtime_ns)
-            for path in sorted(self.outputs.iterdir())
+            path.relative_to(self.outputs).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in sorted(self.outputs.rglob("*"))
+            if path.is_file()
         }
 
 

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from aggregator.demo.servers import outputs_server, running
@@ -46,10 +46,15 @@ def site(installation, publisher):
         item("attack", "https://feed.example/x").replace("attack", ATTACK),
         title="A &lt;b&gt;bold&lt;/b&gt; feed",
     )
-    installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
-    with ThreadPoolExecutor(1) as elsewhere:  # Playwright's own event loop runs in this thread
-        elsewhere.submit(installation.run).result()
+    installation.configure([publisher.url("/feed")], 'title = "A source"\n', CLIPPINGS)
+    elsewhere(installation.run)
     return installation
+
+
+def elsewhere(run: Callable[[], object]) -> None:
+    """In a thread of its own: Playwright's event loop runs in this one."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(run).result()
 
 
 class Watched:
@@ -86,7 +91,7 @@ def test_the_page_loads_only_itself_and_runs_only_our_script(browser, site, sche
         page.wait_for_load_state("networkidle")
         assert watched.errors == []
         assert watched.requests == [address]
-        assert page.locator(".tags li").count() == 3
+        assert page.locator(".tags li").count() == 6
         assert page.locator(".entries h3", has_text="<b>").count() == 0
         page.close()
 
@@ -99,7 +104,7 @@ def test_the_filter_finds_tags_whatever_their_spelling(browser, site):
     visible = page.locator(".tags li:visible a").all_inner_texts()
     assert visible == ["#Économie_sociale"]
     page.get_by_role("searchbox").fill("")
-    assert page.locator(".tags li:visible").count() == 3
+    assert page.locator(".tags li:visible").count() == 6
     assert watched.errors == []
     page.close()
 
@@ -108,20 +113,79 @@ def test_without_a_script_the_page_is_whole_and_offers_no_filter(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site.outputs / "index.html").as_uri())
-    assert page.locator(".tags li:visible").count() == 3
+    assert page.locator(".tags li:visible").count() == 6
     assert page.get_by_role("searchbox").count() == 0
     context.close()
 
 
+PAGES = [
+    "index.html",
+    "communs.html",
+    "all.html",
+    "near-miss.html",
+    "_status.html",
+    "_source/a-source.html",
+]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out_at_any_width(browser, site, theme, width, tmp_path):
-    context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 800})
-    page = context.new_page()
-    page.goto((site.outputs / "index.html").as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.screenshot(path=str(Path(tmp_path) / f"{theme}-{width}.png"), full_page=True)
+def test_every_page_is_accessible_loads_nothing_and_nothing_sticks_out(
+    browser, site, theme, width, language
+):
+    if language == "fr":
+        text = (site.root / "feeds.toml").read_text().replace("[site]", '[site]\nlanguage = "fr"')
+        site.write("feeds.toml", text)
+        elsewhere(site.run)
+    context = browser.new_context(
+        color_scheme=theme,
+        viewport={"width": width, "height": 800},
+        bypass_csp=True,  # for axe
+    )
+    for name in PAGES:
+        page = context.new_page()
+        watched = Watched(page)
+        address = (site.outputs / name).as_uri()
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate("document.documentElement.lang") == language
+        found = Axe().run(page)
+        assert found.violations_count == 0, (name, found.generate_report())
+        assert (watched.errors, watched.requests) == ([], [address])
+        page.close()
     context.close()
+
+
+def test_pages_lead_to_each_other_by_keyboard(browser, site):
+    page = browser.new_page()
+    watched = Watched(page)
+    page.goto((site.outputs / "index.html").as_uri())
+    page.get_by_role("link", name="#Communs").first.press("Enter")
+    page.wait_for_url("**/communs.html")
+    assert page.get_by_role("heading", level=1).inner_text() == "#Communs"
+    assert page.locator(".reasons li").first.inner_text().startswith("#Communs")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.get_by_role("link", name="Sources").press("Enter")
+    page.wait_for_url("**/_status.html")
+    page.get_by_role("link", name="A source").press("Enter")
+    page.wait_for_url("**/_source/a-source.html")
+    assert page.get_by_role("heading", level=4).count() == 2
+    assert watched.errors == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_that_a_publisher_writes_runs(browser, site, name):
+    page = browser.new_page()
+    watched = Watched(page)
+    address = (site.outputs / name).as_uri()
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    assert (watched.errors, watched.requests) == ([], [address])
+    assert page.locator("img, iframe, object").count() == 0
+    page.close()
 
 
 def test_feeds_are_announced_to_feed_readers(browser, site):
@@ -129,7 +193,7 @@ def test_feeds_are_announced_to_feed_readers(browser, site):
     page.goto((site.outputs / "index.html").as_uri())
     links = page.locator('link[rel="alternate"][type="application/atom+xml"]')
     names = [links.nth(n).get_attribute("href") for n in range(links.count())]
-    assert len(names) == 3
+    assert len(names) == 6
     for name in names:
         assert name is not None
         assert (site.outputs / name).is_file()

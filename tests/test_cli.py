@@ -337,6 +337,29 @@ def test_a_port_that_is_taken(tmp_path, publisher):
     assert f"port {publisher.port}: Address already in use; choose another with --port" in err
 
 
+def test_prune_takes_away_what_has_ended(working, publisher):
+    publisher["/other"] = rss(item("Autre", "https://b.example/"))
+    working.configure([publisher.url("/feed"), publisher.url("/other")], clippings=CLIPPING)
+    call(working.root, "run")
+    assert call(working.root, "prune")[1] == "no feed has ended\n"
+    pages = set((working.outputs / "_source").iterdir())
+    working.configure([publisher.url("/feed")], clippings=CLIPPING.replace(" #P2P", ""))
+    call(working.root, "run")
+    assert (working.outputs / "p2p.atom").is_file()
+    _, err = call(working.root, "prune")
+    assert "P2P: took away p2p.atom and its archive" in err
+    assert not list(working.outputs.glob("p2p*"))
+    assert len(set((working.outputs / "_source").iterdir())) == len(pages) - 1
+    call(working.root, "run")
+    assert not list(working.outputs.glob("p2p*"))
+
+
+def test_figures_that_cannot_be_written(working):
+    (working.root / "metrics.prom").mkdir()
+    _, err = call(working.root, "run", code=3)
+    assert "metrics.prom: " in err
+
+
 def test_help_and_version(tmp_path):
     out, _ = call(tmp_path, "--help")
     assert "75 another run holds the lock" in " ".join(out.split())

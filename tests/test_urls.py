@@ -69,3 +69,17 @@ def test_what_may_be_published_of_an_address():
     url = "https://me:pw@h.example/f?token=T1&page=2&apikey=K&sig"
     assert without_secrets(url) == "https://h.example/f?page=2"
     assert without_secrets("https://h.example/f?a=1#b") == "https://h.example/f?a=1#b"
+
+
+@pytest.mark.parametrize("fragment", ["comment-12", "c1234", "2024-10-01"])
+def test_a_comment_is_not_the_page_it_stands_on(fragment):
+    page = "https://a.example/p"
+    assert link_key(f"{page}#{fragment}") != link_key(page)
+    for noise in ("#respond", "#xtor=RSS-12", "#rss"):
+        assert link_key(page + noise) == link_key(page)
+
+
+def test_what_no_iri_may_hold_is_escaped():
+    assert absolute("https://a.example/", "/<?php%20x['l'];?>{|}") == (
+        "https://a.example/%3C?php%20x['l'];?%3E%7B%7C%7D"
+    )

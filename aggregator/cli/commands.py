@@ -23,14 +23,15 @@ from aggregator.cli.shell import (
     store_of,
     talk_of,
 )
-from aggregator.errors import LockedError
+from aggregator.errors import LockedError, PublishError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aggregator.model import RunReport
+    from aggregator.model import Config, RunReport
     from aggregator.project import Project
+    from aggregator.store import Store
 
 app = typer.Typer(
     help="Poll feeds, match their entries against your clippings, republish one Atom feed per tag.",
@@ -163,6 +164,56 @@ def explain(
 
 
 @app.command()
+def prune(context: typer.Context) -> None:
+    """Take away the feeds of tags and queries, and the pages of sources, that are no more."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.publish import OutputFolder
+        from aggregator.publish.pages import SOURCES, Pages
+        from aggregator.runlock import run_lock
+        from aggregator.store.engine import database_path
+
+        project = project_of(context)
+        config = project.config
+        with run_lock(database_path(config.store_url, project.root)), store_of(project) as store:
+            folder = OutputFolder(project.root / config.publish.directory, config.publish.compress)
+            ended = store.prune()
+            for channel in ended:
+                folder.remove(channel.slug)
+                talk.say(f"{channel.name}: took away {channel.slug}.atom and its archive")
+            titles = {s.key: s.title for s in config.subscriptions}
+            wanted = Pages(config.site, titles, ()).source_names()
+            for name in folder.keep_only(SOURCES, wanted):
+                talk.say(f"took away {name}")
+            if not ended:
+                talk.say("no feed has ended")
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the outputs over HTTP, and any query as a feed, until Ctrl-C."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        project = project_of(context)
+        try:
+            from aggregator import serve as server
+        except ModuleNotFoundError as error:
+            talk.error(f"{error.name} is not installed: serve needs aggregator[serve]")
+            raise typer.Exit(EXIT_USAGE) from None
+        config = project.config
+        folder = project.root / config.publish.directory
+        application = server.application(
+            config, tuple(project.clippings), folder, lambda: store_of(project), read_clock
+        )
+        talk.say(f"Serving {folder} on http://{host}:{port}/; Ctrl-C ends it.")
+        server.serve(application, host, port)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of feeds.toml, for editors."""
     import json
@@ -241,12 +292,15 @@ def _run(
     try:
         with run_lock(path):
             now = read_clock()
-            writer = OutputFolder(project.root / config.publish.directory)
+            folder = project.root / config.publish.directory
+            writer = OutputFolder(folder, config.publish.compress)
             with store_of(project) as store:
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()
                 report = asyncio.run(go(store, writer, now))
                 store.finish_run(number, read_clock(), offline=report.offline)
+                if config.publish.metrics:
+                    _write_metrics(project.root / config.publish.metrics, config, store)
     except LockedError as error:
         with store_of(project) as store:
             last = store.last_run()
@@ -255,3 +309,14 @@ def _run(
     for warning in project.warnings:
         talk.detail(str(warning))
     return report, was_offline
+
+
+def _write_metrics(path: Path, config: "Config", store: "Store") -> None:
+    """The figures for node_exporter. Raises PublishError."""
+    from aggregator.atomic import replace_file
+    from aggregator.metrics import render_metrics
+
+    try:
+        replace_file(path, render_metrics(config, store), 0o644)
+    except OSError as error:
+        raise PublishError(f"{path}: {error.strerror or error}") from error

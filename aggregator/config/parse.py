@@ -16,7 +16,15 @@ from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
 from aggregator.errors import ConfigError, Mistake
 from aggregator.folding import fold
-from aggregator.model import Config, PublishSettings, Role, Site, Subscription, TagSettings
+from aggregator.model import (
+    CombinedFeed,
+    Config,
+    PublishSettings,
+    Role,
+    Site,
+    Subscription,
+    TagSettings,
+)
 
 _EXPECTED = {
     "string_type": "text in quotes",
@@ -28,7 +36,11 @@ _EXPECTED = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
-_CHOICES = {"republish": '"full" or "summary"'}
+_CHOICES = {
+    "republish": '"full" or "summary"',
+    "also": '"all", "unmatched" or "near-miss"',
+    "compress": '"gzip" or "br"',
+}
 _PATTERNS = {
     "language": 'a language code such as "fr" or "en-GB"',
     "auth": '"env:NAME", the name of an environment variable that holds the secret',
@@ -98,7 +110,7 @@ def _explain(detail: ErrorDetails) -> str:
     elif kind == "string_pattern_mismatch":
         expected = "expected " + _PATTERNS[str(path[-1])]
     elif kind == "literal_error":
-        expected = "expected " + _CHOICES[str(path[-1])]
+        expected = "expected " + _CHOICES[name.rpartition(".")[2]]
     elif kind in _EXPECTED:
         expected = "expected " + _EXPECTED[kind]
     else:
@@ -138,6 +150,10 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
                     (*where, "headers"),
                     f'"{name}" cannot be a request header (RFC 9110 section 5)',
                 )
+    names: dict[str, int] = {}
+    for position, feed in enumerate(table.feeds):
+        if names.setdefault(fold(feed.name), position) != position:
+            yield ("feeds", position, "name"), f'two [[feeds]] are called "{feed.name}"'
 
 
 def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
@@ -230,7 +246,14 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             frozenset(
                 urls.without_secrets(s.url) for s in table.subscriptions if s.republish == "summary"
             ),
+            per_source=table.publish.per_source,
+            also=table.publish.also,
+            compress=table.publish.compress,
+            hub=table.publish.hub,
+            metrics=None if table.publish.metrics == "none" else table.publish.metrics,
+            allow_private=table.publish.allow_private,
         ),
+        feeds=tuple(CombinedFeed(f.name, f.query, f.title, f.description) for f in table.feeds),
     )
 
 

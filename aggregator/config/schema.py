@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from aggregator import urls
 from aggregator.model import Network
+from aggregator.query import QueryError, parse_query
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
@@ -56,6 +57,14 @@ def _text(value: str) -> str:
     if not value.strip() or any(ord(c) < 32 for c in value):
         raise ValueError("expected some text on one line")
     return value.strip()
+
+
+def _query(value: str) -> str:
+    try:
+        parse_query(value)
+    except QueryError as error:
+        raise ValueError(str(error)) from None
+    return value
 
 
 def _one_or_many(value: object) -> object:
@@ -164,6 +173,18 @@ class TagTable(_Table):
     )
 
 
+class FeedTable(_Table):
+    """A feed of your own making: what a query finds."""
+
+    name: Text = Field(description="Its name, and the start of its file's name")
+    query: Annotated[str, AfterValidator(_query)] = Field(
+        description='Tags joined by AND, OR, NOT and parentheses; also lang:fr, source:"A blog", '
+        "title:word, text:word, category:word, author:name, is:clipped",
+    )
+    title: Text | None = Field(default=None, description="Title of the feed")
+    description: Text | None = Field(default=None, description="Subtitle of the feed")
+
+
 class StoreTable(_Table):
     """Where the state is kept."""
 
@@ -186,6 +207,31 @@ class PublishTable(_Table):
     explain: bool = Field(
         default=True, strict=True, description="End each entry with a line saying why it is there"
     )
+    per_source: int = Field(
+        default=20,
+        ge=1,
+        strict=True,
+        description="Of one subscription, this many entries at most in a live feed",
+    )
+    also: tuple[Literal["all", "unmatched", "near-miss"], ...] = Field(
+        default=("all", "unmatched", "near-miss"),
+        description="Feeds beside those of the tags: every entry, those of no tag, those of no "
+        "tag but nearly of one",
+    )
+    compress: tuple[Literal["gzip", "br"], ...] = Field(
+        default=(), description="Write each output also as a .gz or .br file beside it"
+    )
+    hub: WebAddress | None = Field(
+        default=None, description="A WebSub hub to tell of the feeds that changed"
+    )
+    allow_private: Networks = Field(
+        default=(),
+        description="Networks, not of the public Internet, in which the hub may be",
+    )
+    metrics: Text | None = Field(
+        default="metrics.prom",
+        description='File of figures for Prometheus\'s node_exporter; "none" for no file',
+    )
 
 
 class FeedsToml(_Table):
@@ -195,6 +241,7 @@ class FeedsToml(_Table):
     clippings: ClippingsTable = ClippingsTable()
     subscriptions: tuple[SubscriptionTable, ...] = ()
     tags: dict[str, TagTable] = {}
+    feeds: tuple[FeedTable, ...] = ()
     store: StoreTable = StoreTable()
     publish: PublishTable = PublishTable()
 
@@ -218,6 +265,7 @@ def valid_names(path: Sequence[str | int]) -> list[str]:
             "clippings": ClippingsTable,
             "subscriptions": SubscriptionTable,
             "tags": TagTable,
+            "feeds": FeedTable,
             "store": StoreTable,
             "publish": PublishTable,
         }.get(step)

@@ -20,8 +20,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from aggregator import urls
+from aggregator.encodings import ACCEPTED, TooLarge, Undecodable, decode
 from aggregator.fetch.conditional import WITH_BODY
-from aggregator.fetch.encodings import ACCEPTED, TooLarge, Undecodable, decode
 from aggregator.fetch.guard import Guard, is_public
 from aggregator.model import Network
 
@@ -160,6 +160,28 @@ class Client:
         seconds: float,
     ) -> Answer:
         """One GET, redirects not followed, in ``seconds`` at most. Raises Trouble, TimeoutError."""
+        return await self._ask("GET", url, headers, allow_private, seconds)
+
+    async def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        allow_private: tuple[Network, ...],
+        seconds: float,
+    ) -> Answer:
+        """One POST of a form, like `get`."""
+        return await self._ask("POST", url, headers, allow_private, seconds, form)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        allow_private: tuple[Network, ...],
+        seconds: float,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
         if len(url) > urls.MAX_CHARACTERS:
             raise Trouble(f"an address of more than {urls.MAX_CHARACTERS} characters")
         door = await self._door(allow_private)
@@ -167,7 +189,7 @@ class Client:
         try:
             async with (
                 asyncio.timeout(seconds),
-                door.http.stream("GET", url, headers=headers) as response,
+                door.http.stream(method, url, headers=headers, data=form) as response,
             ):
                 raw = await _read(response) if response.status_code in WITH_BODY else b""
         except TimeoutError:

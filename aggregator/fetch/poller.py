@@ -17,6 +17,7 @@ from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchOutcome,
+    Network,
     Poll,
     Subscription,
 )
@@ -25,6 +26,7 @@ MAX_REDIRECTS = 5
 MAX_AT_ONCE = 16
 TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
 GAP_SECONDS = 1.0
+_HUB_SECONDS = 10.0
 
 
 class _Turn:
@@ -151,6 +153,22 @@ class Fetcher:
             return FetchFailed(key, reason, unreached=True)
         reason = f"too many redirects ({MAX_REDIRECTS}), the last to {urls.redact(url)}"
         return FetchFailed(key, reason)
+
+    async def ping(self, hub: str, topic: str, allow_private: tuple[Network, ...]) -> str | None:
+        """Tell a WebSub hub that ``topic`` changed; gives what went wrong, in words.
+
+        What a publisher sends its hub is left open by the recommendation of W3C (section 6):
+        hubs take PubSubHubbub's form, which names the topic twice to be understood by all.
+        """
+        form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
+        headers = {"User-Agent": self._user_agent}
+        try:
+            answer = await self._client.post(hub, form, headers, allow_private, _HUB_SECONDS)
+        except Trouble as trouble:
+            return trouble.reason
+        except TimeoutError:
+            return f"the answer took longer than {_HUB_SECONDS:g} s"
+        return None if answer.status // 100 == 2 else f"HTTP {answer.status}"
 
     async def _get(
         self, subscription: Subscription, url: str, headers: dict[str, str], seconds: float

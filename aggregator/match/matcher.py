@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
 
 from aggregator.match.phrases import Phrases, surfaces
@@ -27,6 +28,7 @@ _SUBSCRIPTION = 1.0
 _CATEGORY = 0.9
 _RULE = 0.9
 _PHRASE = {"title": (0.6, 0.9), "lead": (0.4, 0.6), "body": (0.2, 0.35)}  # one word, several
+_NEAR = 0.6  # of the threshold
 _LEAD_CHARACTERS = 300
 _MOST_MENTIONS = 3
 
@@ -59,9 +61,14 @@ class Matcher:
         return self._thresholds.get(tag, DEFAULT_THRESHOLD)
 
     def match(self, stored: StoredEntry) -> tuple[Match, ...]:
-        """The tags that ``stored`` belongs to, the surest first."""
+        """The tags that ``stored`` belongs to, the surest first; else those it nearly does."""
         scored = self.score(stored)
-        return tuple(match for match in scored if match.score >= self.threshold(match.tag))
+        found = tuple(match for match in scored if match.score >= self.threshold(match.tag))
+        return found or tuple(
+            replace(match, near=True)
+            for match in scored
+            if match.score >= _NEAR * self.threshold(match.tag)
+        )
 
     def score(self, stored: StoredEntry) -> tuple[Match, ...]:
         """Every tag for which there is any evidence, above its threshold or below."""

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aggregator.folding import digest, fold, slugs
+from aggregator.folding import digest, fold
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
 
-_VERSION = "1"  # change it when matching changes, so that stored entries are matched again
+_VERSION = "2"  # change it when matching changes, so that stored entries are matched again
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ def build_vocabulary(
     clippings: Sequence[Clipping],
     settings: Sequence[TagSettings],
     subscriptions: Sequence[Subscription],
-    known_slugs: Mapping[str, str],
+    feeds: Sequence[str] = (),
 ) -> Vocabulary:
     """Join spellings by folding and synonyms by alias.
 
     A tag is shown as feeds.toml writes it, else in the reader's commonest spelling (of equals,
-    the first). Tags keep the slugs in ``known_slugs``. ``settings`` were checked: no alias
-    belongs to two tags.
+    the first). ``settings`` were checked: no alias belongs to two tags. ``feeds`` says what else
+    decides where an entry is published; only the fingerprint depends on it.
     """
     keys = {fold(s.name): fold(s.name) for s in settings}
     shown = {fold(alias): alias for s in settings for alias in s.aliases}
@@ -56,12 +56,10 @@ def build_vocabulary(
 
     shown |= {tag: spelt.most_common(1)[0][0] for tag, spelt in spellings.items()}
     by_key = {fold(s.name): s for s in settings}
-    given = slugs(set(keys.values()), known_slugs)
     tags = tuple(
-        _tag(key, by_key.get(key), keys, shown, given[key], uses[key])
-        for key in sorted(set(keys.values()))
+        _tag(key, by_key.get(key), keys, shown, uses[key]) for key in sorted(set(keys.values()))
     )
-    return Vocabulary(tags, keys, _fingerprint(tags, clippings, subscriptions))
+    return Vocabulary(tags, keys, _fingerprint(tags, clippings, subscriptions, feeds))
 
 
 def _tag(
@@ -69,18 +67,16 @@ def _tag(
     setting: TagSettings | None,
     keys: Mapping[str, str],
     shown: Mapping[str, str],
-    slug: str,
     clippings: int,
 ) -> Tag:
     name = setting.name if setting else shown[key]
     phrases = tuple(sorted(phrase for phrase, owner in keys.items() if owner == key))
     aliases = tuple(shown[phrase] for phrase in phrases if phrase != key)
     if setting is None:
-        return Tag(key, name, slug, phrases, aliases, clippings=clippings)
+        return Tag(key, name, phrases, aliases, clippings=clippings)
     return Tag(
         key,
         name,
-        slug,
         phrases,
         aliases,
         rules=setting.match,
@@ -92,10 +88,14 @@ def _tag(
 
 
 def _fingerprint(
-    tags: Iterable[Tag], clippings: Iterable[Clipping], subscriptions: Iterable[Subscription]
+    tags: Iterable[Tag],
+    clippings: Iterable[Clipping],
+    subscriptions: Iterable[Subscription],
+    feeds: Iterable[str],
 ) -> str:
     parts = [_VERSION]
     parts += [repr((tag.key, tag.phrases, tag.rules, tag.threshold)) for tag in tags]
     parts += sorted(repr((c.link, c.title, c.tags)) for c in clippings)
     parts += sorted(repr((s.url, s.tags)) for s in subscriptions if s.tags)
+    parts += feeds
     return digest(*parts)

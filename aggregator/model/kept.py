@@ -1,4 +1,4 @@
-"""What the store holds: entries with their history, tags, matches and the reasons for them."""
+"""What the store holds: entries with their history, stories, tags, matches and their reasons."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +21,6 @@ class StoredEntry:
     """An entry with what the store knows of it. ``row`` is the database's own number.
 
     ``came_with_feed``: it stood in the first document we ever had of its feed.
-    ``matched_before``: it was matched in an earlier run, with another vocabulary, and then
-    belonged to ``tags``.
     """
 
     row: int
@@ -33,8 +31,6 @@ class StoredEntry:
     first_seen_at: datetime
     changed_at: datetime
     came_with_feed: bool = False
-    matched_before: bool = False
-    tags: frozenset[str] = frozenset()
 
     @property
     def date(self) -> datetime:
@@ -64,41 +60,36 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An entry belongs to a tag (named by its folded key), with its score in 0..1."""
+    """An entry belongs to a tag (named by its folded key), with its score in 0..1.
+
+    ``near``: it does not, but nearly; kept only of entries that belong to no tag.
+    """
 
     tag: str
     score: float
     evidence: tuple[Evidence, ...]
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedEntry:
-    """What matching found for the stored entry of database number ``row``.
-
-    ``known`` are the tags it belonged to before, ``late`` says that it is no news (`match.news`),
-    ``date`` is what it is ordered by, ``live`` are the tags whose feeds it newly enters.
-    """
+    """What matching found for the stored entry of database number ``row``."""
 
     row: int
     matches: tuple[Match, ...]
-    known: frozenset[str]
-    late: bool
-    date: datetime
-    live: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A subject of the reader's: one output channel.
+    """A subject of the reader's.
 
-    ``key`` is the folded name, ``name`` the commonest spelling, ``slug`` the output's file name
-    without extension, ``phrases`` every name and alias, folded, ``aliases`` those that are not
-    the key, as people spell them, ``clippings`` how many clippings bear it.
+    ``key`` is the folded name, ``name`` the commonest spelling, ``phrases`` every name and alias,
+    folded, ``aliases`` those that are not the key, as people spell them, ``clippings`` how many
+    clippings bear it.
     """
 
     key: str
     name: str
-    slug: str
     phrases: tuple[str, ...]
     aliases: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -109,19 +100,38 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveEntry:
-    """A stored entry that stands in a tag's feed, with every match it has."""
+class Copy:
+    """One of the entries that tell a story, with every match it has."""
 
     stored: StoredEntry
     matches: tuple[Match, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """One of the stored entries that show the same page: whoever came first gives the id."""
+class Story:
+    """What is published as one entry: the copies of one text, wherever they stand.
 
-    page: str
+    ``id`` is its atom:id, ``updated`` its atom:updated; both are decided once, and only a
+    significant change moves the latter. ``listed``: it was in some output feed before.
+    """
+
+    row: int
     id: str
-    first_seen_at: datetime
-    role: Role
-    feed_url: str
+    updated: datetime
+    copies: tuple[Copy, ...]
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A story that was looked at: the channels (`Channel.key`) it newly enters, and those it leaves.
+
+    ``date`` is what it is ordered by; ``late``: it is no news.
+    """
+
+    story: int
+    id: str
+    date: datetime
+    late: bool
+    enters: frozenset[str]
+    leaves: frozenset[str]

@@ -82,6 +82,22 @@ class FeedState:
     silent: bool = False
     last_error: str | None = None
 
+    @property
+    def condition(self) -> str:
+        """How the subscription is: new, ok, failing, gone, moved, silent (for a year), or degraded
+        (what it serves is damaged)."""
+        if self.ended:
+            return "gone"
+        if self.failing_since_at is not None:
+            return "failing"
+        if self.fetched_at is None:
+            return "new"
+        if self.move and self.move.adopted:
+            return "moved"
+        if self.silent:
+            return "silent"
+        return "degraded" if self.warning else "ok"
+
 
 @dataclass(frozen=True, slots=True)
 class Poll:

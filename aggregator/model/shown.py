@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from urllib.parse import quote
 
-from aggregator.model.kept import Tag
 from aggregator.model.polled import Author, Category, Enclosure, FeedEvent
 from aggregator.model.written import Site
 
@@ -21,8 +22,25 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a story belongs to a tag, with the score in 0..1: its strongest evidence, in words.
+
+    ``near``: it does not, but nearly.
+    """
+
+    tag: str
+    score: float
+    words: str
+    near: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedEntry:
-    """An entry exactly as it stands in an output feed. ``content`` and ``summary`` are HTML."""
+    """An entry exactly as it stands in an output feed. ``content`` and ``summary`` are HTML.
+
+    ``related`` are the addresses of the other places where the story stands, ``reasons`` why it is
+    here, each tag once; ``lead`` are its first words, plain.
+    """
 
     id: str
     title: str
@@ -37,29 +55,76 @@ class PublishedEntry:
     language: str | None = None
     rights: str | None = None
     source: Source | None = None
+    related: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    lead: str = ""
+
+
+class ChannelKind(Enum):
+    """What makes a story belong to an output feed."""
+
+    TAG = "tag"  # a tag of the reader's
+    QUERY = "query"  # a query of [[feeds]]
+    OWN = "own"  # all, unmatched, near-miss
 
 
 @dataclass(frozen=True, slots=True)
-class TagFeed:
-    """One output feed. ``updated`` is the newest entry's, never the time of the run."""
+class Channel:
+    """An output feed, as something that lasts: its ``id`` and ``slug`` never change.
 
-    tag: Tag
+    ``key`` is the kind and the folded name; ``slug`` is the name of its files without extension;
+    ``ended_at`` is set once its tag or query is no more.
+    """
+
+    key: str
+    kind: ChannelKind
+    name: str
+    slug: str
     id: str
-    self_url: str
+    first_seen_at: datetime
+    title: str | None = None
+    description: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFeed:
+    """One output document. ``updated`` is its newest entry's, never the time of the run.
+
+    ``path`` is the file's name in the output folder, without its extension. ``archive``: it is a
+    month of the archive (RFC 5005 section 4), else the live feed. ``previous``, ``next`` and
+    ``current`` are paths like ``path``. ``total`` counts the stories of live feed and archives.
+    ``query`` is that of its address, if it was made on demand; then it has no page.
+    """
+
+    channel: Channel
+    path: str
     site: Site
     updated: datetime
     entries: tuple[PublishedEntry, ...]
     total: int
+    archive: bool = False
+    previous: str | None = None
+    next: str | None = None
+    current: str | None = None
+    hub: str | None = None
+    query: str | None = None
 
     @property
     def title(self) -> str:
         """What feed readers show."""
-        return self.tag.title or f"{self.site.title}: #{self.tag.name}"
+        mark = "#" if self.channel.kind is ChannelKind.TAG else ""
+        return self.channel.title or f"{self.site.title}: {mark}{self.channel.name}"
 
     @property
-    def json_url(self) -> str:
-        """Where the same feed is served as JSON Feed."""
-        return self.self_url.removesuffix(".atom") + ".json"
+    def home(self) -> str:
+        """The page that shows it: that of its tag, or of the site."""
+        return self.site.url if self.query else self.address("html", self.channel.slug)
+
+    def address(self, extension: str, path: str | None = None) -> str:
+        """Where this document is served, or that of ``path``; names may hold any letters."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.site.url}{quote(path or self.path)}.{extension}{query}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,16 @@ class TagSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CombinedFeed:
+    """A ``[[feeds]]`` table of feeds.toml. ``query`` is its text, which `query` reads."""
+
+    name: str
+    query: str
+    title: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Who publishes the outputs, and at which address (``url`` ends in a slash)."""
 
@@ -61,9 +71,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class PublishSettings:
-    """``live``: entries in a tag's feed; ``backfill``: how many old ones may enter it at once.
+    """``live``: entries in a live feed; ``backfill``: how many old ones may enter it at once.
 
-    ``summary_only`` are the keys of subscriptions of which only summaries are republished.
+    ``per_source``: how many of them may come from one subscription. ``summary_only`` are the keys
+    of subscriptions of which only summaries are republished. ``also`` are feeds of ours beside
+    those of the tags. ``compress`` are codings ("gzip", "br") of sibling files. ``metrics`` is
+    the path of the file for Prometheus, or None; ``allow_private`` is for the hub.
     """
 
     directory: str
@@ -71,6 +84,12 @@ class PublishSettings:
     backfill: int
     explain: bool
     summary_only: frozenset[str] = frozenset()
+    per_source: int = 20
+    also: tuple[str, ...] = ("all", "unmatched", "near-miss")
+    compress: tuple[str, ...] = ()
+    hub: str | None = None
+    metrics: str | None = None
+    allow_private: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,7 @@ class Config:
     tags: tuple[TagSettings, ...]
     store_url: str
     publish: PublishSettings
+    feeds: tuple[CombinedFeed, ...] = ()
 
     @property
     def clippings_keys(self) -> tuple[str, ...]:

@@ -110,6 +110,16 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "headers", "scope"},
     "time": {"datetime"},
 }  # fmt: skip
+_FRAME = {"iframe": {"src", "width", "height", "title", "allowfullscreen"}}
+# Players of sound and pictures that publishers embed; nothing else may frame itself in a feed.
+_PLAYER = re.compile(
+    r"(?:https?:)?//(?:www\.youtube(?:-nocookie)?\.com/embed/|player\.vimeo\.com/video/"
+    r"|(?:www\.dailymotion\.com|geo\.dailymotion\.com)/|archive\.org/embed/"
+    r"|w\.soundcloud\.com/player/|bandcamp\.com/EmbeddedPlayer/|player\.acast\.com/"
+    r"|embed\.podcasts\.apple\.com/|open\.spotify\.com/embed/"
+    r"|[\w.-]+/videos/embed/[\w-]+(?:[?#]|$))"  # PeerTube, on whatever host
+)
+_FRAMED = re.compile(rf"<iframe((?:{_ATTRIBUTE})*)>(.*?)</iframe>", re.DOTALL)
 _SCHEMES = {"http", "https", "mailto"}
 _BLOCKS = {
     "p",
@@ -146,14 +156,29 @@ def legal(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _cleaner(base: str | None) -> nh3.Cleaner:
+def _cleaner(base: str | None, *, framed: bool = False) -> nh3.Cleaner:
+    """``framed``: for HTML with frames in it. Asking about each attribute takes time."""
     return nh3.Cleaner(
-        tags=_TAGS,
-        clean_content_tags=_DROPPED_WHOLE,
-        attributes=_ATTRIBUTES,
+        tags=_TAGS | {"iframe"} if framed else _TAGS,
+        clean_content_tags=_DROPPED_WHOLE - {"iframe"} if framed else _DROPPED_WHOLE,
+        attributes=_ATTRIBUTES | _FRAME if framed else _ATTRIBUTES,
+        attribute_filter=_only_known_frames if framed else None,
         url_schemes=_SCHEMES,
         url_relative=("rewrite_with_base", base) if base else "deny",
     )
+
+
+def _empty(frame: re.Match[str]) -> str:
+    """A frame without what stands in it, which is text to browsers and no HTML; or nothing."""
+    attributes = frame[1]
+    known = re.findall(r' ([\w-]+)="', re.sub(r'"[^"]*"', '""', attributes))
+    return f"<iframe{attributes}></iframe>" if "src" in known else ""
+
+
+def _only_known_frames(tag: str, name: str, value: str) -> str | None:
+    if tag == "iframe" and name == "src" and not _PLAYER.match(value):
+        return None
+    return value
 
 
 _to_blocks = nh3.Cleaner(
@@ -167,13 +192,17 @@ _to_blocks = nh3.Cleaner(
 def clean_html(text: str, base: str) -> str:
     """An HTML fragment with nothing active in it and every link absolute; idempotent.
 
-    Scripts, styles, frames, forms and event handlers go, and so do images of one pixel, which
-    are there to watch the reader.
+    Scripts, styles, forms and event handlers go, and so do frames, but for those of well-known
+    players, and images of one pixel, which are there to watch the reader.
     """
     text = legal(text)[:_MAX_CHARACTERS].strip()
     if "<" not in text and "&" not in text:
         return html.escape(text, quote=False)
-    cleaned = _cleaner(_usable(base)).clean(text)
+    if "<iframe" in text.lower():
+        framed = _cleaner(_usable(base), framed=True).clean(text)
+        cleaned = _FRAMED.sub(_empty, framed)
+    else:
+        cleaned = _cleaner(_usable(base)).clean(text)
     return _PIXEL.sub("", cleaned).strip()
 
 

@@ -1,4 +1,4 @@
-"""`model.TagFeed` -> Atom 1.0 (RFC 4287), through feedgen, whose one importing file this is.
+"""`model.OutputFeed` -> Atom 1.0 (RFC 4287), through feedgen, whose one importing file this is.
 
 Around feedgen 1.0.0: it stamps ``updated`` with the present time, so both are always set; it
 puts new entries first, so they are appended; it drops rel, type and length of entry links
@@ -16,13 +16,30 @@ from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 
 from aggregator import __version__
-from aggregator.model import Category, Enclosure, PublishedEntry, Source, TagFeed
+from aggregator.model import Category, Enclosure, OutputFeed, PublishedEntry, Source
 
+_ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
+_HISTORY = "http://purl.org/syndication/history/1.0"
+
+
 class _Feed(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
-    """Nothing to add at the level of the feed; feedgen wants the class."""
+    """That a document is one of an archive (RFC 5005 section 4)."""
+
+    def __init__(self) -> None:
+        self.archive = False
+
+    def extend_ns(self) -> dict[str, str]:
+        """The prefixes that feedgen shall declare."""
+        return {"fh": _HISTORY} if self.archive else {}
+
+    def extend_atom(self, feed: Any) -> Any:
+        """Add to the ``feed`` element."""
+        if self.archive:
+            feed.append(feed.makeelement(f"{{{_HISTORY}}}archive"))
+        return feed
 
 
 class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
@@ -32,6 +49,7 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
         self.enclosures: tuple[Enclosure, ...] = ()
         self.source: Source | None = None
         self.language: str | None = None
+        self.related: tuple[str, ...] = ()
 
     def extend_atom(self, feed: Any) -> Any:
         """Add to the ``entry`` element; feedgen calls its parameter ``feed``."""
@@ -44,25 +62,38 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
                 link.set("type", enclosure.type)
             if enclosure.length_bytes is not None:
                 link.set("length", str(enclosure.length_bytes))
+        for address in self.related:
+            xml_elem("link", feed, rel="related", href=address)
         if self.source:
             _add_source(feed, self.source)
         return feed
 
 
-def render_atom(feed: TagFeed) -> bytes:
+def render_atom(feed: OutputFeed) -> bytes:
     """The whole document. The same feed gives the same bytes."""
     out = FeedGenerator()
     out.register_extension("ours", _Feed, _Entry, atom=True, rss=False)
-    out.id(feed.id)
+    out.ours.archive = feed.archive
+    out.id(feed.channel.id)
     out.title(feed.title)
-    if feed.tag.description:
-        out.subtitle(feed.tag.description)
+    if feed.channel.description:
+        out.subtitle(feed.channel.description)
     out.updated(feed.updated)
     out.author({"name": feed.site.author})
     out.language(feed.site.language)
-    out.link(href=feed.self_url, rel="self", type="application/atom+xml")
-    out.link(href=feed.site.url, rel="alternate", type="text/html")
-    out.link(href=feed.json_url, rel="alternate", type="application/feed+json")
+    out.link(href=feed.address("atom"), rel="self", type=_ATOM)
+    if not feed.archive:
+        out.link(href=feed.home, rel="alternate", type="text/html")
+        out.link(href=feed.address("json"), rel="alternate", type="application/feed+json")
+    for rel, path in (
+        ("current", feed.current),
+        ("prev-archive", feed.previous),
+        ("next-archive", feed.next),
+    ):
+        if path:
+            out.link(href=feed.address("atom", path), rel=rel, type=_ATOM)
+    if feed.hub:
+        out.link(href=feed.hub, rel="hub")
     out.generator("aggregator", __version__)
     for entry in feed.entries:
         _add_entry(out, entry)
@@ -91,6 +122,7 @@ def _add_entry(out: FeedGenerator, entry: PublishedEntry) -> None:
     if entry.rights:
         item.rights(entry.rights)
     item.ours.enclosures = entry.enclosures
+    item.ours.related = entry.related
     item.ours.source = entry.source
     item.ours.language = entry.language
 

@@ -1,28 +1,30 @@
-"""`model.TagFeed` -> JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). Pure."""
+"""`model.OutputFeed` -> JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). Pure."""
 
 import json
 from typing import Any
 
 from markupsafe import Markup
 
-from aggregator.model import Author, Enclosure, PublishedEntry, Source, TagFeed
+from aggregator.model import Author, Enclosure, OutputFeed, PublishedEntry, Reason, Source
 
 _UNKNOWN_TYPE = "application/octet-stream"  # attachments must have one
 
 
-def render_jsonfeed(feed: TagFeed) -> bytes:
+def render_jsonfeed(feed: OutputFeed) -> bytes:
     """The whole document, with what the Atom feed says. The same feed gives the same bytes.
 
-    What JSON Feed has no word for stands in ``_source`` and ``_rights``, as its extensions do.
+    What JSON Feed has no word for stands under names with an underscore, as its extensions do.
     """
     head = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
-        "home_page_url": feed.site.url,
-        "feed_url": feed.json_url,
-        "description": feed.tag.description,
+        "home_page_url": feed.home,
+        "feed_url": feed.address("json"),
+        "description": feed.channel.description,
         "language": feed.site.language,
         "authors": [{"name": feed.site.author}],
+        "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else None,
+        "_archive": feed.address("atom", feed.previous) if feed.previous else None,
     }
     document = _said(head) | {"items": [_item(entry) for entry in feed.entries]}
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
@@ -44,6 +46,8 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "attachments": [_attachment(enclosure) for enclosure in entry.enclosures],
             "_rights": entry.rights,
             "_source": _source(entry.source) if entry.source else None,
+            "_related": list(entry.related),
+            "_reasons": [_reason(reason) for reason in entry.reasons],
         }
     )
 
@@ -73,6 +77,11 @@ def _source(source: Source) -> dict[str, Any]:
             "rights": source.rights,
         }
     )
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    near = {"near": True} if reason.near else {}
+    return {"tag": reason.tag, "score": reason.score, "because": reason.words, **near}
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

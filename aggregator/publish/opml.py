@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from aggregator.model import Site, Subscription, TagFeed
+from aggregator.model import ChannelKind, OutputFeed, Site, Subscription
 
 
 def render_subscriptions(site: Site, subscriptions: Iterable[Subscription]) -> bytes:
@@ -12,14 +12,16 @@ def render_subscriptions(site: Site, subscriptions: Iterable[Subscription]) -> b
     return _render(site, outlines)
 
 
-def render_opml(site: Site, feeds: Iterable[TagFeed]) -> bytes:
+def render_opml(site: Site, feeds: Iterable[OutputFeed]) -> bytes:
     """One outline for each feed, in the order given. No date: the same feeds, the same bytes."""
     outlines = (
         {
-            "text": f"#{feed.tag.name}",
+            "text": f"#{feed.channel.name}"
+            if feed.channel.kind is ChannelKind.TAG
+            else feed.channel.name,
             "title": feed.title,
-            "xmlUrl": feed.self_url,
-            "htmlUrl": site.url,
+            "xmlUrl": feed.address("atom"),
+            "htmlUrl": feed.home,
         }
         for feed in feeds
     )

@@ -1,136 +1,266 @@
-"""Stored entries -> the entries of one tag's feed: one for each story, newest first. Pure."""
+"""Stories -> the entries of output documents. Pure.
+
+A story is one entry, the same in every feed that it stands in.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from html import escape
-from urllib.parse import quote
 
+from aggregator import __version__
+from aggregator.folding import digest
+from aggregator.identity import mint_id
 from aggregator.model import (
     Author,
     Category,
+    Channel,
+    ChannelKind,
     Copy,
     Evidence,
     EvidenceKind,
-    LiveEntry,
     Match,
+    OutputFeed,
     PublishedEntry,
     PublishSettings,
+    Reason,
     Role,
     Site,
     Source,
     StoredEntry,
-    Tag,
-    TagFeed,
+    Story,
 )
 from aggregator.publish.words import words
-from aggregator.urls import without_secrets
+from aggregator.urls import host, link_key, without_secrets
 
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was updated
 _SUMMARY_CHARACTERS = 300
 
 
-def tag_feed(
-    tag: Tag,
-    feed_id: str,
-    site: Site,
-    settings: PublishSettings,
-    names: Mapping[str, str],
-    live: Sequence[LiveEntry],
-    copies: Iterable[Copy],
-    total: int,
-    first_seen_at: datetime,
-) -> TagFeed:
-    """The feed of ``tag``. ``names`` says how each tag key is shown; ``total`` counts its stories.
+class Editor:
+    """Makes documents of stories.
 
-    A feed without entries was last updated when its tag appeared.
+    ``names`` says how each tag key is shown; ``titles`` has the title and the description that
+    feeds.toml gives to channels, by their keys. ``settings_digest`` is of all that every entry and
+    page depends on.
     """
-    stories = _stories(live, _ids(copies))
-    entries = sorted(
-        (_publish(id, story, site, settings, names) for id, story in stories.items()),
-        key=lambda entry: entry.id,
-    )
-    entries.sort(key=lambda entry: entry.updated, reverse=True)
-    chosen = tuple(entries[: settings.live])
-    return TagFeed(
-        tag=tag,
-        id=feed_id,
-        self_url=feed_address(site, tag),
-        site=site,
-        updated=max((entry.updated for entry in chosen), default=first_seen_at),
-        entries=chosen,
-        total=total,
-    )
+
+    def __init__(
+        self,
+        site: Site,
+        settings: PublishSettings,
+        names: Mapping[str, str],
+        titles: Mapping[str, tuple[str | None, str | None]],
+    ) -> None:
+        self._site = site
+        self._settings = settings
+        self._names = names
+        self._titles = titles
+        self._words = words(site.language)
+        self.settings_digest = self._settings_digest()
+
+    def entry(self, story: Story) -> PublishedEntry:
+        """One entry from the copies of a story: its publisher's own words before those of others,
+        a clipping's last."""
+        lead = min(story.copies, key=_precedence).stored
+        entry, clipped = lead.entry, lead.role is Role.CLIPPINGS
+        matches = _strongest(match for copy in story.copies for match in copy.matches)
+        reasons = tuple(self._reason(match) for match in matches if match.tag in self._names)
+        places = _other_places(lead, story.copies)
+        published = [c.stored.entry.published for c in story.copies if c.stored.entry.published]
+        closing = self._places_line(places)
+        if self._settings.explain:
+            closing += self._closing_line(reasons)
+        summary, content = entry.summary, (entry.content or entry.summary) + closing
+        if lead.feed_url in self._settings.summary_only:
+            summary, content = (entry.summary or _beginning(entry.text)) + closing, ""
+        return PublishedEntry(
+            id=story.id,
+            title=entry.title,
+            updated=story.updated,
+            link=entry.link,
+            published=min(published, default=None),
+            summary=summary,
+            content=content,
+            authors=entry.authors or (Author(self._site.author if clipped else lead.feed.title),),
+            categories=self._categories(() if clipped else entry.categories, matches),
+            enclosures=entry.enclosures,
+            language=entry.language,
+            rights=entry.rights,
+            source=None if clipped else _source(lead),
+            related=tuple(places),
+            reasons=reasons,
+            lead=_shortened(entry.text),
+        )
+
+    def window(self, stories: Sequence[Story]) -> list[Story]:
+        """Of the stories that entered a live feed last, those that it holds: not more of one
+        source than its share, so that one loud blog does not fill it."""
+        taken: dict[str, int] = {}
+        chosen: list[Story] = []
+        for story in stories:
+            lead = min(story.copies, key=_precedence).stored
+            if lead.role is not Role.CLIPPINGS:
+                if taken.get(lead.feed_url, 0) == self._settings.per_source:
+                    continue
+                taken[lead.feed_url] = taken.get(lead.feed_url, 0) + 1
+            chosen.append(story)
+            if len(chosen) == self._settings.live:
+                break
+        return chosen
+
+    def live_feed(
+        self, channel: Channel, stories: Sequence[Story], months: Sequence[str], total: int
+    ) -> OutputFeed:
+        """The document that people subscribe to; ``months`` are those of its archive, in order."""
+        entries = self._ordered(self.window(stories))
+        if channel.ended_at:
+            entries.insert(0, self._last_word(channel))
+        feed = self._document(channel, channel.slug, entries, total)
+        return replace(
+            feed,
+            previous=_page(channel, months[-1]) if months else None,
+            hub=self._settings.hub,
+        )
+
+    def archive(
+        self, channel: Channel, stories: Sequence[Story], months: Sequence[str], month: str
+    ) -> OutputFeed:
+        """A month of the archive (RFC 5005 section 4), with all of its stories."""
+        place = months.index(month)
+        feed = self._document(channel, _page(channel, month), self._ordered(stories), len(stories))
+        return replace(
+            feed,
+            archive=True,
+            current=channel.slug,
+            previous=_page(channel, months[place - 1]) if place else None,
+            next=_page(channel, months[place + 1]) if place + 1 < len(months) else None,
+        )
+
+    def head(self, channel: Channel) -> OutputFeed:
+        """A feed as a name and an address, for lists."""
+        return self._document(channel, channel.slug, (), 0)
+
+    def _titled(self, channel: Channel) -> Channel:
+        title, description = self._titles.get(channel.key, (None, None))
+        if channel.kind is ChannelKind.OWN:
+            title = f"{self._site.title}: {self._words.own_titles[channel.name]}"
+            description = self._words.own_descriptions[channel.name]
+        return replace(channel, title=title, description=description)
+
+    def fingerprint(self, channel: Channel) -> str:
+        """A digest of all that the documents of ``channel`` depend on beside its stories."""
+        return digest(self.settings_digest, repr(self._titled(channel)))
+
+    def _settings_digest(self) -> str:
+        """A digest of all that every entry and page depends on."""
+        settings = replace(self._settings, summary_only=frozenset(), metrics=None)
+        summary_only = sorted(self._settings.summary_only)
+        parts = (self._site, settings, summary_only, self._names, __version__)
+        return digest(*map(repr, parts))
+
+    def _document(
+        self, channel: Channel, path: str, entries: Sequence[PublishedEntry], total: int
+    ) -> OutputFeed:
+        return OutputFeed(
+            channel=self._titled(channel),
+            path=path,
+            site=self._site,
+            updated=max((entry.updated for entry in entries), default=NEVER),
+            entries=tuple(entries),
+            total=total,
+        )
+
+    def _ordered(self, stories: Iterable[Story]) -> list[PublishedEntry]:
+        entries = sorted(map(self.entry, stories), key=lambda entry: entry.id)
+        return sorted(entries, key=lambda entry: entry.updated, reverse=True)
+
+    def _last_word(self, channel: Channel) -> PublishedEntry:
+        """What a feed says when its tag or query is no more."""
+        assert channel.ended_at is not None
+        text = self._words.ended.format(name=channel.name)
+        return PublishedEntry(
+            id=mint_id(channel.id, None, f"ended {channel.ended_at.isoformat()}"),
+            title=text,
+            updated=channel.ended_at,
+            link=self._site.url,
+            published=channel.ended_at,
+            content=f"<p>{escape(text, quote=False)}</p>",
+            authors=(Author(self._site.author),),
+            language=self._words.code,
+        )
+
+    def _categories(self, own: tuple[Category, ...], matches: list[Match]) -> tuple[Category, ...]:
+        """The publisher's categories, then the reader's tags under a scheme of this site."""
+        url = self._site.url
+        ours = [
+            Category(self._names[m.tag], f"{url}#tags", f"#{self._names[m.tag]}")
+            for m in matches
+            if m.tag in self._names and not m.near
+        ]
+        if any(e.kind is EvidenceKind.CLIPPED for m in matches for e in m.evidence):
+            ours.append(Category("clipped", f"{url}#marks", self._words.clipped))
+        return tuple(dict.fromkeys((*own, *ours)))
+
+    def _reason(self, match: Match) -> Reason:
+        text = self._words.reason(_best(match))
+        return Reason(self._names[match.tag], match.score, text, match.near)
+
+    def _closing_line(self, reasons: Sequence[Reason]) -> str:
+        """Each reason once, with the tags that it speaks for."""
+        tags: dict[str, list[str]] = {}
+        for reason in reasons:
+            tags.setdefault(reason.words, []).append(f"#{reason.tag}")
+        line = "; ".join(f"{text} ({', '.join(found)})" for text, found in tags.items())
+        why = self._words.nearly if any(r.near for r in reasons) else self._words.why
+        return f"<p><small>{why} {escape(line, quote=False)}.</small></p>" if line else ""
+
+    def _places_line(self, places: Mapping[str, str]) -> str:
+        links = ", ".join(
+            f'<a href="{escape(url)}">{escape(title, quote=False)}</a>'
+            for url, title in places.items()
+        )
+        return f"<p><small>{self._words.also_at} {links}.</small></p>" if links else ""
 
 
-def feed_address(site: Site, tag: Tag) -> str:
-    """Where a tag's feed is served; a slug may hold letters of any script."""
-    return f"{site.url}{quote(tag.slug)}.atom"
+def _page(channel: Channel, month: str) -> str:
+    return f"{channel.slug}/{month}"
 
 
-def _ids(copies: Iterable[Copy]) -> dict[str, str]:
-    """The id of each page's story: that of the copy stored first, the reader's own before all."""
-    first = sorted(
-        copies,
-        key=lambda c: (c.first_seen_at, c.role is not Role.CLIPPINGS, c.feed_url, c.id),
-        reverse=True,
-    )
-    return {copy.page: copy.id for copy in first}
+def _precedence(copy: Copy) -> tuple[object, ...]:
+    """Smaller is better: the publisher on whose site the page is, who had it first, an address."""
+    stored = copy.stored
+    home = host(stored.feed.link or stored.feed_url).removeprefix("www.")
+    elsewhere = not stored.entry.link or host(stored.entry.link).removeprefix("www.") != home
+    clipped = stored.role is Role.CLIPPINGS
+    return clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
 
 
-def _stories(live: Sequence[LiveEntry], ids: Mapping[str, str]) -> dict[str, list[LiveEntry]]:
-    stories: dict[str, list[LiveEntry]] = {}
-    for entry in live:
-        id = ids.get(entry.stored.entry.page or "", entry.stored.entry.id)
-        stories.setdefault(id, []).append(entry)
-    return stories
-
-
-def _publish(
-    id: str,
-    story: list[LiveEntry],
-    site: Site,
-    settings: PublishSettings,
-    names: Mapping[str, str],
-) -> PublishedEntry:
-    """One entry from the copies of a story: a publisher's own words before a clipping's."""
-    best = min(
-        story,
-        key=lambda e: (
-            e.stored.role is Role.CLIPPINGS,
-            e.stored.first_seen_at,
-            e.stored.feed_url,
-            e.stored.entry.key,
-        ),
-    ).stored
-    entry, clipped = best.entry, best.role is Role.CLIPPINGS
-    matches = _strongest(match for copy in story for match in copy.matches)
-    published = [c.stored.entry.published for c in story if c.stored.entry.published]
-    closing = _closing_line(matches, names, site.language) if settings.explain else ""
-    summary, content = entry.summary, (entry.content or entry.summary) + closing
-    if best.feed_url in settings.summary_only:
-        summary, content = (entry.summary or _beginning(entry.text)) + closing, ""
-    return PublishedEntry(
-        id=id,
-        title=entry.title,
-        updated=max(copy.stored.date for copy in story),
-        link=entry.link,
-        published=min(published, default=None),
-        summary=summary,
-        content=content,
-        authors=entry.authors or (Author(site.author if clipped else best.feed.title),),
-        categories=_categories(() if clipped else entry.categories, matches, names, site),
-        enclosures=entry.enclosures,
-        language=entry.language,
-        rights=entry.rights,
-        source=None if clipped else _source(best),
-    )
+def _other_places(lead: StoredEntry, copies: Iterable[Copy]) -> dict[str, str]:
+    """Address and title of the other places where the story stands, in the order of addresses."""
+    seen = {link_key(lead.entry.link or "")}
+    places = {}
+    for copy in sorted(
+        copies, key=lambda copy: (copy.stored.entry.link or "", copy.stored.feed_url)
+    ):
+        link = copy.stored.entry.link
+        if link and link_key(link) not in seen:
+            seen.add(link_key(link))
+            clipped = copy.stored.role is Role.CLIPPINGS
+            places[link] = copy.stored.entry.title if clipped else copy.stored.feed.title
+    return places
 
 
 def _beginning(text: str) -> str:
     """The first words of a text, as HTML."""
+    return f"<p>{escape(_shortened(text), quote=False)}</p>" if text else ""
+
+
+def _shortened(text: str) -> str:
     if len(text) <= _SUMMARY_CHARACTERS:
-        return f"<p>{escape(text, quote=False)}</p>" if text else ""
+        return text
     start = text[:_SUMMARY_CHARACTERS].rpartition(" ")[0] or text[:_SUMMARY_CHARACTERS]
-    return f"<p>{escape(start, quote=False)}…</p>"
+    return f"{start}…"
 
 
 def _source(stored: StoredEntry) -> Source:
@@ -141,33 +271,13 @@ def _source(stored: StoredEntry) -> Source:
 
 
 def _strongest(matches: Iterable[Match]) -> list[Match]:
-    """One match for each tag, the surest first."""
+    """One match for each tag, the surest first; what only nearly matched, where nothing did."""
     best: dict[str, Match] = {}
     for match in matches:
         if match.tag not in best or match.score > best[match.tag].score:
             best[match.tag] = match
-    return sorted(best.values(), key=lambda match: (-match.score, match.tag))
-
-
-def _categories(
-    own: tuple[Category, ...], matches: list[Match], names: Mapping[str, str], site: Site
-) -> tuple[Category, ...]:
-    """The publisher's categories, then the reader's tags under a scheme of this site."""
-    ours = [Category(names[m.tag], f"{site.url}#tags") for m in matches if m.tag in names]
-    if any(e.kind is EvidenceKind.CLIPPED for m in matches for e in m.evidence):
-        ours.append(Category("clipped", f"{site.url}#marks", words(site.language).clipped))
-    return tuple(dict.fromkeys((*own, *ours)))
-
-
-def _closing_line(matches: list[Match], names: Mapping[str, str], language: str) -> str:
-    """Each reason once, with the tags that it speaks for."""
-    own = words(language)
-    reasons: dict[str, list[str]] = {}
-    for match in matches:
-        if match.tag in names:
-            reasons.setdefault(own.reason(_best(match)), []).append(f"#{names[match.tag]}")
-    line = "; ".join(f"{reason} ({', '.join(tags)})" for reason, tags in reasons.items())
-    return f"<p><small>{own.why} {escape(line, quote=False)}.</small></p>" if line else ""
+    found = sorted(best.values(), key=lambda match: (-match.score, match.tag))
+    return [match for match in found if not match.near] or found
 
 
 def _best(match: Match) -> Evidence:

@@ -1,35 +1,45 @@
 """``_status.atom``: the news of the subscriptions, for the operator's own reader. Pure."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from html import escape
 
 from aggregator.identity import mint_id
-from aggregator.model import FeedEvent, PublishedEntry, Site, Tag, TagFeed
+from aggregator.model import Channel, ChannelKind, FeedEvent, OutputFeed, PublishedEntry, Site
+from aggregator.publish.select import NEVER
 
 STATUS_ENTRIES = 50
-_SLUG = "_status"  # no tag's: those begin with a letter or a digit
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+STATUS = "_status"  # no tag's: those begin with a letter or a digit
 
 
-def status_feed(site: Site, events: Sequence[FeedEvent]) -> TagFeed:
+def status_feed(site: Site, events: Sequence[FeedEvent]) -> OutputFeed:
     """One entry for each event, in the order given, the latest first."""
-    return TagFeed(
-        tag=Tag(
-            key=_SLUG,
-            name=_SLUG,
-            slug=_SLUG,
-            phrases=(),
+    return OutputFeed(
+        channel=Channel(
+            key=f"own:{STATUS}",
+            kind=ChannelKind.OWN,
+            name=STATUS,
+            slug=STATUS,
+            id=mint_id(site.url, None, STATUS),
+            first_seen_at=NEVER,
             title=f"{site.title}: subscriptions",
             description="Subscriptions that broke, answer again, moved, ended or fell silent",
         ),
-        id=mint_id(site.url, None, _SLUG),
-        self_url=f"{site.url}{_SLUG}.atom",
+        path=STATUS,
         site=site,
-        updated=events[0].at if events else _NEVER,
-        entries=tuple(map(_entry, events)),
+        updated=events[0].at if events else NEVER,
+        entries=tuple(_entries(events)),
         total=len(events),
     )
+
+
+def _entries(events: Sequence[FeedEvent]) -> Iterator[PublishedEntry]:
+    """No two with one ``updated``: those of one run are a second apart."""
+    last = None
+    for event in events:
+        last = event.at if last is None else min(event.at, last - timedelta(seconds=1))
+        yield replace(_entry(event), updated=last)
 
 
 def _entry(event: FeedEvent) -> PublishedEntry:

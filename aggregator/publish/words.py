@@ -11,6 +11,9 @@ class Words:
 
     code: str
     why: str
+    nearly: str
+    also_at: str
+    ended: str
     reasons: dict[EvidenceKind, str]
     places: dict[str, str]
     clipped: str
@@ -19,6 +22,28 @@ class Words:
     entries: str
     no_entries: str
     subscribe: str
+    atom: str
+    others: str
+    own_titles: dict[str, str]
+    own_descriptions: dict[str, str]
+    related: str
+    clippings: str
+    archive: str
+    skip: str
+    sources: str
+    all_sources: str
+    news_feed: str
+    health: str
+    source: str
+    state: str
+    stored: str
+    problem: str
+    history: str
+    no_events: str
+    since: str
+    states: dict[str, str]
+    months: tuple[str, ...]
+    day: str
     all_feeds: str
     newest: str
     filter: str
@@ -40,6 +65,9 @@ class Words:
 _ENGLISH = Words(
     code="en",
     why="Here because:",
+    nearly="Nearly here:",
+    also_at="Also at:",
+    ended="The feed “{name}” has ended: its tag or query is no more",
     reasons={
         EvidenceKind.CLIPPED: "clipped by the reader",
         EvidenceKind.CATEGORY: "category “{detail}”",
@@ -53,7 +81,54 @@ _ENGLISH = Words(
     one_entry="1 entry",
     entries="{number} entries",
     no_entries="no entry yet",
-    subscribe="Atom feed",
+    subscribe="Subscribe",
+    atom="Atom feed",
+    others="Other feeds",
+    own_titles={"all": "Everything", "unmatched": "Of no tag", "near-miss": "Nearly of a tag"},
+    own_descriptions={
+        "all": "Every entry of every source, and every clipping.",
+        "unmatched": "What the sources wrote that belongs to no tag.",
+        "near-miss": "What belongs to no tag, but nearly: read it to find what a tag misses.",
+    },
+    related="Related tags",
+    clippings="Clippings behind this tag",
+    archive="Archive",
+    skip="Skip to the entries",
+    sources="Sources",
+    all_sources="All sources, to import into a feed reader (OPML)",
+    news_feed="News of the sources (Atom)",
+    health="The sources and how they are",
+    source="Source",
+    state="State",
+    stored="Entries",
+    problem="What is wrong",
+    history="What happened",
+    no_events="Nothing yet.",
+    since="since",
+    states={
+        "new": "not polled yet",
+        "ok": "well",
+        "failing": "failing",
+        "gone": "gone",
+        "moved": "moved",
+        "silent": "silent",
+        "degraded": "damaged",
+    },
+    months=(
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+    day="{day} {month} {year}",
     all_feeds="All feeds, to import into a feed reader (OPML)",
     newest="Newest",
     filter="Filter the tags",
@@ -64,6 +139,9 @@ _ENGLISH = Words(
 _FRENCH = Words(
     code="fr",
     why="Ici parce que :",
+    nearly="Ici de peu s’en faut :",
+    also_at="Aussi sur :",
+    ended="Le fil « {name} » s’arrête ici : son étiquette ou sa requête n’est plus",
     reasons={
         EvidenceKind.CLIPPED: "gardé par le lecteur",
         EvidenceKind.CATEGORY: "catégorie « {detail} »",
@@ -77,7 +155,55 @@ _FRENCH = Words(
     one_entry="1 entrée",
     entries="{number} entrées",
     no_entries="encore aucune entrée",
-    subscribe="fil Atom",
+    subscribe="S’abonner",
+    atom="fil Atom",
+    others="Autres fils",
+    own_titles={"all": "Tout", "unmatched": "Sans étiquette", "near-miss": "De peu s’en faut"},
+    own_descriptions={
+        "all": "Chaque entrée de chaque source, et chaque extrait gardé.",
+        "unmatched": "Ce que les sources ont écrit et qui ne relève d’aucune étiquette.",
+        "near-miss": "Ce qui ne relève d’aucune étiquette, mais de peu : à lire pour trouver ce "
+        "qu’une étiquette manque.",
+    },
+    related="Étiquettes voisines",
+    clippings="Les extraits derrière cette étiquette",
+    archive="Archives",
+    skip="Aller aux entrées",
+    sources="Sources",
+    all_sources="Toutes les sources, à importer dans un agrégateur (OPML)",
+    news_feed="Nouvelles des sources (Atom)",
+    health="Les sources et leur état",
+    source="Source",
+    state="État",
+    stored="Entrées",
+    problem="Ce qui ne va pas",
+    history="Ce qui est arrivé",
+    no_events="Rien encore.",
+    since="depuis le",
+    states={
+        "new": "pas encore relevée",
+        "ok": "va bien",
+        "failing": "en panne",
+        "gone": "disparue",
+        "moved": "déménagée",
+        "silent": "silencieuse",
+        "degraded": "abîmée",
+    },
+    months=(
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ),
+    day="{day} {month} {year}",
     all_feeds="Tous les fils, à importer dans un agrégateur (OPML)",
     newest="Nouveautés",
     filter="Filtrer les étiquettes",

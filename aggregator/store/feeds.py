@@ -7,11 +7,16 @@ from sqlmodel import col, func, select, update
 
 from aggregator.model import EntryChange, FeedEvent, FeedState, ParsedFeed, Subscription
 from aggregator.store.connection import Connection
-from aggregator.store.rows import chunks, describe, feed_row, save_entries
+from aggregator.store.rows import (
+    CLIPPINGS_URL,
+    chunks,
+    describe,
+    feed_row,
+    mark_feeds_of,
+    save_entries,
+)
 from aggregator.store.states import event_row, feed_event, feed_state, state_columns
 from aggregator.store.tables import EntryRow, FeedEventRow, FeedRow, HostRow, RunRow
-
-CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
 
 
 class FeedStore(Connection):
@@ -104,18 +109,21 @@ class FeedStore(Connection):
         """
         with self._session() as session:
             feed = feed_row(session, subscription)
-            describe(feed, parsed.feed)
+            if describe(feed, parsed.feed):
+                mark_feeds_of(session, feed)
+            changes = save_entries(session, feed, parsed.entries, now)
             feed.first_succeeded_at = feed.first_succeeded_at or now
-            feed.sqlmodel_update(state_columns(state))
+            _take(feed, state)
+            feed.dirty = feed.dirty or any(c is not EntryChange.UNCHANGED for c in changes)
             session.add_all(map(event_row, events))
-            return save_entries(session, feed, parsed.entries, now)
+            return changes
 
     def save_state(
         self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
     ) -> None:
         """Store what an answer without a document has changed."""
         with self._session() as session:
-            feed_row(session, subscription).sqlmodel_update(state_columns(state))
+            _take(feed_row(session, subscription), state)
             session.add_all(map(event_row, events))
 
     def events(self, limit: int) -> list[FeedEvent]:
@@ -135,3 +143,15 @@ class FeedStore(Connection):
         """Remember that a host asked us to wait."""
         with self._session() as session:
             session.merge(HostRow(name=host, not_before=not_before))
+
+
+def _take(feed: FeedRow, state: FeedState) -> None:
+    """Take over a state; the page of the source is dirty if what it says of it has changed."""
+    before = _said_of(feed)
+    feed.sqlmodel_update(state_columns(state))
+    feed.dirty = feed.dirty or before != _said_of(feed)
+
+
+def _said_of(feed: FeedRow) -> tuple[object, ...]:
+    moved = feed.moved_to if feed.move_adopted else None
+    return feed.failing_since_at, feed.last_error, feed.ended, moved, feed.silent, feed.warning

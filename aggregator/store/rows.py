@@ -1,18 +1,37 @@
 """Steps of a transaction: what the methods of `Store` do with rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select, update
 
-from aggregator.model import Copy, Entry, EntryChange, Feed, Match, Role, Subscription
+from aggregator.identity import mint_id
+from aggregator.model import Copy, Entry, EntryChange, Feed, Match, Story, Subscription
 from aggregator.store import tables
-from aggregator.store.decide import decide, revise
-from aggregator.store.tables import EntryRow, FeedRow, MatchRow
+from aggregator.store.decide import (
+    MOST_NOISE,
+    MOST_REVISIONS,
+    decide,
+    find_twin,
+    is_noise,
+    is_significant,
+    revise,
+)
+from aggregator.store.tables import (
+    ChannelRow,
+    EntryRow,
+    FeedRow,
+    ListingRow,
+    MatchRow,
+    PageRow,
+    StoryRow,
+)
 
 T = TypeVar("T")
 
+CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
 IN_ONE_QUERY = 500  # SQLite's limit on variables is 32,766; a short statement is faster
 
 
@@ -33,43 +52,156 @@ def feed_row(session: Session, subscription: Subscription) -> FeedRow:
 
 
 def save_entries(
-    session: Session, feed: FeedRow, entries: Iterable[Entry], now: datetime
+    session: Session, feed: FeedRow, entries: Sequence[Entry], now: datetime
 ) -> list[EntryChange]:
     """Insert what is new and update what is modified; gives what each entry was."""
+    known: dict[str, EntryRow] = {}
+    for chunk in chunks([entry.key for entry in entries]):
+        held = select(EntryRow).where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(chunk))
+        known |= {row.key: row for row in session.exec(held)}
+    strangers = [entry for entry in entries if entry.key not in known]
+    present = {row.id or 0 for row in known.values()}
+    twins = _twins(session, feed, strangers, present)
     changes = []
-    for chunk in chunks(list(entries)):
-        keys = [entry.key for entry in chunk]
-        known = {
-            row.key: row
-            for row in session.exec(
-                select(EntryRow).where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(keys))
-            )
-        }
-        for entry in chunk:
-            row = known.get(entry.key)
-            change = decide(row.content_hash if row else None, entry)
-            changes.append(change)
-            if row is None:
-                columns = tables.entry_columns(entry)
-                session.add(
-                    EntryRow(feed_id=feed.id or 0, first_seen_at=now, changed_at=now, **columns)
-                )
-            elif change is EntryChange.MODIFIED:
-                revised = revise(tables.entry_of(row), entry, now)
-                row.sqlmodel_update(
-                    tables.entry_columns(revised) | {"changed_at": now, "vocabulary": None}
-                )
+    for entry in entries:
+        row = known.get(entry.key) or twins.get(entry.key)
+        if row is None:
+            columns = tables.entry_columns(_own_page(session, feed, entry))
+            new = EntryRow(feed_id=feed.id or 0, first_seen_at=now, changed_at=now, **columns)
+            session.add(new)
+            changes.append(EntryChange.NEW)
+        else:
+            row.key = entry.key
+            changes.append(_update(session, row, entry, now))
     return changes
 
 
-def describe(row: FeedRow, feed: Feed) -> None:
-    """Take over what the publisher says of its feed."""
+def _twins(
+    session: Session, feed: FeedRow, strangers: Sequence[Entry], present: set[int]
+) -> dict[str, EntryRow]:
+    """The stored entries that a publisher now serves under other keys, by the new key.
+
+    ``present`` are those that stand in the document under the keys that we know.
+    """
+    found: dict[str, EntryRow] = {}
+    if feed.first_succeeded_at is None or feed.url == CLIPPINGS_URL:
+        return found
+    for chunk in chunks(strangers):
+        pages = [entry.page for entry in chunk if entry.page]
+        titles = [entry.title for entry in chunk]
+        rows = {
+            row.id: row
+            for row in session.exec(
+                select(EntryRow)
+                .where(
+                    EntryRow.feed_id == feed.id,
+                    or_(col(EntryRow.page).in_(pages), col(EntryRow.title).in_(titles)),
+                )
+                .order_by(col(EntryRow.id))
+            )
+            if row.id and row.id not in present
+        }
+        gone = {id: tables.entry_of(row) for id, row in rows.items()}
+        for entry in chunk:
+            twin = find_twin(entry, gone.items(), wholesale=not present)
+            if twin is not None:
+                found[entry.key] = rows[twin]
+                del gone[twin]
+    return found
+
+
+def _own_page(session: Session, feed: FeedRow, entry: Entry) -> Entry:
+    """``entry``, without its page where that already is another's of the same feed.
+
+    A link that is given to one entry after another ("today") names none of them.
+    """
+    if entry.page is None or feed.first_succeeded_at is None:
+        return entry
+    taken = select(EntryRow.id).where(EntryRow.feed_id == feed.id, EntryRow.page == entry.page)
+    if session.exec(taken.limit(1)).first() is None:
+        return entry
+    minted = entry.id == mint_id(feed.url, entry.page, entry.key)
+    own = mint_id(feed.url, None, entry.key)
+    return replace(entry, page=None, id=own if minted else entry.id)
+
+
+def _update(session: Session, row: EntryRow, entry: Entry, now: datetime) -> EntryChange:
+    change = decide(row.content_hash, entry)
+    if change is not EntryChange.MODIFIED:
+        return change
+    old = tables.entry_of(row)
+    if is_noise(old, entry):
+        if row.noise == MOST_NOISE:
+            return EntryChange.UNCHANGED
+        row.noise += 1
+    significant = is_significant(old, entry)
+    story = session.get(StoryRow, row.story_id) if row.story_id else None
+    if significant and story and story.revisions >= MOST_REVISIONS:
+        significant = False
+    revised = revise(old, entry, now, significant=significant)
+    row.sqlmodel_update(tables.entry_columns(revised) | {"changed_at": now, "vocabulary": None})
+    if story:
+        if significant:
+            story.revisions += 1
+            later = free_moment(session, revised.updated or now)
+            story.updated = max(story.updated, later)
+        mark_stories(session, [story.id or 0], corrected=True)
+    return change
+
+
+def free_moment(session: Session, at: datetime) -> datetime:
+    """The last second up to ``at`` that is no other story's ``updated``.
+
+    Feed readers are confused by equal ones in a feed, says the W3C's validator.
+    """
+    while session.exec(select(StoryRow.id).where(StoryRow.updated == at).limit(1)).first():
+        at -= timedelta(seconds=1)
+    return at
+
+
+def mark_stories(session: Session, stories: Sequence[int], *, corrected: bool) -> None:
+    """The feeds in which these stories stand must be rendered again, in which feeds they stand
+    decided again; ``corrected``: the closed months of the archives that hold them too."""
+    for chunk in chunks(stories):
+        session.exec(update(StoryRow).where(col(StoryRow.id).in_(chunk)).values(unlisted=True))
+        theirs = col(ListingRow.story_id).in_(chunk)
+        of_theirs = select(ListingRow.channel).where(theirs)
+        session.exec(
+            update(ChannelRow).where(col(ChannelRow.key).in_(of_theirs)).values(dirty=True)
+        )
+        if corrected:
+            held = select(ListingRow.channel, ListingRow.month).where(theirs).distinct()
+            for channel, month in session.exec(held).all():
+                mark_page(session, channel, month)
+
+
+def mark_page(session: Session, channel: str, month: str) -> None:
+    """A document of an archive must be rendered again."""
+    page = update(PageRow).where(PageRow.channel == channel, PageRow.month == month)  # type: ignore[arg-type]
+    session.exec(page.values(dirty=True))
+
+
+def mark_feeds_of(session: Session, feed: FeedRow) -> None:
+    """The live feeds that hold something of ``feed`` must be rendered again."""
+    theirs = (
+        select(ListingRow.channel)
+        .join(EntryRow, col(EntryRow.story_id) == ListingRow.story_id)
+        .where(EntryRow.feed_id == feed.id, col(ListingRow.live))
+    )
+    session.exec(update(ChannelRow).where(col(ChannelRow.key).in_(theirs)).values(dirty=True))
+
+
+def describe(row: FeedRow, feed: Feed) -> bool:
+    """Take over what the publisher says of its feed; gives whether it said something else."""
+    changed = tables.feed_of(row) != feed
+    row.dirty = row.dirty or changed
     row.atom_id, row.title, row.link = feed.id, feed.title, feed.link
     row.language, row.rights = feed.language, feed.rights
+    return changed
 
 
 def matches_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Match]]:
-    """The matches of these entries, the surest first."""
+    """The matches of these entries, the surest first, and those that nearly are."""
     found: dict[int, list[Match]] = {}
     for chunk in chunks(ids):
         rows = session.exec(
@@ -82,29 +214,24 @@ def matches_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Ma
     return found
 
 
-def tags_of(session: Session, ids: Sequence[int | None]) -> dict[int, frozenset[str]]:
-    """The tags of these entries."""
-    return {
-        row: frozenset(match.tag for match in matches)
-        for row, matches in matches_of(session, ids).items()
-    }
-
-
-def copies_of(session: Session, pages: Sequence[str]) -> list[Copy]:
-    """Every stored entry that shows one of these pages."""
-    rows = session.exec(
-        select(EntryRow.page, EntryRow.atom_id, EntryRow.first_seen_at, EntryRow.feed_id).where(
-            col(EntryRow.page).in_(pages)
-        )
-    ).all()
-    feed_ids = {feed_id for *_, feed_id in rows}
-    feeds = {
-        id: (Role(role), url)
-        for id, role, url in session.exec(
-            select(FeedRow.id, FeedRow.role, FeedRow.url).where(col(FeedRow.id).in_(feed_ids))
-        )
-    }
-    return [Copy(page or "", id, seen, *feeds[feed_id]) for page, id, seen, feed_id in rows]
+def stories_of(session: Session, rows: Sequence[StoryRow]) -> list[Story]:
+    """These stories whole, in their order; copies in an order that no machine's clock decides."""
+    copies: dict[int, list[Copy]] = {}
+    for chunk in chunks([row.id or 0 for row in rows]):
+        found = session.exec(
+            select(EntryRow, FeedRow)
+            .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
+            .where(col(EntryRow.story_id).in_(chunk))
+            .order_by(FeedRow.url, EntryRow.key)
+        ).all()
+        matches = matches_of(session, [entry.id for entry, _ in found])
+        for entry, feed in found:
+            copy = Copy(tables.stored_entry(entry, feed), tuple(matches.get(entry.id or 0, ())))
+            copies.setdefault(entry.story_id or 0, []).append(copy)
+    return [
+        Story(row.id or 0, row.atom_id, row.updated, tuple(copies.get(row.id or 0, ())), row.listed)
+        for row in rows
+    ]
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
+from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint, func
 
 from aggregator.model import (
     Author,
     Category,
+    Channel,
+    ChannelKind,
     Enclosure,
     Entry,
     Evidence,
@@ -23,7 +25,8 @@ from aggregator.store.decide import content_hash
 class FeedRow(SQLModel, table=True):
     """A feed that was polled at least once, or the reader's clippings files together.
 
-    ``url`` is the subscription's ``key``; `model.FeedState` says what the rest means.
+    ``url`` is the subscription's ``key``; `model.FeedState` says what the rest means. ``dirty``
+    and ``rendered`` are about its page, as in `ChannelRow`.
     """
 
     __tablename__ = "feed"
@@ -62,6 +65,8 @@ class FeedRow(SQLModel, table=True):
     warning: str | None = None
     silent: bool = False
     last_error: str | None = None
+    dirty: bool = Field(default=True, index=True)
+    rendered: str = ""
 
 
 class HostRow(SQLModel, table=True):
@@ -86,14 +91,36 @@ class FeedEventRow(SQLModel, table=True):
     at: datetime
 
 
+class StoryRow(SQLModel, table=True):
+    """What is published as one entry. Never deleted: an id that was published stays taken.
+
+    ``revisions`` counts the significant changes that moved ``updated``. ``unlisted``: something
+    that decides in which feeds it stands has changed since that was last decided.
+    """
+
+    __tablename__ = "story"
+
+    id: int | None = Field(default=None, primary_key=True)
+    atom_id: str = Field(unique=True)
+    updated: datetime = Field(index=True)
+    revisions: int = 0
+    listed: bool = False
+    unlisted: bool = Field(default=True, index=True)
+
+
 class EntryRow(SQLModel, table=True):
-    """An entry of a feed. ``vocabulary`` is the fingerprint it was last matched with, or None."""
+    """An entry of a feed. ``vocabulary`` is the fingerprint it was last matched with, or None.
+
+    ``story_id`` is None until it was grouped. ``noise`` counts the changes that were stored
+    although they may be those of a counter.
+    """
 
     __tablename__ = "entry"
     __table_args__ = (UniqueConstraint("feed_id", "key"),)
 
     id: int | None = Field(default=None, primary_key=True)
     feed_id: int = Field(foreign_key="feed.id")
+    story_id: int | None = Field(default=None, foreign_key="story.id", index=True)
     key: str
     atom_id: str = Field(index=True)
     page: str | None = Field(default=None, index=True)
@@ -110,36 +137,94 @@ class EntryRow(SQLModel, table=True):
     language: str | None = None
     rights: str | None = None
     content_hash: str
+    noise: int = 0
     first_seen_at: datetime
     changed_at: datetime
     vocabulary: str | None = Field(default=None, index=True)
 
 
+class BandRow(SQLModel, table=True):
+    """A `likeness.bands` name of a recent entry."""
+
+    __tablename__ = "band"
+
+    name: str = Field(primary_key=True)
+    entry_id: int = Field(foreign_key="entry.id", primary_key=True, index=True)
+
+
 class MatchRow(SQLModel, table=True):
-    """An entry belongs to a tag. ``live``: it may stand in the tag's feed, not only in the
-    archive."""
+    """An entry belongs to a tag, or ``near``."""
 
     __tablename__ = "match"
-    __table_args__ = (Index("ix_match_tag_live", "tag", "live"),)
 
     entry_id: int = Field(foreign_key="entry.id", primary_key=True)
     tag: str = Field(primary_key=True)
     score: float
     evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
     matched_at: datetime
-    live: bool
+    near: bool = False
 
 
-class TagRow(SQLModel, table=True):
-    """A tag that was once published: its slug and the id of its feed stay what they were."""
+class ChannelRow(SQLModel, table=True):
+    """An output feed that was once published: its slug and its id stay what they were.
 
-    __tablename__ = "tag"
+    ``dirty``: its live documents must be rendered again. ``rendered`` is a digest of the settings
+    with which they were.
+    """
+
+    __tablename__ = "channel"
 
     key: str = Field(primary_key=True)
+    kind: str
     name: str
     slug: str = Field(unique=True)
     feed_id: str
     first_seen_at: datetime
+    ended_at: datetime | None = None
+    pruned: bool = False
+    dirty: bool = Field(default=True, index=True)
+    rendered: str = ""
+
+
+class PageRow(SQLModel, table=True):
+    """A document of a channel's archive; the latest is open, the others are closed.
+
+    ``month`` is "2026-11", or, where that holds enough, "2026-11.002" and so on. ``stories`` is
+    how many it holds. ``dirty``: one of them was added, withdrawn, or corrected by its publisher.
+    ``rendered`` is the address under which it was.
+    """
+
+    __tablename__ = "page"
+
+    channel: str = Field(foreign_key="channel.key", primary_key=True)
+    month: str = Field(primary_key=True)
+    stories: int = 0
+    dirty: bool = Field(default=True, index=True)
+    rendered: str = ""
+
+
+class ListingRow(SQLModel, table=True):
+    """A story stands in a channel, in the archive of ``month``; ``live``: also in its live feed."""
+
+    __tablename__ = "listing"
+    __table_args__ = (
+        Index("ix_listing_window", "channel", "live", "listed_at"),
+        Index("ix_listing_month", "channel", "month"),
+    )
+
+    channel: str = Field(foreign_key="channel.key", primary_key=True)
+    story_id: int = Field(foreign_key="story.id", primary_key=True, index=True)
+    month: str
+    live: bool
+    listed_at: datetime
+
+
+class PingRow(SQLModel, table=True):
+    """An address of which the hub is yet to be told that it changed."""
+
+    __tablename__ = "ping"
+
+    url: str = Field(primary_key=True)
 
 
 class RunRow(SQLModel, table=True):
@@ -157,6 +242,11 @@ class RunRow(SQLModel, table=True):
 def feed_of(row: FeedRow) -> Feed:
     """What the publisher says of its feed."""
     return Feed(row.atom_id, row.title, row.link, row.language, row.rights)
+
+
+def entry_date() -> Any:
+    """`model.StoredEntry.date`, in SQL."""
+    return func.coalesce(EntryRow.updated, EntryRow.published, EntryRow.first_seen_at)
 
 
 def entry_columns(entry: Entry) -> dict[str, Any]:
@@ -206,7 +296,7 @@ def entry_of(row: EntryRow) -> Entry:
     )
 
 
-def stored_entry(row: EntryRow, feed: FeedRow, tags: frozenset[str] | None = None) -> StoredEntry:
+def stored_entry(row: EntryRow, feed: FeedRow) -> StoredEntry:
     """An entry with what the store knows of it."""
     return StoredEntry(
         row=row.id or 0,
@@ -217,8 +307,19 @@ def stored_entry(row: EntryRow, feed: FeedRow, tags: frozenset[str] | None = Non
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         came_with_feed=row.first_seen_at == feed.first_succeeded_at,
-        matched_before=row.vocabulary is not None,
-        tags=tags or frozenset(),
+    )
+
+
+def channel_of(row: ChannelRow) -> Channel:
+    """The output feed that a row holds."""
+    return Channel(
+        key=row.key,
+        kind=ChannelKind(row.kind),
+        name=row.name,
+        slug=row.slug,
+        id=row.feed_id,
+        first_seen_at=row.first_seen_at,
+        ended_at=row.ended_at,
     )
 
 
@@ -227,6 +328,7 @@ def match_columns(match: Match) -> dict[str, Any]:
     return {
         "tag": match.tag,
         "score": match.score,
+        "near": match.near,
         "evidence": [
             {"kind": e.kind.value, "detail": e.detail, "where": e.where, "weight": e.weight}
             for e in match.evidence
@@ -240,4 +342,4 @@ def match_of(row: MatchRow) -> Match:
         Evidence(EvidenceKind(e["kind"]), e["detail"], e["where"], e["weight"])
         for e in row.evidence
     )
-    return Match(row.tag, row.score, tuple(evidence))
+    return Match(row.tag, row.score, tuple(evidence), row.near)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aggregator.config import json_schema, parse_config
 from aggregator.errors import ConfigError
+from aggregator.model import CombinedFeed
 
 GOOD = """\
 [site]
@@ -245,6 +246,7 @@ def test_the_schema_describes_every_key():
         "clippings",
         "subscriptions",
         "tags",
+        "feeds",
         "store",
         "publish",
     }
@@ -382,3 +384,47 @@ allow_private = ["10.0.0.5", "192.168.0.0/16"]
     assert list(map(str, feed.allow_private)) == ["10.0.0.5/32", "192.168.0.0/16"]
     assert list(map(str, clippings.allow_private)) == ["fd00::/8"]
     assert config.publish.summary_only == {"https://a.example/"}
+
+
+FEEDS = '[clippings]\nfiles = "c.txt"\n'
+
+
+def test_feeds_of_the_operators_own_making():
+    config = parse_config(
+        FEEDS + '[[feeds]]\nname = "Both"\nquery = "communs AND -lang:en"\ntitle = "T"\n'
+        '[publish]\nalso = ["all"]\ncompress = ["br"]\nper_source = 3\n'
+        'hub = "https://hub.example/"\nmetrics = "none"\n',
+        "feeds.toml",
+        {},
+    )
+    assert config.feeds == (CombinedFeed("Both", "communs AND -lang:en", "T", None),)
+    publish = config.publish
+    assert (publish.also, publish.compress, publish.per_source) == (("all",), ("br",), 3)
+    assert (publish.hub, publish.metrics) == ("https://hub.example/", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '[[feeds]]\nname = "B"\nquery = "a AND (b"\n',
+            'feeds.toml:5: "feeds.query" is "a AND (b": it ends too soon (column 9)',
+        ),
+        (
+            '[[feeds]]\nname = "B"\nquery = "colour:red"\n',
+            'feeds.toml:5: "feeds.query" is "colour:red": no field is called "colour": expected one '
+            "of author, category, is, lang, source, tag, text, title (column 1)",
+        ),
+        (
+            '[[feeds]]\nname = "B"\nquery = "a"\n[[feeds]]\nname = "b"\nquery = "c"\n',
+            'feeds.toml:7: two [[feeds]] are called "b"',
+        ),
+        ('[[feeds]]\nquery = "a"\n', 'feeds.toml:3: "feeds.name" is missing'),
+        ('[[feeds]]\nname = "B"\nquery = "a"\ntag = 1\n', 'unknown key "feeds.tag"'),
+        ('[publish]\nalso = ["everything"]\n', '"publish.also" is "everything": expected "all"'),
+    ],
+)
+def test_mistakes_in_feeds(text, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(FEEDS + text, "feeds.toml", {})
+    assert message in str(caught.value)

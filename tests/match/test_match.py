@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.folding import fold
-from aggregator.match import Matcher, build_vocabulary, choose_live, is_late
+from aggregator.match import Matcher, build_vocabulary
 from aggregator.match.phrases import Phrases
 from aggregator.model import (
     Category,
@@ -13,8 +13,6 @@ from aggregator.model import (
     Entry,
     EvidenceKind,
     Feed,
-    Match,
-    MatchedEntry,
     Role,
     StoredEntry,
     TagSettings,
@@ -31,14 +29,14 @@ def stored(title="", text="", role=Role.SUBSCRIPTION, feed_url=FEED, **fields):
     return StoredEntry(1, feed_url, Feed("urn:f", "F"), role, entry, NOW, NOW)
 
 
-def vocabulary(*tags, settings=(), subscriptions=(), known=()):
+def vocabulary(*tags, settings=(), subscriptions=()):
     clippings = [Clipping("T", None, "", (tag,)) for tag in tags]
-    return build_vocabulary(clippings, settings, subscriptions, dict(known))
+    return build_vocabulary(clippings, settings, subscriptions)
 
 
 def matcher(*tags, settings=(), clippings=(), subscriptions=()):
     clippings = [*clippings, *(Clipping("T", None, "", (tag,)) for tag in tags)]
-    built = build_vocabulary(clippings, settings, subscriptions, {})
+    built = build_vocabulary(clippings, settings, subscriptions)
     return Matcher(built, clippings, subscriptions)
 
 
@@ -48,7 +46,7 @@ def tags_of(matches):
 
 def test_spellings_join_and_the_commonest_is_shown():
     (tag,) = vocabulary("communs", "Communs", "Communs", "COMMUNS").tags
-    assert (tag.name, tag.key, tag.slug, tag.clippings) == ("Communs", "communs", "communs", 4)
+    assert (tag.name, tag.key, tag.clippings) == ("Communs", "communs", 4)
 
 
 def test_of_equal_spellings_the_first_is_shown():
@@ -68,10 +66,6 @@ def test_aliases_join_synonyms_and_settings_name_the_tag():
 def test_tags_of_subscriptions_are_tags_too():
     built = vocabulary(subscriptions=[subscription(FEED, tags=("Gand",))])
     assert [tag.name for tag in built.tags] == ["Gand"]
-
-
-def test_a_tag_keeps_its_slug():
-    assert vocabulary("Communs", known=[("communs", "old-name")]).tags[0].slug == "old-name"
 
 
 def test_the_fingerprint_tells_what_could_change_a_match():
@@ -203,44 +197,9 @@ def test_no_evidence_no_match():
     assert matcher("Communs").score(stored("Tomates", "Une recette")) == ()
 
 
-@pytest.mark.parametrize(
-    ("known", "late"),
-    [
-        ({}, False),
-        ({"came_with_feed": True}, True),
-        ({"matched_before": True}, True),
-        ({"came_with_feed": True, "role": Role.CLIPPINGS}, False),
-    ],
-)
-def test_what_is_no_news(known, late):
-    entry = StoredEntry(
-        1, FEED, Feed("u", "F"), known.pop("role", Role.SUBSCRIPTION), Entry("k", "u", "T"), NOW,
-        NOW, **known,
-    )  # fmt: skip
-    assert is_late(entry) is late
-
-
-@pytest.mark.parametrize(("age", "late"), [(31, True), (29, False)])
-def test_an_entry_published_long_before_we_saw_it_is_no_news(age, late):
-    assert is_late(stored(published=NOW - age * DAY)) is late
-
-
-def late(row, *tags, known=(), age=0, is_late=True):
-    matches = tuple(Match(tag, 1.0, ()) for tag in tags)
-    return MatchedEntry(row, matches, frozenset(known), is_late, NOW - age * DAY)
-
-
-def test_the_newest_of_what_is_late_and_all_news():
-    entries = [late(n, "a", age=n) for n in range(1, 6)] + [late(9, "a", age=99, is_late=False)]
-    live = {entry.row for entry in choose_live(entries, 2) if "a" in entry.live}
-    assert live == {1, 2, 9}
-
-
-def test_backfill_is_for_each_tag_and_what_was_there_takes_no_place():
-    entries = [late(1, "a", "b"), late(2, "a", age=1), late(3, "b", age=2, known="b")]
-    live = {entry.row: entry.live for entry in choose_live(entries, 1)}
-    assert live == {1: {"a", "b"}, 2: frozenset(), 3: frozenset()}
-
-
-def test_no_backfill_at_all():
-    assert choose_live([late(1, "a")], 0)[0].live == frozenset()
+def test_what_nearly_belongs_to_a_tag_is_known_as_such():
+    """Only where nothing belongs."""
+    found = matcher("Communs").match(stored("T", "les communs"))
+    assert [(match.tag, match.near) for match in found] == [("communs", True)]
+    found = matcher("Communs", "P2P").match(stored("P2P", "les communs"))
+    assert [(match.tag, match.near) for match in found] == [("p2p", False)]

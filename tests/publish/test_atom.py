@@ -13,20 +13,24 @@ from hypothesis import strategies as st
 from aggregator.model import (
     Author,
     Category,
+    Channel,
+    ChannelKind,
     Enclosure,
+    OutputFeed,
     PublishedEntry,
     Site,
     Source,
-    Tag,
-    TagFeed,
 )
 from aggregator.parse.clean import clean_html, legal, one_line
 from aggregator.parse.xmlfeed import authors_of, enclosures_of
-from aggregator.publish import render_atom, render_index, render_opml
+from aggregator.publish import render_atom, render_opml
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")
-TAG = Tag("communs", "Communs", "communs", ("communs",), description="What we hold together")
+TAG = Channel(
+    "tag:communs", ChannelKind.TAG, "Communs", "communs", "urn:uuid:1", NOW,
+    description="What we hold together",
+)  # fmt: skip
 ENTRY = PublishedEntry(
     id="tag:a.example,2026:1",
     title="Title & <more>",
@@ -46,14 +50,13 @@ ENTRY = PublishedEntry(
     source=Source(
         "urn:f", "The feed", "https://a.example/", "https://a.example/feed", NOW, "CC BY"
     ),
+    related=("https://b.example/1", "https://c.example/?x=1&y"),
 )
 
 
 def feed_of(*entries):
     updated = max((entry.updated for entry in entries), default=NOW)
-    return TagFeed(
-        TAG, "urn:uuid:1", "https://site.example/communs.atom", SITE, updated, entries, 1
-    )
+    return OutputFeed(TAG, "communs", SITE, updated, entries, 1)
 
 
 def read(document):
@@ -89,6 +92,7 @@ def back(entry):
         language=entry.title_detail.language or None,
         rights=entry.get("rights"),
         source=source_of(entry.get("source")),
+        related=tuple(link.href for link in links if link.rel == "related"),
     )
 
 
@@ -113,7 +117,7 @@ def test_every_field_comes_back():
     assert time_of(parsed.feed.updated_parsed) == NOW
     assert [(link.rel, link.type, link.href) for link in parsed.feed.links] == [
         ("self", "application/atom+xml", "https://site.example/communs.atom"),
-        ("alternate", "text/html", "https://site.example/"),
+        ("alternate", "text/html", "https://site.example/communs.html"),
         ("alternate", "application/feed+json", "https://site.example/communs.json"),
     ]
     assert parsed.feed.language == "fr"
@@ -183,6 +187,7 @@ def entries(draw):
         language=draw(st.sampled_from(["en", "fr", "pt-BR"])),
         rights=draw(maybe() | line),
         source=draw(maybe() | source),
+        related=tuple(draw(st.lists(web, max_size=2, unique=True))),
     )
 
 
@@ -211,11 +216,28 @@ def test_the_list_of_feeds():
     assert "dateCreated" not in document
 
 
-def test_the_page_escapes_what_publishers_write():
-    attack = replace(ENTRY, title='<img src=x onerror="alert(1)">', language='"><script>')
-    page = render_index(SITE, [feed_of(attack)]).decode()
-    assert "<img" not in page
-    assert 'lang=""' not in page
-    assert page.count("<script") == 1
-    assert '<html lang="fr">' in page
-    assert page == render_index(SITE, [feed_of(attack)]).decode()
+def test_a_month_of_the_archive():
+    """RFC 5005 section 4."""
+    months = {"previous": "communs/2026-09", "next": "communs/2026-11", "current": "communs"}
+    document = render_atom(replace(feed_of(ENTRY), path="communs/2026-10", archive=True, **months))
+    parsed = read(document)
+    assert b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>' in document or (
+        b"<fh:archive/>" in document and b'xmlns:fh="http://purl.org/syndication' in document
+    )
+    assert {link.rel: link.href for link in parsed.feed.links} == {
+        "self": "https://site.example/communs/2026-10.atom",
+        "current": "https://site.example/communs.atom",
+        "prev-archive": "https://site.example/communs/2026-09.atom",
+        "next-archive": "https://site.example/communs/2026-11.atom",
+    }
+    assert parsed.feed.id == "urn:uuid:1"
+    assert back(parsed.entries[0]) == ENTRY
+
+
+def test_the_live_feed_names_its_archive_and_its_hub():
+    feed = replace(feed_of(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+    document = render_atom(feed)
+    links = {link.rel: link.href for link in read(document).feed.links}
+    assert links["prev-archive"] == "https://site.example/communs/2026-11.atom"
+    assert links["hub"] == "https://hub.example/"
+    assert b"fh:archive" not in document

@@ -1,6 +1,8 @@
+import gzip
 import os
 import stat
 
+import brotli
 import pytest
 
 from aggregator.errors import PublishError
@@ -50,3 +52,34 @@ def test_a_folder_where_a_file_should_be(tmp_path):
     (tmp_path / "a.atom").mkdir()
     with pytest.raises(PublishError, match=r"a\.atom"):
         folder.write("a.atom", b"x")
+
+
+def test_siblings_for_servers_that_hand_them_out(tmp_path):
+    folder = OutputFolder(tmp_path, ("gzip", "br"))
+    data = b"communs " * 99
+    assert folder.write("a/b.atom", data)
+    assert gzip.decompress((tmp_path / "a/b.atom.gz").read_bytes()) == data
+    assert brotli.decompress((tmp_path / "a/b.atom.br").read_bytes()) == data
+    assert OutputFolder(tmp_path, ("gzip", "br")).has("a/b.atom")
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    (tmp_path / "a/b.atom.br").unlink()
+    assert not OutputFolder(tmp_path, ("gzip", "br")).has("a/b.atom")
+    assert OutputFolder(tmp_path, ("gzip",)).has("a/b.atom")
+    assert not folder.write("a/b.atom", data)
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    assert after.keys() == before.keys()
+    assert after["b.atom.gz"] == before["b.atom.gz"]
+
+
+def test_siblings_that_are_no_longer_wanted_never_grow_stale(tmp_path):
+    OutputFolder(tmp_path, ("gzip",)).write("a.atom", b"old")
+    OutputFolder(tmp_path).write("a.atom", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.atom"]
+
+
+def test_a_feed_that_has_ended_is_taken_away_whole(tmp_path):
+    folder = OutputFolder(tmp_path, ("gzip",))
+    for name in ("a.atom", "a.json", "a.html", "a/2026-11.atom", "ab.atom"):
+        folder.write(name, b"x")
+    folder.remove("a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ab.atom", "ab.atom.gz"]

@@ -7,7 +7,7 @@ from html import unescape
 
 from hypothesis import given, settings
 
-from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry
+from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry, Reason
 from aggregator.parse.jsonfeed import read_jsonfeed
 from aggregator.publish import render_jsonfeed
 from tests.publish.test_atom import ENTRY, NOW, entries, feed_of
@@ -25,7 +25,7 @@ def test_the_document():
     assert feed == {
         "version": "https://jsonfeed.org/version/1.1",
         "title": "A site: #Communs",
-        "home_page_url": "https://site.example/",
+        "home_page_url": "https://site.example/communs.html",
         "feed_url": "https://site.example/communs.json",
         "description": "What we hold together",
         "language": "fr",
@@ -56,6 +56,7 @@ def test_the_document():
                 "date_modified": "2026-11-24T12:00:00+00:00",
                 "rights": "CC BY",
             },
+            "_related": ["https://b.example/1", "https://c.example/?x=1&y"],
         }
     ]
 
@@ -99,3 +100,19 @@ def test_whatever_goes_in_comes_out(entry):
         Enclosure(e.url, e.type or unknown, e.length_bytes) for e in entry.enclosures
     ]
     assert draft.language == entry.language
+
+
+def test_why_an_entry_is_here_can_be_read_by_programs():
+    reasons = (Reason("Communs", 0.6, "“communs” in the title"), Reason("P2P", 0.4, "x", near=True))
+    (item,) = document(replace(ENTRY, reasons=reasons))["items"]
+    assert item["_reasons"] == [
+        {"tag": "Communs", "score": 0.6, "because": "“communs” in the title"},
+        {"tag": "P2P", "score": 0.4, "because": "x", "near": True},
+    ]
+
+
+def test_hub_and_archive_are_named():
+    feed = replace(feed_of(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+    found = json.loads(render_jsonfeed(feed))
+    assert found["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
+    assert found["_archive"] == "https://site.example/communs/2026-11.atom"

@@ -1,9 +1,13 @@
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
@@ -12,6 +16,7 @@ from aggregator.errors import StorageError
 from aggregator.model import (
     Author,
     Category,
+    ChannelKind,
     Enclosure,
     Entry,
     EntryChange,
@@ -26,11 +31,11 @@ from aggregator.model import (
     MatchedEntry,
     Move,
     ParsedFeed,
+    Placing,
     Role,
-    Tag,
     Validators,
 )
-from aggregator.store import Store
+from aggregator.store import Store, migrate
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -132,31 +137,43 @@ def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
     assert list(store.unmatched("v")) == []
 
 
-def matched(row, *tags, live=()):
-    matches = tuple(
-        Match(tag, 0.9, (Evidence(EvidenceKind.PHRASE, "x", "title", 0.9),)) for tag in tags
-    )
-    return MatchedEntry(row, matches, frozenset(), False, NOW, frozenset(live))
+def matched(row, *tags, near=False):
+    evidence = (Evidence(EvidenceKind.PHRASE, "x", "title", 0.9),)
+    return MatchedEntry(row, tuple(Match(tag, 0.9, evidence, near) for tag in tags))
 
 
-def test_matches_are_replaced_and_keep_their_place(store):
+def places(store, *placings, live=()):
+    """List stories: (story, id, date, channels that it enters, channels that it leaves)."""
+    made = [
+        Placing(row, id, date, False, frozenset(enters), frozenset(leaves))
+        for row, id, date, enters, leaves in placings
+    ]
+    store.save_placings(made, set(live), NOW)
+
+
+def channels(store, *names, site="https://s.example/", now=NOW):
+    store.save_channels({f"tag:{n}": (ChannelKind.TAG, n.title()) for n in names}, site, now)
+
+
+def test_matches_are_replaced(store):
     save(store, ENTRY)
+    store.group(NOW)
     (found,) = store.unmatched("v1")
-    assert store.save_matches([matched(found.row, "a", "b", live="a")], "v1", NOW) == 2
+    assert store.save_matches([matched(found.row, "a", "b")], "v1", NOW) == 2
     assert list(store.unmatched("v1")) == []
-    (again,) = store.unmatched("v2")
-    assert again.tags == {"a", "b"}
-    assert again.matched_before
-    assert store.save_matches([matched(found.row, "b", "c", live="bc")], "v2", NOW) == 1
-    live = {tag for tag in "abc" if store.live_entries(tag, 5)[0]}
-    assert live == {"c"}  # b was outside the live feed, and stays there
-    assert [store.count(tag) for tag in "abc"] == [0, 1, 1]
+    assert [entry.row for entry in store.unmatched("v2")] == [found.row]
+    assert store.save_matches([matched(found.row, "b", "c")], "v2", NOW) == 1
+    ((story, held),) = store.unlisted()
+    assert [match.tag for match in story.copies[0].matches] == ["b", "c"]
+    assert held == frozenset()
+    assert store.save_matches([matched(found.row, "b", near=True)], "v3", NOW) == 0
+    assert store.save_matches([matched(found.row, "b")], "v4", NOW) == 1
 
 
 def test_a_modified_entry_is_matched_again(store):
     save(store, ENTRY)
     (found,) = store.unmatched("v")
-    store.save_matches([matched(found.row, "a", live="a")], "v", NOW)
+    store.save_matches([matched(found.row, "a")], "v", NOW)
     changed = Entry(key="k", id="urn:x", title="Other")
     assert save(store, changed, now=NOW + HOUR) == [EntryChange.MODIFIED]
     assert [entry.entry.title for entry in store.unmatched("v")] == ["Other"]
@@ -170,37 +187,107 @@ def test_more_entries_than_one_query_takes(store):
     assert set(save(store, *entries)) == {EntryChange.UNCHANGED}
 
 
-def test_live_entries_come_with_the_copies_of_their_page(store):
+def test_a_story_comes_with_all_of_its_copies(store):
     other = subscription("https://b.example/feed")
-    save(store, ENTRY)
-    copy = Entry(key="o", id="urn:o", title="Copy", page="a.example/1")
+    copy = Entry(key="o", id="urn:o", title="Copy", page="a.example/1", published=NOW)
     save(store, copy, feed=other, now=NOW + HOUR)
-    found = {f.entry.key: f for f in store.unmatched("v")}
-    store.save_matches([matched(found["o"].row, "a", live="a")], "v", NOW)
-    live, copies = store.live_entries("a", 5)
-    assert [entry.stored.entry.id for entry in live] == ["urn:o"]
-    assert {copy.id for copy in copies} == {"urn:x", "urn:o"}
-    assert store.count("a") == 1
+    save(store, replace(ENTRY, updated=NOW - HOUR))
+    assert store.group(NOW) == 1
+    ((story, _),) = store.unlisted()
+    assert story.id == "urn:x"  # the older of those that came in one run
+    assert story.updated == NOW - HOUR
+    assert [one.stored.entry.id for one in story.copies] == ["urn:x", "urn:o"]
+    assert store.group(NOW) == 0
+    assert [one.stored.entry.id for one in store.find("urn:x", "")] == ["urn:x", "urn:o"]
+
+
+def test_no_two_stories_have_one_updated(store):
+    """feedvalidator: DuplicateUpdated."""
+    entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T", published=NOW) for n in range(1203)]
+    save(store, *entries)
+    assert store.group(NOW) == 1203
+    times = {story.updated for story, _ in store.unlisted()}
+    assert len(times) == 1203
+    assert (max(times), min(times)) == (NOW, NOW - timedelta(seconds=1202))
+
+
+def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
+    channels(store, "a")
+    dates = [datetime(2026, month, 5, tzinfo=UTC) for month in (8, 9, 10)]
+    save(store, *(Entry(f"k{n}", f"urn:{n}", "T", published=d) for n, d in enumerate(dates)))
+    store.group(NOW)
+    rows = {story.updated: story.row for story, _ in store.unlisted()}
+    august, september, october = (rows[date] for date in dates)
+    places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
+    assert store.pages() == {"tag:a": [("2026-09", True, "")]}
+    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u"}, {})
+    assert store.dirty_channels({"tag:a": "d"}) == set()
+    assert store.dirty_channels({"tag:a": "other"}) == {"tag:a"}
+    places(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
+    assert store.pages() == {"tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]}
+    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"}, {})
+    places(store, (august, "urn:0", dates[0], ["tag:a"], []))
+    assert store.pages() == {"tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]}
+    assert [story.id for story in store.month("tag:a", "2026-10")] == ["urn:2", "urn:0"]
+    assert [story.id for story in store.window("tag:a", 9)] == ["urn:2", "urn:1"]
+    assert store.counts() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
+    assert list(store.unlisted()) == []
+    places(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
+    assert store.pages()["tag:a"][0] == ("2026-09", True, "u")
+    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}
 
 
 def test_clippings_taken_out_of_the_files_go(store):
     site = Feed("https://s.example/", "Site")
+    channels(store, "a")
     store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW)
-    (one, two) = store.unmatched("v")
-    store.save_matches([matched(one.row, "a", live="a"), matched(two.row, "a")], "v", NOW)
+    store.group(NOW)
+    stories = [story for story, _ in store.unlisted()]
+    places(store, *((s.row, s.id, NOW, ["tag:a"], []) for s in stories))
     store.save_clippings([ENTRY], site, NOW + HOUR)
-    assert store.count("a") == 1
     assert store.states() == {}
     (kept,) = store.unmatched("w")
     assert kept.first_seen_at == NOW
     assert not kept.came_with_feed
+    ((story, held),) = store.unlisted()
+    assert (story.id, story.copies, held) == ("urn:2", (), {"tag:a"})
+    store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW + 2 * HOUR)
+    assert store.group(NOW) == 0  # it is the same story again
 
 
-def test_slugs_and_feed_ids_stay_when_the_site_moves(store):
-    tag = Tag("communs", "Communs", "communs", ("communs",))
-    first = store.save_tags([tag], "https://one.example/", NOW)
-    assert store.save_tags([tag], "https://two.example/", NOW + HOUR) == first
-    assert store.slugs() == {"communs": "communs"}
+def test_slugs_and_ids_stay_when_the_site_moves(store):
+    channels(store, "communs")
+    (first,) = store.channels()
+    channels(store, "communs", site="https://two.example/", now=NOW + HOUR)
+    assert store.channels() == [first]
+    assert (first.slug, first.name) == ("communs", "Communs")
+
+
+def test_a_feed_ends_comes_back_and_is_pruned(store):
+    channels(store, "a", "b")
+    save(store, ENTRY)
+    store.group(NOW)
+    ((story, _),) = store.unlisted()
+    places(store, (story.row, story.id, NOW, ["tag:a", "tag:b"], []))
+    before = store.channels()
+    channels(store, "b", now=NOW + HOUR)
+    assert [c.ended_at for c in store.channels()] == [NOW + HOUR, None]
+    channels(store, "a", "b")
+    assert store.channels() == before
+    channels(store, "b", now=NOW + HOUR)
+    assert [c.name for c in store.prune()] == ["A"]
+    assert store.prune() == []
+    assert [c.key for c in store.channels()] == ["tag:b"]
+    assert store.places([story.row]) == {story.row: ["tag:b"]}
+    channels(store, "a", "b")
+    assert store.channels() == before  # slug and id were kept
+
+
+def test_what_the_hub_is_to_be_told(store):
+    store.save_pings(["https://s.example/a.atom", "https://s.example/b.atom"])
+    store.save_pings(["https://s.example/a.atom"])
+    store.pinged("https://s.example/b.atom")
+    assert store.pings() == ["https://s.example/a.atom"]
 
 
 def test_runs_are_remembered(store):
@@ -211,6 +298,51 @@ def test_runs_are_remembered(store):
     store.finish_run(number, NOW + HOUR, offline=True)
     assert store.last_run() == (42, NOW, NOW + HOUR)
     assert store.was_offline()
+
+
+def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
+    """Ids, slugs, and what stood in the live feeds."""
+    path = tmp_path / "db.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        alembic = Config()
+        alembic.set_main_option(
+            "script_location", str(Path(migrate.__file__).parent / "migrations")
+        )
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "0002")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(
+            """
+            INSERT INTO feed (id, url, role, atom_id, title, failures) VALUES
+              (1, 'https://a.example/f', 'subscription', 'urn:f', 'A', 0),
+              (2, 'clippings:', 'clippings', 'urn:s', 'S', 0);
+            INSERT INTO entry (id, feed_id, key, atom_id, page, title, summary, content, text,
+              authors, categories, enclosures, updated, content_hash, first_seen_at, changed_at)
+            VALUES
+              (1, 1, 'k', 'tag:a', 'a.example/1', 'T', '', '', '', '[]', '[]', '[]',
+               '2026-10-05 00:00:00.000000', 'h', '2026-11-01 00:00:00.000000', '2026-11-01 00:00:00.000000'),
+              (2, 2, 'c', 'urn:c', 'a.example/1', 'T', '', '', '', '[]', '[]', '[]', NULL,
+               'h', '2026-11-01 00:00:00.000000', '2026-11-01 00:00:00.000000'),
+              (3, 1, 'l', 'tag:b', NULL, 'U', '', '', '', '[]', '[]', '[]', NULL,
+               'h', '2026-11-02 00:00:00.000000', '2026-11-02 00:00:00.000000');
+            INSERT INTO match (entry_id, tag, score, evidence, matched_at, live) VALUES
+              (1, 'communs', 1, '[]', '2026-11-01 00:00:00.000000', 1),
+              (2, 'communs', 1, '[]', '2026-11-01 00:00:00.000000', 0),
+              (3, 'communs', 1, '[]', '2026-11-02 00:00:00.000000', 0);
+            INSERT INTO tag (key, name, slug, feed_id, first_seen_at) VALUES
+              ('communs', 'Communs', 'communs', 'urn:uuid:1', '2026-11-01 00:00:00.000000');
+            """
+        )
+    store = Store("sqlite:///db.sqlite3", tmp_path)
+    (channel,) = store.channels()
+    assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
+    (live,) = store.window("tag:communs", 9)
+    assert (live.id, len(live.copies), live.listed) == ("urn:c", 2, True)
+    assert store.counts() == {"tag:communs": {"2026-11": 2}}
+    assert len(list(store.unmatched("v"))) == 3
+    store.close()
 
 
 def test_migrations_make_the_tables_that_the_code_uses(store):

@@ -58,10 +58,13 @@ def test_fields_do_not_run_into_each_other():
 )
 def test_updated_only_moves_forward(before, claimed, after):
     old = replace(OLD, updated=before)
-    assert revise(old, replace(OLD, updated=claimed, title="New"), NOW).updated == after
+    assert (
+        revise(old, replace(OLD, updated=claimed, title="New"), NOW, significant=True).updated
+        == after
+    )
 
 
 def test_id_and_published_are_frozen():
     new = replace(OLD, id="urn:other", published=NOW, title="New")
-    revised = revise(OLD, new, NOW)
+    revised = revise(OLD, new, NOW, significant=True)
     assert (revised.id, revised.published, revised.title) == (OLD.id, OLD.published, "New")

@@ -1,10 +1,13 @@
-"""Content codings (RFC 9110 section 8.4.1): undone in small steps, and only if they are whole. Pure.
+"""Content codings (RFC 9110 section 8.4.1), both ways. Pure.
+
+They are undone in small steps, and only if they are whole.
 
 httpx inflates whatever one chunk holds at once (64 KiB became 64 MiB), and takes a gzip stream
 that was cut for a whole one. Here no step gives more than a few MiB, the sum is bounded, and a
 stream without its end is broken.
 """
 
+import gzip
 import zlib
 from collections.abc import Iterator
 
@@ -110,3 +113,11 @@ def _zstd(body: bytes) -> Iterator[bytes]:
 
 
 _DECODERS = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "br": _brotli, "zstd": _zstd}
+
+
+def compress(data: bytes, coding: str) -> bytes:
+    """``data`` in the coding "gzip" or "br", as small as it gets. The same data, the same bytes."""
+    if coding == "gzip":
+        return gzip.compress(data, mtime=0)
+    packed: bytes = brotli.compress(data, mode=brotli.MODE_TEXT)
+    return packed

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.fetch.encodings import TooLarge, Undecodable, decode
+from aggregator.encodings import TooLarge, Undecodable, decode
 
 MOST = 1024 * 1024
 TEXT = b"<rss>" + bytes(range(256)) * 40

@@ -1,0 +1,112 @@
+"""Publishing at size: what a run costs that adds ten entries to many that are stored.
+
+2,000 tags and 200,000 entries are stored through the store's own door, grouped, matched, listed and
+rendered; then ten more. Everything after parsing is timed; nothing is fetched.
+"""
+
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aggregator import pipeline
+from aggregator.config import parse_config
+from aggregator.identity import mint_id
+from aggregator.model import Category, Config, Entry, Feed, FeedState, ParsedFeed, Subscription
+from aggregator.publish import OutputFolder
+from aggregator.publishing import place_stories, publish
+from aggregator.store import Store
+
+TAGS = 2_000
+FEEDS = 200
+ENTRIES_PER_FEED = 1_000
+ADDED = 10
+_NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_WORDS = [f"mot{number}" for number in range(5_000)]
+
+
+def _config() -> Config:
+    tags = "".join(f'[tags."Sujet {number}"]\n' for number in range(TAGS))
+    subscriptions = "".join(
+        f'[[subscriptions]]\nurl = "https://f{number}.example/feed"\ntitle = "Feed {number}"\n'
+        for number in range(FEEDS)
+    )
+    return parse_config(subscriptions + tags, "feeds.toml", {})
+
+
+def _entries(feed: int, first: int, number: int) -> Iterator[Entry]:
+    dice = random.Random(f"{feed} {first}")
+    for place in range(first, first + number):
+        page = f"f{feed}.example/{place}"
+        text = " ".join(dice.choices(_WORDS, k=80))
+        yield Entry(
+            key=page,
+            id=mint_id("", page, ""),
+            title=f"Entry {place} of {feed}",
+            link=f"https://{page}",
+            page=page,
+            content=f"<p>{text}</p>",
+            text=text,
+            categories=tuple(Category(f"Sujet {dice.randrange(TAGS)}") for _ in range(2)),
+            published=_NOW - timedelta(hours=dice.randrange(365 * 24)),
+        )
+
+
+def _save(store: Store, subscription: Subscription, entries: list[Entry], now: datetime) -> None:
+    feed = Feed(subscription.key, subscription.title, f"https://{subscription.title}.example/")
+    state = FeedState(subscription.key, fetched_at=now, succeeded_at=now)
+    store.save_answer(
+        subscription, ParsedFeed(subscription.key, feed, tuple(entries)), state, (), now
+    )
+
+
+def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> dict[str, float]:
+    """Seconds of each step after the last document is stored; and how many files were written."""
+    clock = time.monotonic
+    began = clock()
+    store.group(now)
+    grouped = clock()
+    vocabulary = pipeline.vocabulary_of(config, [])
+    pipeline.match(config, vocabulary, [], store, now)
+    matched = clock()
+    place_stories(config, vocabulary, store, now)
+    placed = clock()
+    written = publish(config, vocabulary, [], store, folder)
+    steps = (grouped - began, matched - grouped, placed - matched, clock() - placed)
+    return dict(zip(("group", "match", "place", "publish"), steps, strict=True)) | {
+        "files": len(written)
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    config = _config()
+    with tempfile.TemporaryDirectory() as name:
+        store = Store("sqlite:///db.sqlite3", Path(name))
+        folder = OutputFolder(Path(name) / "outputs")
+        began = time.monotonic()
+        for number, subscription in enumerate(config.subscriptions):
+            _save(store, subscription, list(_entries(number, 0, ENTRIES_PER_FEED)), _NOW)
+        stored = time.monotonic() - began
+        later = _NOW + timedelta(days=1)
+        rows = [("everything", {"store": stored} | _rest(config, store, folder, _NOW))]
+        rows.append(("nothing new", {"store": 0.0} | _rest(config, store, folder, later)))
+        for place in range(ADDED):
+            (entry,) = _entries(place, ENTRIES_PER_FEED, 1)
+            new = replace(entry, published=later)
+            _save(store, config.subscriptions[place], [new], later)
+        rows.append((f"{ADDED} new", {"store": 0.0} | _rest(config, store, folder, later)))
+        store.close()
+    total = FEEDS * ENTRIES_PER_FEED
+    print(f"\nPublishing {total:,} entries under {TAGS:,} tags; seconds of each step\n")
+    print("                store   group   match   place  publish   files written")
+    for label, row in rows:
+        seconds = "".join(f"{row[k]:8.2f}" for k in ("store", "group", "match", "place", "publish"))
+        print(f"  {label:<12}{seconds}   {row['files']:8,.0f}")
+
+
+if __name__ == "__main__":
+    main()

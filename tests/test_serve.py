@@ -1,0 +1,230 @@
+"""The outputs over HTTP, asked by a plain HTTP client; and feeds on demand."""
+
+import gzip
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import feedparser
+import pytest
+
+from tests.harness import item, rss
+from tests.test_cli import COMMAND, REPOSITORY, call, start
+
+CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs\n"
+ATOM = "application/atom+xml; charset=utf-8"
+
+
+def free_port():
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def serving(installation):
+    """A client of ``aggregator serve``: ``ask(path, method, **headers)``, and its port."""
+    port = free_port()
+    process = start(installation.root, "serve", "--port", str(port))
+
+    def ask(path, method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        with closing(connection):
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, headers=named)
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+
+    try:
+        for _ in range(200):
+            try:
+                ask("/health")
+                break
+            except ConnectionRefusedError:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.1)
+        yield ask, port
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert f"http://127.0.0.1:{port}/" in err
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    from tests.harness import Installation
+    from tests.origin import origin
+
+    installation = Installation(tmp_path_factory.mktemp("served"))
+    with origin() as publisher:
+        publisher["/feed"] = rss(item("Les communs"), item("La pluie", "https://feed.example/b"))
+        more = '[publish]\ncompress = ["gzip"]\n'
+        installation.configure([publisher.url("/feed")], more, CLIPPING)
+        call(installation.root, "run")
+    return installation
+
+
+@pytest.fixture(scope="module")
+def ask(made):
+    with serving(made) as (asked, _):
+        yield asked
+
+
+def test_a_feed_with_its_headers(ask, made):
+    status, headers, body = ask("/communs.atom")
+    assert status == 200
+    assert body == (made.outputs / "communs.atom").read_bytes()
+    assert headers["content-type"] == ATOM
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["access-control-allow-origin"] == "*"
+    assert re.fullmatch(r'"[0-9a-f]{32}"', headers["etag"])
+    assert "last-modified" in headers
+    assert headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/index.html", "text/html; charset=utf-8"),
+        ("/communs.json", "application/feed+json; charset=utf-8"),
+        ("/index.opml", "text/x-opml; charset=utf-8"),
+        ("/communs/2026-11.atom", ATOM),
+    ],
+)
+def test_media_types(ask, path, media_type):
+    status, headers, _ = ask(path)
+    assert (status, headers["content-type"]) == (200, media_type)
+
+
+def test_conditional_requests(ask):
+    """RFC 9110 section 13."""
+    _, headers, _ = ask("/communs.atom")
+    etag, modified = headers["etag"], headers["last-modified"]
+    status, again, body = ask("/communs.atom", If_None_Match=etag)
+    assert (status, body, again["etag"]) == (304, b"", etag)
+    assert ask("/communs.atom", If_None_Match=f'"x", W/{etag}')[0] == 304
+    assert ask("/communs.atom", If_None_Match="*")[0] == 304
+    assert ask("/communs.atom", If_None_Match='"x"', If_Modified_Since=modified)[0] == 200
+    assert ask("/communs.atom", If_Modified_Since=modified)[0] == 304
+    assert ask("/communs.atom", If_Modified_Since="Mon, 01 Jan 2001 00:00:00 GMT")[0] == 200
+    assert ask("/communs.atom", If_Modified_Since="yesterday")[0] == 200
+
+
+def test_head_and_ranges(ask):
+    _, _, whole = ask("/communs.atom")
+    status, headers, body = ask("/communs.atom", "HEAD")
+    assert (status, body, headers["content-length"]) == (200, b"", str(len(whole)))
+    status, headers, body = ask("/communs.atom", Range="bytes=10-19")
+    assert (status, body) == (206, whole[10:20])
+    assert headers["content-range"] == f"bytes 10-19/{len(whole)}"
+    assert ask("/communs.atom", Range=f"bytes={len(whole)}-")[0] == 416
+    assert ask("/communs.atom", "POST")[0] == 405
+
+
+def test_precompressed_siblings(ask):
+    _, plain, whole = ask("/communs.atom")
+    status, headers, body = ask("/communs.atom", Accept_Encoding="br, gzip;q=0.5")
+    assert (status, headers["content-encoding"], headers["content-type"]) == (200, "gzip", ATOM)
+    assert gzip.decompress(body) == whole
+    assert headers["etag"] != plain["etag"]
+    assert "content-encoding" not in ask("/communs.atom", Accept_Encoding="gzip;q=0")[1]
+    assert ask("/communs.atom", Accept_Encoding="gzip", If_None_Match=headers["etag"])[0] == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing.atom",
+        "/../aggregator.sqlite3",
+        "/%2e%2e/feeds.toml",
+        "/..%2f..%2fetc%2fpasswd",
+        "/communs",
+        "/.tmp-x.atom",
+        "/communs.atom.gz",
+        "//etc/passwd",
+    ],
+)
+def test_nothing_else_is_served(ask, path):
+    assert ask(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("communs", ["Kept", "Les communs"]),
+        ("communs%20NOT%20is:clipped", ["Les communs"]),
+        ("title:pluie", ["La pluie"]),
+        ("title:neige", []),
+    ],
+)
+def test_any_query_is_a_feed(ask, query, titles):
+    status, headers, body = ask(f"/query.atom?q={query}")
+    feed = feedparser.parse(body)
+    assert (status, headers["content-type"], feed.bozo) == (200, ATOM, False)
+    assert sorted(entry.title for entry in feed.entries) == titles
+    links = {link.rel: link.href for link in feed.feed.links}
+    assert links["self"].startswith("https://site.example/query.atom?q=")
+    assert ask(f"/query.atom?q={query}", If_None_Match=headers["etag"])[0] == 304
+    found = json.loads(ask(f"/query.json?q={query}")[2])
+    assert sorted(entry["title"] for entry in found["items"]) == titles
+
+
+def test_mistakes_in_a_query_point_at_the_column(ask):
+    status, _, body = ask("/query.atom?q=communs%20AND")
+    assert (status, body) == (400, b"q: it ends too soon (column 12)\n")
+    assert ask("/query.atom")[0] == 400
+    assert ask("/query.rss?q=communs")[0] == 404
+
+
+def test_health_and_metrics(ask, made):
+    status, _, body = ask("/health")
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    status, headers, body = ask("/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert body == (made.root / "metrics.prom").read_bytes()
+
+
+def test_no_run_for_a_day_is_no_health(installation):
+    installation.configure(clippings=CLIPPING)
+    with serving(installation) as (ask, _):
+        assert ask("/health")[0] == 503  # no run ever
+        store = installation.store()
+        number = store.start_run(1, datetime(2020, 1, 1, tzinfo=UTC))
+        store.finish_run(number, datetime(2020, 1, 1, tzinfo=UTC), offline=False)
+        store.close()
+        status, _, body = ask("/health")
+        assert (status, json.loads(body)["status"]) == (503, "stale")
+        (installation.root / "aggregator.sqlite3").write_bytes(b"my diary" * 999)
+        for suffix in ("-wal", "-shm"):
+            (installation.root / f"aggregator.sqlite3{suffix}").unlink(missing_ok=True)
+        status, _, body = ask("/health")
+        assert (status, json.loads(body)["status"]) == (503, "broken")
+
+
+def test_the_figures_of_a_run(made):
+    text = (made.root / "metrics.prom").read_text()
+    assert 'aggregator_subscriptions{condition="ok"} 1.0' in text
+    assert 'aggregator_feed_stories{feed="tag:communs"} 2.0' in text
+    assert "aggregator_entries 3.0" in text
+    assert "aggregator_run_finished_timestamp_seconds 1." in text
+    assert re.search(r"aggregator_subscription_failures\{subscription=.*\} 0.0", text)
+
+
+def test_without_the_extra_a_message(made, tmp_path):
+    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')")
+    process = subprocess.run(
+        [*COMMAND, "serve"], cwd=made.root, capture_output=True, text=True,
+        env={"PYTHONPATH": f"{tmp_path}:{REPOSITORY}", "PATH": "/usr/bin"},
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert process.returncode == 2
+    assert "uvicorn is not installed: serve needs aggregator[serve]" in process.stderr

@@ -1,0 +1,453 @@
+"""What publishers do to their entries, and what a subscriber of ours sees of it: each story once."""
+
+import re
+from datetime import datetime, timedelta
+
+import feedparser
+import pytest
+
+from tests.harness import NOON, Installation, item, rss
+
+DAY = timedelta(days=1)
+WORDS = (
+    "Le jardin partagé de la rue des Lilas a dix ans cette semaine, et ceux qui le tiennent ont "
+    "décidé de raconter comment une friche est devenue un lieu où l’on sème, où l’on répare des "
+    "vélos, où l’on discute des règles autour d’une table, et où personne ne commande : les clés "
+    "sont chez la boulangère, le carnet est ouvert à tous, et la pluie fait le reste du travail."
+)
+ALL = '[tags."Jardin"]\naliases = ["jardins"]\n[publish]\nbackfill = 99\n'
+
+
+class Subscriber:
+    """Reads one feed as strict readers do: an entry is known by its id, and new if `updated` moved."""
+
+    def __init__(self, installation: Installation, name: str = "all") -> None:
+        self._path = installation.outputs / f"{name}.atom"
+        self.seen: dict[str, set[str]] = {}
+
+    def read(self):
+        entries = feedparser.parse(self._path.read_bytes()).entries
+        for entry in entries:
+            self.seen.setdefault(entry.id, set()).add(entry.updated)
+        return entries
+
+    @property
+    def notices(self):
+        """How often each story was shown as new or changed."""
+        return sorted(len(times) for times in self.seen.values())
+
+
+@pytest.fixture
+def subscriber(installation):
+    return Subscriber(installation)
+
+
+def entry(
+    number=1, guid=None, host="blog.example", path=None, title=None, body=None, date=None, more=""
+):
+    """An item that has everything."""
+    guid = f"<guid isPermaLink='false'>{guid or f'guid-{number}'}</guid>"
+    when = date or f"Mon, {number:02} Nov 2026 10:00:00 GMT"
+    text = body if body is not None else f"Numéro {title or number}. {WORDS}"
+    link = f"https://{host}{path or f'/{number}'}"
+    return item(title or f"Le jardin, {number}", link, when, text, guid + more)
+
+
+def serve(installation, publisher, *days):
+    """Poll one feed once a day, with these items; what a subscriber saw."""
+    installation.configure([publisher.url("/feed")], ALL)
+    subscriber = Subscriber(installation)
+    for day, items in enumerate(days):
+        publisher["/feed"] = rss(*items, title="Blog").replace("feed.example", "blog.example")
+        installation.run(NOON + day * DAY)
+        subscriber.read()
+    return subscriber
+
+
+def test_every_guid_is_changed(installation, publisher):
+    days = [[entry(n, guid=f"{day}-{n}") for n in (1, 2, 3)] for day in range(4)]
+    assert serve(installation, publisher, *days).notices == [1, 1, 1]
+
+
+def test_the_blog_moves_to_https_and_to_another_host(installation, publisher):
+    plain = [entry(n).replace("https:", "http:") for n in (1, 2)]
+    moved = [entry(n, host="new.example", guid=f"https://new.example/{n}") for n in (1, 2)]
+    assert serve(installation, publisher, plain, [entry(1), entry(2)], moved).notices == [1, 1]
+
+
+def test_the_whole_archive_is_issued_again_with_other_dates_guids_and_addresses(
+    installation, publisher
+):
+    titles = ["Semer", "Arroser", "Récolter"]
+    old = [entry(n, title=title) for n, title in enumerate(titles, 1)]
+    again = [
+        entry(
+            n,
+            f"x{n}",
+            "new.example",
+            f"/posts/{n}-new",
+            title,
+            date="Tue, 24 Nov 2026 09:00:00 GMT",
+        )
+        for n, title in enumerate(titles, 1)
+    ]
+    assert serve(installation, publisher, old, again).notices == [1, 1, 1]
+
+
+def test_updated_is_bumped_at_each_poll(installation, publisher):
+    def atom(day):
+        return (
+            '<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><id>urn:b</id>'
+            "<entry><id>urn:1</id><title>Le jardin</title><link href='https://blog.example/1'/>"
+            f"<updated>2026-11-{day + 20}T00:00:00Z</updated><content>{WORDS}</content></entry></feed>"
+        )
+
+    installation.configure([publisher.url("/feed")], ALL)
+    subscriber = Subscriber(installation)
+    for day in range(4):
+        publisher["/feed"] = atom(day)
+        installation.run(NOON + day * DAY)
+        subscriber.read()
+    assert subscriber.notices == [1]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "<p>Lu {day} fois</p>",
+        '&lt;img src="https://stats.example/p.gif?day={day}" width="1" height="1"&gt;',
+        '&lt;img src="https://blog.example/photo.jpg?session={day}"&gt;',
+        '&lt;a href="https://blog.example/like?nonce={day}abc"&gt;J’aime&lt;/a&gt;',
+    ],
+)
+def test_counters_pixels_and_sessions_are_no_change(installation, publisher, noise):
+    days = [[entry(body=WORDS + noise.format(day=day))] for day in range(8)]
+    subscriber = serve(installation, publisher, *days)
+    assert subscriber.notices == [1]
+    before = installation.snapshot()
+    publisher["/feed"] = rss(*[entry(body=WORDS + noise.format(day=99))], title="Blog").replace(
+        "feed.example", "blog.example"
+    )
+    installation.run(NOON + 9 * DAY)
+    assert installation.snapshot() == before  # a counter does not rewrite our files for ever
+
+
+def test_a_session_in_every_link_without_guid(installation, publisher):
+    days = [
+        [
+            item(
+                f"Jardin {n}",
+                f"https://blog.example/{n}?sid={day}",
+                f"Mon, 0{n} Nov 2026 10:00:00 GMT",
+                WORDS,
+            )
+            for n in (1, 2)
+        ]
+        for day in range(4)
+    ]
+    assert serve(installation, publisher, *days).notices == [1, 1]
+
+
+def test_a_significant_change_is_shown_three_times_at_most(installation, publisher):
+    days = [
+        [entry(title="Le jardin", body=f"{'mot ' * 9}{chr(97 + day) * 300}")] for day in range(6)
+    ]
+    subscriber = serve(installation, publisher, *days)
+    assert subscriber.notices == [4]  # as new, and three times as changed
+    (shown,) = subscriber.read()
+    assert "f" * 300 in shown.content[0].value  # but what is shown is what the publisher says now
+
+
+def test_a_small_correction_is_shown_in_silence(installation, publisher):
+    days = [[entry(body=WORDS)], [entry(body=WORDS.replace("semaine", "saison"))]]
+    subscriber = serve(installation, publisher, *days)
+    assert subscriber.notices == [1]
+    assert "saison" in subscriber.read()[0].content[0].value
+
+
+def test_all_entries_have_one_guid(installation, publisher):
+    items = [entry(n, guid="same") for n in (1, 2, 3)]
+    assert serve(installation, publisher, items, items).notices == [1, 1, 1]
+
+
+def test_one_link_for_one_entry_after_another(installation, publisher):
+    """No entry is swallowed because its link was another's yesterday."""
+    bodies = ["On sème des fèves. " * 20, "Il pleut sur les bacs. " * 20, "La clé a disparu. " * 20]
+    days = [
+        [entry(day, path="/today", title=title, body=body)]
+        for day, (title, body) in enumerate(
+            zip(("Lundi", "Mardi", "Mercredi"), bodies, strict=True), 1
+        )
+    ]
+    assert serve(installation, publisher, *days).notices == [1, 1, 1]
+
+
+def test_two_entries_of_one_title_and_time_are_two(installation, publisher):
+    date = "Mon, 02 Nov 2026 00:00:00 GMT"
+    one = entry(1, title="Photo", date=date, body="On sème des fèves. " * 20)
+    two = entry(2, title="Photo", date=date, body="Il pleut sur les bacs. " * 20)
+    assert serve(installation, publisher, [one], [two]).notices == [1, 1]
+
+
+def test_one_story_of_two_blogs_is_one_entry_with_both_places(installation, publisher):
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    other = WORDS.replace("décidé", "choisi")  # a word of theirs
+    publisher["/a"] = rss(entry(title="Dix ans", body=WORDS), title="One")
+    publisher["/b"] = rss(entry(host="planet.example", title="Dix ans !", body=other), title="Two")
+    installation.run()
+    subscriber = Subscriber(installation)
+    (shown,) = subscriber.read()
+    assert [link.href for link in shown.links if link.rel == "related"] == [
+        "https://planet.example/1"
+    ]
+    assert re.search(
+        r'Also at: <a href="https://planet.example/1"[^>]*>Two</a>', shown.content[0].value
+    )
+    publisher["/a"] = rss(title="One")
+    installation.run(NOON + DAY)
+    assert [e.id for e in subscriber.read()] == [shown.id]
+
+
+def test_a_copy_that_comes_later_changes_nothing_but_adds_its_place(installation, publisher):
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    publisher["/a"] = rss(entry(title="Dix ans", body=WORDS), title="One")
+    publisher["/b"] = rss(title="Two")
+    installation.run()
+    subscriber = Subscriber(installation)
+    (first,) = subscriber.read()
+    late = entry(3, host="planet.example", title="Dix ans", body=WORDS)
+    publisher["/b"] = rss(late, title="Two")
+    installation.run(NOON + DAY)
+    (shown,) = subscriber.read()
+    assert (shown.id, shown.updated) == (first.id, first.updated)
+    assert "planet.example" in shown.content[0].value
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "date"),
+    [
+        ("Version 1.3", WORDS, None),  # not the title's number
+        ("Version 1.2", WORDS, "Mon, 05 Oct 2026 10:00:00 GMT"),  # not within fourteen days
+        ("Version 1.2", "Le jardin est ouvert.", None),  # too short to tell
+        ("Version 1.2", WORDS[:260] + " tout autre chose" * 20, None),  # not alike
+    ],
+)
+def test_what_is_not_one_story(installation, publisher, title, body, date):
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    first = WORDS if body is not None and body.startswith(WORDS[:50]) else body
+    publisher["/a"] = rss(entry(title="Version 1.2", body=first), title="One")
+    publisher["/b"] = rss(entry(host="b.example", title=title, body=body, date=date), title="Two")
+    installation.run()
+    assert len(Subscriber(installation).read()) == 2
+
+
+def test_copies_in_one_feed_are_never_joined(installation, publisher):
+    installation.configure([publisher.url("/a")], ALL)
+    publisher["/a"] = rss(
+        entry(1, title="Annonce", body=WORDS), entry(2, title="Annonce", body=WORDS)
+    )
+    installation.run()
+    assert len(Subscriber(installation).read()) == 2
+
+
+def test_one_atom_id_for_two_things_at_two_publishers(installation, publisher):
+    def atom(title, link):
+        return (
+            '<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><id>urn:b</id>'
+            f"<entry><id>tag:example.com,2000:1</id><title>{title}</title><link href='{link}'/>"
+            f"<updated>2026-11-20T00:00:00Z</updated></entry></feed>"
+        )
+
+    installation.configure([publisher.url("/a"), publisher.url("/b"), publisher.url("/c")], ALL)
+    publisher["/a"] = atom("Le jardin", "https://a.example/1")
+    publisher["/b"] = atom("Autre chose", "https://b.example/1")
+    publisher["/c"] = atom("Le jardin", "https://planet.example/a/1")  # republishes the first
+    installation.run()
+    ids = [entry.id for entry in Subscriber(installation).read()]
+    assert len(ids) == len(set(ids)) == 2
+    assert "tag:example.com,2000:1" in ids
+
+
+def test_a_database_rebuilt_from_the_same_feeds_has_the_same_ids(installation, publisher):
+    publisher["/feed"] = rss(entry(1), entry(2), item("Jardin", "", "", "Sans lien ni date"))
+    installation.configure([publisher.url("/feed")], ALL)
+    installation.run()
+    ids = [entry.id for entry in Subscriber(installation).read()]
+    (installation.root / "aggregator.sqlite3").unlink()
+    installation.run(NOON + DAY)
+    assert {entry.id for entry in Subscriber(installation).read()} == set(ids)
+    assert len(ids) == 3
+
+
+# -- archives ------------------------------------------------------------------------------------
+
+
+def months(installation, slug="jardin"):
+    return sorted(path.name for path in (installation.outputs / slug).glob("*.atom"))
+
+
+def walk(installation, slug="jardin"):
+    """Follow a feed into its past as RFC 5005 says; gives the ids of each document."""
+    name, found = f"{slug}.atom", []
+    while True:
+        feed = feedparser.parse((installation.outputs / name).read_bytes())
+        found.append([entry.id for entry in feed.entries])
+        links = {link.rel: link.href for link in feed.feed.links}
+        assert links["self"] == f"https://site.example/{name}"
+        if "prev-archive" not in links:
+            return found
+        name = links["prev-archive"].removeprefix("https://site.example/")
+
+
+def test_live_feed_and_archives_hold_everything(installation, publisher):
+    dates = [NOON - n * 9 * DAY for n in range(20)]
+    items = [entry(n, date=f"{d:%a, %d %b %Y %H:%M:%S} GMT") for n, d in enumerate(dates)]
+    publisher["/feed"] = rss(*items)
+    installation.configure([publisher.url("/feed")], '[tags."Jardin"]\n[publish]\nbackfill = 4\n')
+    installation.run()
+    live, *archives = walk(installation)
+    assert len(live) == 4
+    assert sum(map(len, archives)) == len({id for ids in archives for id in ids}) == 20
+    assert months(installation) == [f"2026-{m:02}.atom" for m in range(6, 12)]
+
+
+def test_a_closed_month_is_written_once_more_to_name_the_next_and_never_again(
+    installation, publisher
+):
+    def poll(now: datetime, *items):
+        publisher["/feed"] = rss(*items)
+        installation.run(now)
+        return installation.snapshot()
+
+    installation.configure([publisher.url("/feed")], '[tags."Jardin"]\n')
+    october, november = "Mon, 05 Oct 2026 10:00:00 GMT", "Mon, 02 Nov 2026 10:00:00 GMT"
+    poll(NOON - 30 * DAY, entry(1, date=october))
+    closed = poll(NOON, entry(1, date=october), entry(2, date=november))
+    assert b'rel="next-archive"' in closed["jardin/2026-10.atom"][0]
+    late = entry(3, date="Tue, 06 Oct 2026 10:00:00 GMT")
+    found = poll(NOON + DAY, entry(2, date=november), late)
+    assert found["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]  # its bytes and its mtime
+    assert found["jardin/2026-11.atom"] != closed["jardin/2026-11.atom"]
+    assert len(walk(installation)[1]) == 2
+    installation.configure([publisher.url("/feed")], '[tags."Jardin"]\naliases = ["lilas"]\n')
+    again = poll(NOON + 2 * DAY, entry(2, date=november))
+    assert again["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]
+    corrected = poll(NOON + 3 * DAY, entry(1, date=october, body="Tout autre texte du jardin"))
+    assert corrected["jardin/2026-10.atom"] != closed["jardin/2026-10.atom"]
+
+
+def test_a_site_that_moves_writes_its_archives_anew(installation, publisher):
+    publisher["/feed"] = rss(entry(1, date="Mon, 05 Oct 2026 10:00:00 GMT"), entry(2))
+    installation.configure([publisher.url("/feed")], '[tags."Jardin"]\n')
+    installation.run()
+    text = (installation.root / "feeds.toml").read_text()
+    installation.write("feeds.toml", text.replace("site.example", "moved.example"))
+    installation.run(NOON + DAY)
+    for path in installation.outputs.rglob("*.atom"):
+        assert b"site.example" not in path.read_bytes(), path
+
+
+# -- which feeds there are -----------------------------------------------------------------------
+
+
+def titles(installation, slug):
+    return [
+        e.title
+        for e in feedparser.parse((installation.outputs / f"{slug}.atom").read_bytes()).entries
+    ]
+
+
+def test_all_unmatched_nearly_and_a_query(installation, publisher):
+    publisher["/feed"] = rss(
+        entry(1, title="Le jardin", body="Rien"),
+        entry(2, title="La pluie", body="Elle tombe"),
+        entry(3, title="La ville", body="avec un jardin"),
+        entry(4, title="Le jardin d’hiver", body="Rien"),
+    )
+    query = '[[feeds]]\nname = "Sans hiver"\nquery = "jardin NOT title:hiver"\n'
+    installation.configure([publisher.url("/feed")], ALL + query)
+    installation.run()
+    assert sorted(titles(installation, "all")) == [
+        "La pluie",
+        "La ville",
+        "Le jardin",
+        "Le jardin d’hiver",
+    ]
+    assert sorted(titles(installation, "unmatched")) == ["La pluie", "La ville"]
+    assert titles(installation, "near-miss") == ["La ville"]
+    assert titles(installation, "sans-hiver") == ["Le jardin"]
+    text = (installation.root / "feeds.toml").read_text().replace('title:hiver"', 'title:jardin"')
+    installation.write("feeds.toml", text)
+    installation.run(NOON + DAY)
+    assert titles(installation, "sans-hiver") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("lang:fr", ["fr"]),
+        ('source:"gazette"', ["fr"]),
+        ("category:vélos", ["fr"]),
+        ("author:ann", ["fr"]),
+        ('text:"table ronde"', ["fr"]),
+        ("is:clipped", ["clipped"]),
+        ("NOT is:clipped", ["en", "fr"]),
+        ("jardins", ["fr"]),  # an alias
+    ],
+)
+def test_what_queries_may_ask(installation, publisher, query, expected):
+    more = "<category>Vélos</category><author>a@a.example (Ann)</author>"
+    publisher["/fr"] = rss(entry(1, title="fr", body="Une table ronde", more=f"{more}<category>Jardin</category>"),
+                           title="La Gazette", language="fr")  # fmt: skip
+    publisher["/en"] = rss(entry(2, title="en", body="Rain", host="b.example"))
+    query = f"[[feeds]]\nname = 'Q'\nquery = '{query}'\n"
+    clipping = "• clipped\n    https://kept.example/\n    #Kept\n"
+    installation.configure([publisher.url("/fr"), publisher.url("/en")], ALL + query, clipping)
+    installation.run()
+    assert sorted(titles(installation, "q")) == expected
+
+
+def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
+    publisher["/feed"] = rss(entry())
+    installation.configure(
+        [publisher.url("/feed")], ALL + '[[feeds]]\nname = "Q"\nquery = "jardn"\n'
+    )
+    report = installation.run()
+    assert '[[feeds]] "Q": no tag is called "jardn" (column 1)' in report.warnings
+
+
+def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):
+    publisher["/feed"] = rss(*(entry(n) for n in range(1, 20)))
+    installation.configure([publisher.url("/feed")], "[publish]\nbackfill = 3\n")
+    installation.run()
+    more = (
+        '[publish]\nbackfill = 3\n[tags."Jardin"]\n[[feeds]]\nname = "Q"\nquery = "title:jardin"\n'
+    )
+    installation.configure([publisher.url("/feed")], more)
+    installation.run(NOON + DAY)
+    for slug in ("all", "jardin", "q"):
+        assert len(titles(installation, slug)) == 3
+        assert sum(map(len, walk(installation, slug)[1:])) == 19
+
+
+def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publisher):
+    publisher["/feed"] = rss(entry(1))
+    installation.configure([publisher.url("/feed")], ALL)
+    installation.run()
+    subscriber = Subscriber(installation, "jardin")
+    subscriber.read()
+    installation.configure([publisher.url("/feed")], '[tags."Autre"]\n')
+    installation.run(NOON + DAY)
+    last, kept = subscriber.read()
+    assert "Jardin" in last.title
+    assert "has ended" in last.title
+    assert kept.title == "Le jardin, 1"
+    before = installation.snapshot()
+    installation.run(NOON + 2 * DAY)
+    assert installation.snapshot() == before
+    assert b"jardin.atom" not in before["index.opml"][0]
+    assert b'href="jardin.html"' not in before["index.html"][0]
+    installation.configure([publisher.url("/feed")], ALL)
+    installation.run(NOON + 3 * DAY)
+    assert [e.title for e in subscriber.read()] == ["Le jardin, 1"]
+    assert subscriber.notices == [1, 1]

@@ -1,0 +1,104 @@
+"""A hub on loopback is told of the feeds that changed, and only of those."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import feedparser
+import pytest
+
+from tests.harness import NOON, item, rss
+
+DAY = timedelta(days=1)
+
+
+class Hub:
+    """Remembers the topics it was told of; answers with ``status``."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.status = 202
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                assert form["hub.mode"] == ["publish"]
+                assert form["hub.topic"] == form["hub.url"]
+                hub.told += form["hub.url"]
+                self.send_response(hub.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        if not self._thread.is_alive():
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def heard(self) -> set[str]:
+        told, self.told = self.told, []
+        assert len(set(told)) == len(told)
+        return {url.removeprefix("https://site.example/") for url in told}
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    hub = Hub()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def site(installation, publisher, hub):
+    publisher["/feed"] = rss(item("Les communs"))
+    more = f'[publish]\nhub = "{hub.url}"\nallow_private = "127.0.0.0/8"\nalso = []\n'
+    installation.configure([publisher.url("/feed")], f'{more}[tags."Communs"]\n[tags."P2P"]\n')
+    return installation
+
+
+def test_only_of_what_changed(site, publisher, hub):
+    site.run()
+    assert hub.heard() == {"communs.atom", "p2p.atom"}  # archives are no topics
+    site.run(NOON + DAY)
+    assert hub.heard() == set()
+    publisher["/feed"] = rss(item("P2P", "https://feed.example/2"))
+    site.run(NOON + DAY)
+    assert hub.heard() == {"p2p.atom"}
+    links = feedparser.parse((site.outputs / "p2p.atom").read_bytes()).feed.links
+    assert [link.href for link in links if link.rel == "hub"] == [hub.url]
+
+
+def test_what_the_hub_does_not_take_is_told_by_the_next_run(site, hub):
+    hub.status = 500
+    (warning,) = site.run().warnings
+    assert "was not told of what changed, the next run will: HTTP 500" in warning
+    hub.heard()
+    hub.status = 204
+    assert site.run(NOON + DAY).warnings == ()
+    assert hub.heard() == {"communs.atom", "p2p.atom"}
+
+
+def test_a_hub_that_is_not_there(site, hub):
+    hub.close()
+    (warning,) = site.run().warnings
+    assert "connection refused" in warning
+    assert (site.outputs / "communs.atom").is_file()
+    text = (
+        (site.root / "feeds.toml")
+        .read_text()
+        .replace('allow_private = "127.0.0.0/8"\nalso', "also")
+    )
+    site.write("feeds.toml", text)
+    (warning,) = site.run(NOON + DAY).warnings
+    assert "not on the public Internet" in warning or "private" in warning

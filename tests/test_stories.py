@@ -382,6 +382,15 @@ def test_all_unmatched_nearly_and_a_query(installation, publisher):
     assert titles(installation, "sans-hiver") == []
 
 
+def test_clippings_are_never_of_no_tag_and_without_a_link_never_published(installation):
+    text = "• Linked\n    https://kept.example/\n    #\n\n• Without\n    A passage.\n    #Jardin\n"
+    installation.configure([], ALL, text)
+    installation.run()
+    assert titles(installation, "all") == ["Linked"]
+    assert titles(installation, "unmatched") == titles(installation, "jardin") == []
+    assert b"Without" not in (installation.outputs / "index.html").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -66,14 +66,20 @@ class Lister:
         self.keys = frozenset(wanted_channels(vocabulary, config))
 
     def channels(self, story: Story) -> frozenset[str]:
-        """The keys of the channels that ``story`` belongs to."""
+        """The keys of the channels that ``story`` belongs to.
+
+        A clipping is of no tag only if the reader gave it none, and nobody can read one that has
+        no link: those are known, and not published.
+        """
+        if all(_is_clipping(copy) and not copy.stored.entry.link for copy in story.copies):
+            return frozenset()
         matches = [match for copy in story.copies for match in copy.matches]
         tags = {match.tag for match in matches if not match.near}
         found = {channel_key(ChannelKind.TAG, tag) for tag in tags} & self.keys
         found |= {key for key, query in self._queries if self._finder.finds(query, story)}
-        own = {"all"} if tags else {"all", "unmatched"}
-        if not tags and matches:
-            own.add("near-miss")
+        own = {"all"}
+        if not tags and not all(map(_is_clipping, story.copies)):
+            own |= {"unmatched", "near-miss"} if matches else {"unmatched"}
         found |= {channel_key(ChannelKind.OWN, name) for name in own & self._own}
         return frozenset(found)
 
@@ -108,7 +114,7 @@ class Finder:
             "text": lambda: _has_words(f"{entry.title}\n{entry.text}", value),
             "category": lambda: any(value == fold(c.label or c.term) for c in entry.categories),
             "author": lambda: any(value in fold(author.name) for author in entry.authors),
-            "is": lambda: stored.role is Role.CLIPPINGS or _is_clipped(copy),
+            "is": lambda: _is_clipping(copy) or _is_clipped(copy),
         }
         return tests[term.field]()
 
@@ -122,6 +128,10 @@ def _only_words(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in fold(text)).split())
 
 
+def _is_clipping(copy: Copy) -> bool:
+    return copy.stored.role is Role.CLIPPINGS
+
+
 def _is_clipped(copy: Copy) -> bool:
     return any(e.kind is EvidenceKind.CLIPPED for m in copy.matches for e in m.evidence)
 
@@ -130,7 +140,7 @@ def is_late(story: Story) -> bool:
     """Whether a story that enters a feed is old: it was there before the feed wanted it, or came
     with its subscription, or was published more than 30 days before we saw it. What the reader
     clips never is."""
-    if any(copy.stored.role is Role.CLIPPINGS for copy in story.copies):
+    if any(map(_is_clipping, story.copies)):
         return False
     return story.listed or all(map(_is_old, story.copies))
 

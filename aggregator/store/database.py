@@ -1,5 +1,5 @@
 """The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
-`stories` of the stories and `listings` of the output feeds.
+`stories` of the stories, `placings` and `listings` of the output feeds.
 
 Every query is in these files, one short transaction per step of a run.
 """
@@ -10,9 +10,10 @@ from datetime import datetime
 from sqlmodel import col, delete, or_, select, update
 
 from aggregator.model import Copy, Entry, Feed, MatchedEntry, Role, StoredEntry
-from aggregator.store import tables
+from aggregator.store import values
 from aggregator.store.feeds import FeedStore
 from aggregator.store.listings import ListingStore
+from aggregator.store.placings import PlacingStore
 from aggregator.store.rows import (
     CLIPPINGS_URL,
     IN_ONE_QUERY,
@@ -26,7 +27,7 @@ from aggregator.store.stories import StoryStore
 from aggregator.store.tables import BandRow, EntryRow, FeedRow, MatchRow, StoryRow
 
 
-class Store(FeedStore, StoryStore, ListingStore):
+class Store(FeedStore, StoryStore, PlacingStore, ListingStore):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
@@ -63,7 +64,7 @@ class Store(FeedStore, StoryStore, ListingStore):
                 .where(col(FeedRow.url).in_(list(urls)))
                 .order_by(FeedRow.url, EntryRow.key)
             )
-            return [tables.entry_of(row) for row in rows]
+            return [values.entry_of(row) for row in rows]
 
     # -- matching ----------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Store(FeedStore, StoryStore, ListingStore):
                     .order_by(col(EntryRow.id))
                     .limit(IN_ONE_QUERY)
                 ).all()
-                found = [tables.stored_entry(row, feed) for row, feed in rows]
+                found = [values.stored_entry(row, feed) for row, feed in rows]
             if not found:
                 return
             yield from found
@@ -102,10 +103,10 @@ class Store(FeedStore, StoryStore, ListingStore):
                 for entry in chunk:
                     for match in entry.matches:
                         row = old.pop((entry.row, match.tag), None)
-                        if row is not None and tables.match_of(row) == match:
+                        if row is not None and values.match_of(row) == match:
                             continue
                         changed.add(entry.row)
-                        columns = tables.match_columns(match)
+                        columns = values.match_columns(match)
                         if row is not None:
                             new += row.near and not match.near
                             row.sqlmodel_update(columns)
@@ -149,6 +150,6 @@ class Store(FeedStore, StoryStore, ListingStore):
             ).all()
             matches = matches_of(session, [row.id for row, _ in rows])
             return [
-                Copy(tables.stored_entry(row, feed), tuple(matches.get(row.id or 0, ())))
+                Copy(values.stored_entry(row, feed), tuple(matches.get(row.id or 0, ())))
                 for row, feed in rows
             ]

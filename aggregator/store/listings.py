@@ -1,17 +1,16 @@
-"""Output feeds, the stories that stand in them, and what must be rendered again."""
+"""What stands in the output feeds, and what must be rendered again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 
-from sqlmodel import Session, col, delete, func, or_, select, update
+from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
-from aggregator.folding import slugs
-from aggregator.identity import mint_id
-from aggregator.model import Channel, ChannelKind, Placing, Story
-from aggregator.store import tables
+from aggregator.model import Channel, ChannelKind, Story
+from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import IN_ONE_QUERY, chunks, stories_of
+from aggregator.store.placings import MONTH_LENGTH
+from aggregator.store.rows import chunks, stories_of
 from aggregator.store.tables import (
     ChannelRow,
     EntryRow,
@@ -22,105 +21,9 @@ from aggregator.store.tables import (
     StoryRow,
 )
 
-MOST_IN_A_DOCUMENT = 300
-_MONTH_LENGTH = len("2026-11")
-
 
 class ListingStore(Connection):
     """What publishing reads and writes."""
-
-    # -- in which feeds stories stand ----------------------------------------------------------
-
-    def save_channels(
-        self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
-    ) -> None:
-        """Remember new output feeds, and which have ended or are back.
-
-        A feed's id is made from the site's address at its first time, and stays when that moves.
-        """
-        with self._session() as session:
-            held = {row.key: row for row in session.exec(select(ChannelRow))}
-            names = {
-                key: key.partition(":")[2] for key, (kind, _) in wanted.items()
-                if kind is not ChannelKind.OWN
-            }  # fmt: skip
-            known = {key: row.slug for key, row in held.items()}
-            known |= {key: name for key, (kind, name) in wanted.items() if kind is ChannelKind.OWN}
-            given = slugs(names, known)
-            for key, (kind, name) in wanted.items():
-                row = held.get(key)
-                if row is None:
-                    slug = given[key]
-                    row = ChannelRow(
-                        key=key, kind=kind.value, name=name, slug=slug,
-                        feed_id=mint_id(site_url, None, slug), first_seen_at=now,
-                    )  # fmt: skip
-                    session.add(row)
-                elif row.name != name or row.ended_at or row.pruned:
-                    row.name, row.ended_at, row.pruned, row.dirty = name, None, False, True
-            for key, row in held.items():
-                if key not in wanted and row.ended_at is None:
-                    row.ended_at, row.dirty = now, True
-
-    def unlisted(self) -> Iterator[tuple[Story, frozenset[str]]]:
-        """The stories whose place must be decided again, with the channels they now stand in."""
-        last = 0
-        while True:
-            with self._session() as session:
-                rows = session.exec(
-                    select(StoryRow)
-                    .where(col(StoryRow.unlisted), col(StoryRow.id) > last)
-                    .order_by(col(StoryRow.id))
-                    .limit(IN_ONE_QUERY)
-                ).all()
-                held = defaultdict(set)
-                ids = [row.id for row in rows]
-                listed = select(ListingRow.story_id, ListingRow.channel)
-                for story, channel in session.exec(listed.where(col(ListingRow.story_id).in_(ids))):
-                    held[story].add(channel)
-                found = stories_of(session, rows)
-            if not found:
-                return
-            yield from ((story, frozenset(held[story.row])) for story in found)
-            last = found[-1].row
-
-    def save_placings(
-        self, placings: Sequence[Placing], live: Collection[tuple[str, int]], now: datetime
-    ) -> None:
-        """Let stories enter and leave, in one transaction; ``live`` says (channel, story) of those
-        that may stand in a live feed.
-
-        A story stands in the archive of its month, or, where a later month was begun, in that:
-        closed documents never change for what was found late. One that holds 300 is closed too, so
-        that what is written for one story is bounded.
-        """
-        with self._session() as session:
-            archive = _Archive(session)
-            touched: set[str] = set()
-            for placing in sorted(placings, key=lambda p: (p.date, p.id)):
-                touched |= placing.enters | placing.leaves
-                if placing.leaves:
-                    theirs = ListingRow.story_id == placing.story
-                    leaving = col(ListingRow.channel).in_(placing.leaves)
-                    for row in session.exec(select(ListingRow).where(theirs, leaving)).all():
-                        archive.withdraw(row.channel, row.month)
-                        session.delete(row)
-                for channel in sorted(placing.enters):
-                    session.add(
-                        ListingRow(
-                            channel=channel, story_id=placing.story,
-                            month=archive.enter(channel, placing.date),
-                            live=(channel, placing.story) in live, listed_at=now,
-                        )
-                    )  # fmt: skip
-            for keys in chunks(sorted(touched)):
-                dirty = update(ChannelRow).where(col(ChannelRow.key).in_(keys))
-                session.exec(dirty.values(dirty=True))
-            for stories in chunks([placing.story for placing in placings]):
-                settled = update(StoryRow).where(col(StoryRow.id).in_(stories))
-                session.exec(settled.values(unlisted=False, listed=True))
-
-    # -- what is published ---------------------------------------------------------------------
 
     def channels(self) -> list[Channel]:
         """Every output feed that has or should have files, in the order of their keys."""
@@ -128,7 +31,7 @@ class ListingStore(Connection):
             rows = session.exec(
                 select(ChannelRow).where(~col(ChannelRow.pruned)).order_by(ChannelRow.key)
             )
-            return [tables.channel_of(row) for row in rows]
+            return [values.channel_of(row) for row in rows]
 
     def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]:
         """The channels to be rendered again; ``rendered`` are digests of today's settings."""
@@ -170,11 +73,18 @@ class ListingStore(Connection):
 
     def newest(self, limit: int, *, before: int | None = None) -> list[Story]:
         """The stories stored last, newest first; ``before`` is a `Story.row` to go on from."""
+        rows = select(StoryRow).where(col(StoryRow.id) < before) if before else select(StoryRow)
+        return self._newest(rows, limit)
+
+    def newest_listed(self, limit: int) -> list[Story]:
+        """Those of them that stand in any feed."""
+        listed = select(ListingRow.story_id).where(ListingRow.story_id == StoryRow.id)
+        return self._newest(select(StoryRow).where(listed.exists()), limit)
+
+    def _newest(self, rows: SelectOfScalar[StoryRow], limit: int) -> list[Story]:
         with self._session() as session:
-            rows = select(StoryRow).order_by(col(StoryRow.id).desc()).limit(limit)
-            if before is not None:
-                rows = rows.where(col(StoryRow.id) < before)
-            return stories_of(session, session.exec(rows).all())
+            found = session.exec(rows.order_by(col(StoryRow.id).desc()).limit(limit)).all()
+            return stories_of(session, found)
 
     def newest_of_feed(self, key: str, limit: int) -> list[Story]:
         """The newest stories that a subscription told."""
@@ -186,7 +96,7 @@ class ListingStore(Connection):
                         select(EntryRow.story_id)
                         .join(FeedRow, col(FeedRow.id) == EntryRow.feed_id)
                         .where(FeedRow.url == key)
-                        .order_by(tables.entry_date().desc(), EntryRow.key)
+                        .order_by(values.entry_date().desc(), EntryRow.key)
                         .limit(limit)
                     )
                 )
@@ -218,7 +128,7 @@ class ListingStore(Connection):
                 )
             )
             for channel, page, number in rows:
-                month = page[:_MONTH_LENGTH]
+                month = page[:MONTH_LENGTH]
                 found[channel][month] = found[channel].get(month, 0) + number
         return found
 
@@ -295,49 +205,4 @@ class ListingStore(Connection):
                 row.pruned, row.dirty = True, False
                 session.exec(delete(ListingRow).where(col(ListingRow.channel) == row.key))
                 session.exec(delete(PageRow).where(col(PageRow.channel) == row.key))
-            return [tables.channel_of(row) for row in rows]
-
-
-class _Archive:
-    """The documents of all archives, while stories enter them in the order of their dates."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._open: dict[str, PageRow] = {}  # the latest of each channel
-        latest = select(PageRow.channel, func.max(PageRow.month)).group_by(PageRow.channel)
-        for channel, month in session.exec(latest).all():
-            self._open[channel] = _existing(session, channel, month)
-
-    def enter(self, channel: str, date: datetime) -> str:
-        """Where a story of this date goes; the document before a new one now has a next."""
-        month = f"{date:%Y-%m}"
-        page = self._open.get(channel)
-        if page is None or month > page.month[:_MONTH_LENGTH]:
-            page = self._begin(channel, month, page)
-        elif page.stories >= MOST_IN_A_DOCUMENT:
-            month, _, part = page.month.partition(".")
-            page = self._begin(channel, f"{month}.{int(part or 1) + 1:03}", page)
-        page.stories += 1
-        page.dirty = True
-        return page.month
-
-    def withdraw(self, channel: str, month: str) -> None:
-        """A story leaves the document."""
-        page = self._open.get(channel)
-        if page is None or page.month != month:
-            page = _existing(self._session, channel, month)
-        page.stories -= 1
-        page.dirty = True
-
-    def _begin(self, channel: str, month: str, before: PageRow | None) -> PageRow:
-        page = self._open[channel] = PageRow(channel=channel, month=month)
-        self._session.add(page)
-        if before is not None:
-            before.dirty = True
-        return page
-
-
-def _existing(session: Session, channel: str, month: str) -> PageRow:
-    page = session.get(PageRow, (channel, month))
-    assert page is not None, (channel, month)
-    return page
+            return [values.channel_of(row) for row in rows]

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, or_, select, update
 
 from aggregator.identity import mint_id
 from aggregator.model import Copy, Entry, EntryChange, Feed, Match, Story, Subscription
-from aggregator.store import tables
+from aggregator.store import values
 from aggregator.store.decide import (
     MOST_NOISE,
     MOST_REVISIONS,
@@ -66,7 +66,7 @@ def save_entries(
     for entry in entries:
         row = known.get(entry.key) or twins.get(entry.key)
         if row is None:
-            columns = tables.entry_columns(_own_page(session, feed, entry))
+            columns = values.entry_columns(_own_page(session, feed, entry))
             new = EntryRow(feed_id=feed.id or 0, first_seen_at=now, changed_at=now, **columns)
             session.add(new)
             changes.append(EntryChange.NEW)
@@ -101,7 +101,7 @@ def _twins(
             )
             if row.id and row.id not in present
         }
-        gone = {id: tables.entry_of(row) for id, row in rows.items()}
+        gone = {id: values.entry_of(row) for id, row in rows.items()}
         for entry in chunk:
             twin = find_twin(entry, gone.items(), wholesale=not present)
             if twin is not None:
@@ -129,7 +129,7 @@ def _update(session: Session, row: EntryRow, entry: Entry, now: datetime) -> Ent
     change = decide(row.content_hash, entry)
     if change is not EntryChange.MODIFIED:
         return change
-    old = tables.entry_of(row)
+    old = values.entry_of(row)
     if is_noise(old, entry):
         if row.noise == MOST_NOISE:
             return EntryChange.UNCHANGED
@@ -139,7 +139,7 @@ def _update(session: Session, row: EntryRow, entry: Entry, now: datetime) -> Ent
     if significant and story and story.revisions >= MOST_REVISIONS:
         significant = False
     revised = revise(old, entry, now, significant=significant)
-    row.sqlmodel_update(tables.entry_columns(revised) | {"changed_at": now, "vocabulary": None})
+    row.sqlmodel_update(values.entry_columns(revised) | {"changed_at": now, "vocabulary": None})
     if story:
         if significant:
             story.revisions += 1
@@ -193,7 +193,7 @@ def mark_feeds_of(session: Session, feed: FeedRow) -> None:
 
 def describe(row: FeedRow, feed: Feed) -> bool:
     """Take over what the publisher says of its feed; gives whether it said something else."""
-    changed = tables.feed_of(row) != feed
+    changed = values.feed_of(row) != feed
     row.dirty = row.dirty or changed
     row.atom_id, row.title, row.link = feed.id, feed.title, feed.link
     row.language, row.rights = feed.language, feed.rights
@@ -210,7 +210,7 @@ def matches_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Ma
             .order_by(col(MatchRow.score).desc(), MatchRow.tag)
         )
         for row in rows:
-            found.setdefault(row.entry_id, []).append(tables.match_of(row))
+            found.setdefault(row.entry_id, []).append(values.match_of(row))
     return found
 
 
@@ -226,7 +226,7 @@ def stories_of(session: Session, rows: Sequence[StoryRow]) -> list[Story]:
         ).all()
         matches = matches_of(session, [entry.id for entry, _ in found])
         for entry, feed in found:
-            copy = Copy(tables.stored_entry(entry, feed), tuple(matches.get(entry.id or 0, ())))
+            copy = Copy(values.stored_entry(entry, feed), tuple(matches.get(entry.id or 0, ())))
             copies.setdefault(entry.story_id or 0, []).append(copy)
     return [
         Story(row.id or 0, row.atom_id, row.updated, tuple(copies.get(row.id or 0, ())), row.listed)

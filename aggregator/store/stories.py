@@ -11,7 +11,7 @@ from aggregator.folding import fold
 from aggregator.identity import mint_id
 from aggregator.likeness import bands, tell_one_story
 from aggregator.model import Role
-from aggregator.store import tables
+from aggregator.store import values
 from aggregator.store.connection import Connection
 from aggregator.store.rows import IN_ONE_QUERY, chunks, free_moment, mark_stories
 from aggregator.store.tables import BandRow, EntryRow, FeedRow, StoryRow
@@ -42,7 +42,7 @@ class StoryStore(Connection):
         made = 0
         while True:
             with self._session() as session:
-                date = tables.entry_date()
+                date = values.entry_date()
                 rows = session.exec(
                     select(EntryRow, FeedRow)
                     .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)

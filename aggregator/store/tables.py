@@ -1,25 +1,9 @@
-"""The tables, and the way between rows and `model` values. Rows never leave this folder."""
+"""The tables. Rows never leave this folder."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint, func
-
-from aggregator.model import (
-    Author,
-    Category,
-    Channel,
-    ChannelKind,
-    Enclosure,
-    Entry,
-    Evidence,
-    EvidenceKind,
-    Feed,
-    Match,
-    Role,
-    StoredEntry,
-)
-from aggregator.store.decide import content_hash
+from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
 
 
 class FeedRow(SQLModel, table=True):
@@ -237,109 +221,3 @@ class RunRow(SQLModel, table=True):
     started_at: datetime
     finished_at: datetime | None = None
     offline: bool = False
-
-
-def feed_of(row: FeedRow) -> Feed:
-    """What the publisher says of its feed."""
-    return Feed(row.atom_id, row.title, row.link, row.language, row.rights)
-
-
-def entry_date() -> Any:
-    """`model.StoredEntry.date`, in SQL."""
-    return func.coalesce(EntryRow.updated, EntryRow.published, EntryRow.first_seen_at)
-
-
-def entry_columns(entry: Entry) -> dict[str, Any]:
-    """The columns that hold an entry's own fields."""
-    return {
-        "key": entry.key,
-        "atom_id": entry.id,
-        "page": entry.page,
-        "title": entry.title,
-        "link": entry.link,
-        "summary": entry.summary,
-        "content": entry.content,
-        "text": entry.text,
-        "authors": [{"name": a.name, "email": a.email, "uri": a.uri} for a in entry.authors],
-        "categories": [
-            {"term": c.term, "scheme": c.scheme, "label": c.label} for c in entry.categories
-        ],
-        "enclosures": [
-            {"url": e.url, "type": e.type, "length_bytes": e.length_bytes} for e in entry.enclosures
-        ],
-        "published": entry.published,
-        "updated": entry.updated,
-        "language": entry.language,
-        "rights": entry.rights,
-        "content_hash": content_hash(entry),
-    }
-
-
-def entry_of(row: EntryRow) -> Entry:
-    """The entry that a row holds."""
-    return Entry(
-        key=row.key,
-        id=row.atom_id,
-        title=row.title,
-        link=row.link,
-        page=row.page,
-        summary=row.summary,
-        content=row.content,
-        text=row.text,
-        authors=tuple(Author(**author) for author in row.authors),
-        categories=tuple(Category(**category) for category in row.categories),
-        enclosures=tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
-        published=row.published,
-        updated=row.updated,
-        language=row.language,
-        rights=row.rights,
-    )
-
-
-def stored_entry(row: EntryRow, feed: FeedRow) -> StoredEntry:
-    """An entry with what the store knows of it."""
-    return StoredEntry(
-        row=row.id or 0,
-        feed_url=feed.url,
-        feed=feed_of(feed),
-        role=Role(feed.role),
-        entry=entry_of(row),
-        first_seen_at=row.first_seen_at,
-        changed_at=row.changed_at,
-        came_with_feed=row.first_seen_at == feed.first_succeeded_at,
-    )
-
-
-def channel_of(row: ChannelRow) -> Channel:
-    """The output feed that a row holds."""
-    return Channel(
-        key=row.key,
-        kind=ChannelKind(row.kind),
-        name=row.name,
-        slug=row.slug,
-        id=row.feed_id,
-        first_seen_at=row.first_seen_at,
-        ended_at=row.ended_at,
-    )
-
-
-def match_columns(match: Match) -> dict[str, Any]:
-    """The columns that hold a match's own fields."""
-    return {
-        "tag": match.tag,
-        "score": match.score,
-        "near": match.near,
-        "evidence": [
-            {"kind": e.kind.value, "detail": e.detail, "where": e.where, "weight": e.weight}
-            for e in match.evidence
-        ],
-    }
-
-
-def match_of(row: MatchRow) -> Match:
-    """The match that a row holds."""
-    evidence = (
-        Evidence(EvidenceKind(e["kind"]), e["detail"], e["where"], e["weight"])
-        for e in row.evidence
-    )
-    return Match(row.tag, row.score, tuple(evidence), row.near)

@@ -8,9 +8,10 @@ from pathlib import Path
 LEFTOVERS = ".tmp-*"  # of a process that was killed
 
 
-def replace_file(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
     """Make ``path`` hold ``data``, with the permissions ``mode``. Raises OSError.
 
+    Who replaces many files syncs their names together, with ``sync_name=False`` and `sync_folder`.
     Assumes a local POSIX file system: a rename within a folder is atomic.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=LEFTOVERS.rstrip("*"), dir=path.parent)
@@ -25,8 +26,14 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    if sync_name:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder outlive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name outlives a power cut
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -97,6 +97,9 @@ class Writer(Protocol):
     def write(self, name: str, data: bytes) -> bool:
         """Make the file hold ``data``; give whether it had to be written."""
 
+    def sync(self) -> None:
+        """See to it that what was written outlives a power cut."""
+
 
 def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now: datetime) -> None:
     """Decide again in which feeds stand the stories of which something has changed."""
@@ -166,6 +169,7 @@ class _Publisher:
                 self._done.channels[channel.key] = rendered[channel.key]
         self._lists()
         self._site()
+        self._writer.sync()
         self._store.save_rendered(self._done.channels, self._done.pages, self._done.feeds)
         return tuple(self._written)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import Path
 
-from aggregator.atomic import LEFTOVERS, replace_file
+from aggregator.atomic import LEFTOVERS, replace_file, sync_folder
 from aggregator.encodings import compress
 from aggregator.errors import PublishError
 
@@ -25,6 +25,7 @@ class OutputFolder:
         """Create the folder if need be. Raises PublishError if it cannot be written."""
         self._folder = folder
         self._codings = codings
+        self._touched: set[Path] = set()
         self._ends = [_EXTENSIONS[coding] for coding in codings]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +69,26 @@ class OutputFolder:
                     if differs:
                         sibling.unlink(missing_ok=True)  # of the time when they were wanted
                 elif differs or not sibling.is_file():
-                    replace_file(sibling, compress(data, coding), 0o644)
+                    self._replace(sibling, compress(data, coding))
             if differs:
-                replace_file(path, data, 0o644)
+                self._replace(path, data)
         except OSError as error:
             raise PublishError(f"{path}: {error.strerror or error}") from error
         self._found.update(f"{name}{end}" for end in ("", *self._ends))
         return differs
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        replace_file(path, data, 0o644, sync_name=False)
+        self._touched.add(path.parent)
+
+    def sync(self) -> None:
+        """See to it that what was written outlives a power cut. Raises PublishError."""
+        for folder in sorted(self._touched):
+            try:
+                sync_folder(folder)
+            except OSError as error:
+                raise PublishError(f"{folder}: {error.strerror or error}") from error
+        self._touched.clear()
 
     def keep_only(self, folder: str, names: Collection[str]) -> list[str]:
         """Take away the files of a folder that are not among ``names``; gives which."""

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import feedparser
 import pytest
@@ -284,7 +285,8 @@ def test_no_secret_reaches_the_database_or_the_outputs(installation, publisher):
     for day in range(1, 6):
         installation.run(NOON + day * DAY)
     assert publisher.asked[0].headers["Authorization"].startswith("Basic ")
-    for file in [*installation.root.glob("*.sqlite3*"), *installation.outputs.iterdir()]:
+    files = filter(Path.is_file, installation.outputs.rglob("*"))
+    for file in [*installation.root.glob("*.sqlite3*"), *files]:
         assert b"SECRET" not in file.read_bytes(), file
     # A new token is no new feed.
     publisher["/feed?token=SECRET3&page=2"] = publisher.answers[path] = rss(item()).encode()

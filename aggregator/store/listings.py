@@ -87,7 +87,7 @@ class ListingStore(Connection):
             return stories_of(session, found)
 
     def newest_of_feed(self, key: str, limit: int) -> list[Story]:
-        """The newest stories that a subscription told."""
+        """The newest stories of a subscription, as it tells them."""
         with self._session() as session:
             rows = session.exec(
                 select(StoryRow)
@@ -102,7 +102,7 @@ class ListingStore(Connection):
                 )
                 .order_by(col(StoryRow.updated).desc(), StoryRow.atom_id)
             ).all()
-            return stories_of(session, rows)
+            return stories_of(session, rows, key)
 
     def places(self, stories: Iterable[int]) -> dict[int, list[str]]:
         """The channels in which these stories stand."""

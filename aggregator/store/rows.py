@@ -214,14 +214,19 @@ def matches_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Ma
     return found
 
 
-def stories_of(session: Session, rows: Sequence[StoryRow]) -> list[Story]:
-    """These stories whole, in their order; copies in an order that no machine's clock decides."""
+def stories_of(
+    session: Session, rows: Sequence[StoryRow], feed_url: str | None = None
+) -> list[Story]:
+    """These stories whole, in their order, or as the feed of ``feed_url`` tells them.
+
+    Copies are in an order that no machine's clock decides.
+    """
     copies: dict[int, list[Copy]] = {}
     for chunk in chunks([row.id or 0 for row in rows]):
         found = session.exec(
             select(EntryRow, FeedRow)
             .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-            .where(col(EntryRow.story_id).in_(chunk))
+            .where(col(EntryRow.story_id).in_(chunk), feed_url is None or FeedRow.url == feed_url)
             .order_by(FeedRow.url, EntryRow.key)
         ).all()
         matches = matches_of(session, [entry.id for entry, _ in found])

@@ -62,7 +62,8 @@ class TagStatus:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One entry of ``explain``; ``matches`` hold name, score, threshold and evidence."""
+    """One entry of ``explain``; ``matches`` hold name, score, threshold, evidence, and whether they
+    are only ``near``."""
 
     title: str
     id: str
@@ -153,6 +154,7 @@ def explanations(
             {
                 "tag": tags[match.tag].name,
                 "score": match.score,
+                "near": match.near,
                 "threshold": tags[match.tag].threshold or DEFAULT_THRESHOLD,
                 "evidence": [asdict(e) | {"kind": e.kind.value} for e in match.evidence],
             }

@@ -75,8 +75,8 @@ class Talk:
         for entry in found:
             lines = [entry.title, f"  {entry.link or entry.id}", f"  in {entry.feed}"]
             lines += [f"  first seen {entry.first_seen_at:%Y-%m-%d %H:%M} UTC"]
-            if not entry.matches:
-                lines.append("  belongs to no tag")
+            if all(match["near"] for match in entry.matches):
+                lines.append("  belongs to no tag" + (", but nearly to" if entry.matches else ""))
             for match in entry.matches:
                 lines.append(f"  #{match['tag']}  {match['score']} (needs {match['threshold']})")
                 reasons: Any = match["evidence"]

@@ -221,7 +221,14 @@ def test_explain(working):
 def test_explain_says_that_an_entry_has_no_tag(working, publisher):
     publisher["/feed"] = rss(item("Tomates"))
     call(working.root, "run")
-    assert "belongs to no tag" in call(working.root, "explain", "https://feed.example/a")[0]
+    assert "belongs to no tag\n" in call(working.root, "explain", "https://feed.example/a")[0]
+
+
+def test_explain_says_what_an_entry_nearly_belongs_to(working, publisher):
+    publisher["/feed"] = rss(item("Tomates", body="Une recette des communs"))
+    call(working.root, "run")
+    out, _ = call(working.root, "explain", "https://feed.example/a")
+    assert "belongs to no tag, but nearly to\n  #Communs  0.4 (needs 0.55)" in out
 
 
 def test_what_publishers_write_does_not_drive_the_terminal(working, publisher):

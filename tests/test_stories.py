@@ -460,3 +460,18 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
     installation.run(NOON + 3 * DAY)
     assert [e.title for e in subscriber.read()] == ["Le jardin, 1"]
     assert subscriber.notices == [1, 1]
+
+
+def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
+    publisher["/feed"] = rss(entry(1, title="Le jardin"), entry(2, title="La ruche"))
+    publisher["/other"] = rss(entry(1, host="b.example", title="La ruche dort"))
+    tags = '[tags."Jardin"]\n[tags."Ruche"]\n'
+    installation.configure([publisher.url("/feed"), publisher.url("/other")], tags)
+    installation.run()
+    publisher["/other"] = rss(entry(3, host="b.example", title="La ruche se réveille"))
+    written = installation.run(NOON + DAY).written
+    assert {name.partition(".")[0].partition("/")[0] for name in written} == {
+        "all", "ruche", "index", "_source"
+    }  # fmt: skip
+    assert len([name for name in written if name.startswith("_source/")]) == 1
+    assert "ruche/2026-11.atom" in written

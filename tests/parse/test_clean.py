@@ -103,3 +103,32 @@ def test_text_of_html(html, text):
 
 def test_characters_that_xml_cannot_hold():
     assert legal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"
+
+
+@pytest.mark.parametrize(
+    ("frame", "kept"),
+    [
+        (
+            '<iframe src="https://www.youtube.com/embed/a?b=1" width="5" onload="x()" style="a"></iframe>',
+            '<iframe src="https://www.youtube.com/embed/a?b=1" width="5"></iframe>',
+        ),
+        (
+            "<IFRAME SRC=//www.youtube-nocookie.com/embed/a allowfullscreen>fallback</IFRAME>",
+            '<iframe src="https://www.youtube-nocookie.com/embed/a" allowfullscreen=""></iframe>',
+        ),
+        (
+            '<iframe src="https://framatube.org/videos/embed/a-1"><b>x</b></iframe>',
+            '<iframe src="https://framatube.org/videos/embed/a-1"></iframe>',
+        ),
+        ('<iframe src="https://evil.example/youtube.com/embed/"></iframe>', ""),
+        ('<iframe src="https://www.youtube.com.evil.example/embed/"></iframe>', ""),
+        ('<iframe src="javascript:alert(1)"></iframe>', ""),
+        ('<iframe srcdoc="&lt;script&gt;alert(1)&lt;/script&gt;"></iframe>', ""),
+        ('<iframe title=" src=x"></iframe>', ""),
+        ("<iframe>never closed <script>alert(1)</script>", ""),
+    ],
+)
+def test_frames_of_well_known_players_only(frame, kept):
+    cleaned = clean_html(f"<p>a</p>{frame}", "https://a.example/")
+    assert cleaned == f"<p>a</p>{kept}"
+    assert clean_html(cleaned, "https://a.example/") == cleaned

@@ -463,15 +463,19 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
 
 
 def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
-    publisher["/feed"] = rss(entry(1, title="Le jardin"), entry(2, title="La ruche"))
-    publisher["/other"] = rss(entry(1, host="b.example", title="La ruche dort"))
+    publisher["/feed"] = rss(
+        entry(1, title="Le jardin", body="Un"), entry(2, title="La ruche", body="Deux")
+    )
+    publisher["/other"] = rss(entry(1, host="b.example", title="La ruche dort", body="Trois"))
     tags = '[tags."Jardin"]\n[tags."Ruche"]\n'
     installation.configure([publisher.url("/feed"), publisher.url("/other")], tags)
     installation.run()
-    publisher["/other"] = rss(entry(3, host="b.example", title="La ruche se réveille"))
+    publisher["/other"] = rss(
+        entry(3, host="b.example", title="La ruche se réveille", body="Quatre")
+    )
     written = installation.run(NOON + DAY).written
     assert {name.partition(".")[0].partition("/")[0] for name in written} == {
-        "all", "ruche", "index", "_source"
+        "all", "ruche", "index", "_source", "_status"
     }  # fmt: skip
     assert len([name for name in written if name.startswith("_source/")]) == 1
     assert "ruche/2026-11.atom" in written

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from aggregator.folding import digest
 from aggregator.match import (
     Lister,
     Vocabulary,
@@ -141,8 +142,7 @@ class _Publisher:
         writer: Writer,
     ) -> None:
         self._config = config
-        self._vocabulary = vocabulary
-        self._clippings = clippings
+        self._behind = _by_tag(clippings, vocabulary)
         self._store = store
         self._writer = writer
         self._editor = editor_of(config, vocabulary)
@@ -158,7 +158,7 @@ class _Publisher:
         self._done = _Done()
 
     def publish(self) -> tuple[str, ...]:
-        rendered = {c.key: self._editor.fingerprint(c) for c in self._channels}
+        rendered = {c.key: self._fingerprint(c) for c in self._channels}
         dirty = self._store.dirty_channels(rendered)
         for channel in self._channels:
             files = (f"{channel.slug}.{kind}" for kind in ("atom", "json", "html"))
@@ -172,6 +172,12 @@ class _Publisher:
         self._writer.sync()
         self._store.save_rendered(self._done.channels, self._done.pages, self._done.feeds)
         return tuple(self._written)
+
+    def _fingerprint(self, channel: Channel) -> str:
+        behind = ((c.title, c.link or "") for c in self._behind.get(channel.key, ()))
+        return digest(
+            self._editor.fingerprint(channel), *(part for pair in behind for part in pair)
+        )
 
     def _archives(self, channel: Channel, *, stale: bool) -> None:
         """Closed months only if one of their own stories changed, the open one with the feed."""
@@ -193,18 +199,15 @@ class _Publisher:
         feed = self._editor.live_feed(channel, stories, months, sum(counts.values()))
         self._feed(feed)
         self._write(f"{feed.path}.json", render_jsonfeed(feed))
-        tag = channel.key.partition(":")[2] if channel.kind is ChannelKind.TAG else None
+        is_tag = channel.kind is ChannelKind.TAG
         page = ChannelPage(
             feed=feed,
             months=counts,
             documents=months,
-            related=self._store.neighbours(channel.key, _RELATED) if tag else [],
-            clippings=[c for c in self._clippings if self._bears(c, tag)],
+            related=self._store.neighbours(channel.key, _RELATED) if is_tag else [],
+            clippings=self._behind.get(channel.key, []),
         )
         self._write(f"{feed.path}.html", self._html.channel(page))
-
-    def _bears(self, clipping: Clipping, tag: str | None) -> bool:
-        return tag is not None and tag in map(self._vocabulary.key, clipping.tags)
 
     def _lists(self) -> None:
         """What names all feeds, and the news of the subscriptions."""
@@ -248,6 +251,16 @@ class _Publisher:
     def _write(self, name: str, data: bytes) -> None:
         if self._writer.write(name, data):
             self._written.append(name)
+
+
+def _by_tag(clippings: Iterable[Clipping], vocabulary: Vocabulary) -> dict[str, list[Clipping]]:
+    """The clippings behind each tag's channel."""
+    found: dict[str, list[Clipping]] = {}
+    for clipping in clippings:
+        for tag in dict.fromkeys(map(vocabulary.key, clipping.tags)):
+            if tag is not None:
+                found.setdefault(channel_key(ChannelKind.TAG, tag), []).append(clipping)
+    return found
 
 
 def editor_of(config: Config, vocabulary: Vocabulary) -> Editor:

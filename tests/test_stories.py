@@ -479,3 +479,13 @@ def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
     }  # fmt: skip
     assert len([name for name in written if name.startswith("_source/")]) == 1
     assert "ruche/2026-11.atom" in written
+
+
+def test_a_new_clipping_stands_on_its_tags_page_though_its_feed_has_nothing_new(installation):
+    text = "• One\n    https://kept.example/\n    #Jardin\n"
+    installation.configure([], ALL, text)
+    installation.run()
+    installation.write("clippings.txt", text + "\n• Two\n    A passage.\n    #Jardin\n")
+    written = installation.run(NOON + DAY).written
+    assert b"<li>Two</li>" in (installation.outputs / "jardin.html").read_bytes()
+    assert "jardin.atom" not in written

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN = .venv/bin
-COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: run test lint bench demo lock lowest clean

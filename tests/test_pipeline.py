@@ -4,6 +4,7 @@ import io
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import feedparser
@@ -116,8 +117,11 @@ def test_trouble_keeps_what_is_stored_and_recovery_is_told(installation, publish
     after = installation.snapshot()
     changed = {name for name in before if after[name] != before[name]}
     assert {name.partition("/")[0] for name in changed} == {"_status.html", "_source"}
+    (told,) = installation.run(NOON + 4 * DAY).events
+    (page,) = (installation.outputs / "_source").glob("*.html")
+    assert told.message in unescape(page.read_text())
     publisher["/feed"] = rss(item("Les communs"), item("Communs 2", "https://feed.example/b"))
-    report = installation.run(NOON + 3 * DAY)
+    report = installation.run(NOON + 5 * DAY)
     assert report.troubles == ()
     assert report.new == 1
     assert "Communs 2" in titles(installation)

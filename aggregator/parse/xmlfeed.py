@@ -49,7 +49,8 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     if isinstance(trouble, feedparser.exceptions.CharacterEncodingOverride):
         warnings.append(f"read as {parsed.encoding}, which is not the encoding it declares")
     elif trouble is not None and not isinstance(trouble, _HARMLESS):
-        warnings.append(f"damaged: {trouble}; read as far as possible")
+        where = str(trouble).removeprefix("<unknown>:")  # expat's name for what has none
+        warnings.append(f"damaged: {where}; read as far as possible")
     base = _base(feed.get("title_detail"), fetched.final_url)
     return FeedDraft(
         base=base,

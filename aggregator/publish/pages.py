@@ -61,12 +61,13 @@ class ChannelPage:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """A subscription, with how many entries of it are stored."""
+    """A subscription, with how many entries of it are stored and what happened to it."""
 
     subscription: Subscription
     state: FeedState
     total: int
     entries: Sequence[PublishedEntry]
+    events: Sequence[FeedEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class Pages:
             state=page.state,
             total=page.total,
             days=[(day, list(entries)) for day, entries in days],
+            events=page.events,
         )
 
     def status(self, page: StatusPage) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import col, func, select, update
+from sqlmodel import Session, col, func, select, update
 
 from aggregator.model import EntryChange, FeedEvent, FeedState, ParsedFeed, Subscription
 from aggregator.store.connection import Connection
@@ -113,9 +113,8 @@ class FeedStore(Connection):
                 mark_feeds_of(session, feed)
             changes = save_entries(session, feed, parsed.entries, now)
             feed.first_succeeded_at = feed.first_succeeded_at or now
-            _take(feed, state)
+            _take(session, feed, state, events)
             feed.dirty = feed.dirty or any(c is not EntryChange.UNCHANGED for c in changes)
-            session.add_all(map(event_row, events))
             return changes
 
     def save_state(
@@ -123,15 +122,15 @@ class FeedStore(Connection):
     ) -> None:
         """Store what an answer without a document has changed."""
         with self._session() as session:
-            _take(feed_row(session, subscription), state)
-            session.add_all(map(event_row, events))
+            _take(session, feed_row(session, subscription), state, events)
 
-    def events(self, limit: int) -> list[FeedEvent]:
-        """What happened to subscriptions, the latest first."""
-        latest = col(FeedEventRow.id).desc()
+    def events(self, limit: int, key: str | None = None) -> list[FeedEvent]:
+        """What happened to subscriptions, or to the one of ``key``, the latest first."""
+        wanted = select(FeedEventRow).order_by(col(FeedEventRow.id).desc()).limit(limit)
+        if key is not None:
+            wanted = wanted.where(FeedEventRow.key == key)
         with self._session() as session:
-            rows = session.exec(select(FeedEventRow).order_by(latest).limit(limit))
-            return [feed_event(row) for row in rows]
+            return [feed_event(row) for row in session.exec(wanted)]
 
     def holds(self, now: datetime) -> dict[str, datetime]:
         """The hosts that asked us to wait, and until when."""
@@ -145,11 +144,13 @@ class FeedStore(Connection):
             session.merge(HostRow(name=host, not_before=not_before))
 
 
-def _take(feed: FeedRow, state: FeedState) -> None:
-    """Take over a state; the page of the source is dirty if what it says of it has changed."""
+def _take(session: Session, feed: FeedRow, state: FeedState, events: Sequence[FeedEvent]) -> None:
+    """Take over a state and what is news of it; the page of the source is dirty if what it says
+    has changed."""
     before = _said_of(feed)
     feed.sqlmodel_update(state_columns(state))
-    feed.dirty = feed.dirty or before != _said_of(feed)
+    session.add_all(map(event_row, events))
+    feed.dirty = feed.dirty or bool(events) or before != _said_of(feed)
 
 
 def _said_of(feed: FeedRow) -> tuple[object, ...]:

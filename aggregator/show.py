@@ -16,6 +16,7 @@ from aggregator.model import FeedEventKind, RunReport, Subscription
 
 if TYPE_CHECKING:
     from aggregator.collect import Progress
+    from aggregator.match.evaluate import Evaluation
     from aggregator.reports import Explanation
 
 _TROUBLES = frozenset({FeedEventKind.BROKEN, FeedEventKind.GONE})
@@ -65,6 +66,9 @@ class Talk:
             table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
         for row in rows:
             table.add_row(*(_cell(getattr(row, name)) for name in names))
+        self._product(table)
+
+    def _product(self, table: Table) -> None:
         console = self._out
         if not console.is_terminal:  # a pipe has no width: never cut what grep will read
             console = Console(width=10_000, highlight=False, markup=False)
@@ -86,6 +90,29 @@ class Talk:
                         f"“{reason['detail']}” in the {reason['where']}"
                     )
             self._out.print(_printable("\n".join(lines)))
+
+    def evaluation(self, found: "Evaluation") -> None:
+        """How good the matching is: a row a tag, then the whole, then what nothing explained."""
+        table = Table(box=None, pad_edge=False)
+        table.add_column("tag")
+        for name in ("support", "found", "precision", "recall", "F1"):
+            table.add_column(name, justify="right")
+        for tag, scores in found.tags.items():
+            low, high = scores.precision_interval
+            precision = f"{scores.precision:.2f} ({low:.2f} to {high:.2f})" if scores.found else "–"
+            low, high = scores.recall_interval
+            recall = f"{scores.recall:.2f} ({low:.2f} to {high:.2f})" if scores.support else "–"
+            counts = (str(scores.support), str(scores.found))
+            table.add_row(_printable(tag), *counts, precision, recall, f"{scores.f1:.2f}")
+        self._product(table)
+        for title, mean in (("all pairs", found.micro), ("mean of tags", found.macro)):
+            self._out.print(
+                f"{title}: precision {mean.precision:.2f}, recall {mean.recall:.2f}, "
+                f"F1 {mean.f1:.2f}"
+            )
+        self._out.print(f"{found.entries} entries; of {len(found.unexplained)} no tag was found")
+        for title in found.unexplained:
+            self.detail(f"  {title}")
 
     def report(
         self, report: RunReport, *, everything: bool = False, still_offline: bool = False

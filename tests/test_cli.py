@@ -387,6 +387,32 @@ def test_every_command_and_exit_code_is_documented():
         assert f"| {code} |" in readme
 
 
+def test_evaluate_the_readers_own_clippings(working):
+    out, err = call(working.root, "-v", "evaluate")
+    assert "all pairs: precision 0.00, recall 0.00, F1 0.00" in out
+    assert "1 entries; of 1 no tag was found" in out
+    assert "  Kept" in err
+    found = json.loads(call(working.root, "evaluate", "--json")[0])
+    assert list(found["tags"]) == ["Communs", "emploi", "P2P"]
+    assert found["micro"]["support"] == 3
+    working.configure(["https://feed.example/"])
+    assert "nothing to evaluate" in call(working.root, "evaluate", code=2)[1]
+
+
+def test_evaluate_posts_needs_no_project(tmp_path):
+    rows = [{"title": f"Vélos {n}", "text": "", "tags": ["vélos"]} for n in range(5)]
+    (tmp_path / "posts.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    posts = ("evaluate", "--posts", "posts.jsonl", "--clippings")
+    found = json.loads(call(tmp_path, *posts, "3", "--json")[0])
+    assert (found["entries"], found["tags"]["vélos"]["recall"]) == (2, 1)
+    assert "vélos" in call(tmp_path, *posts, "3")[0]
+    assert "leaves none to evaluate" in call(tmp_path, *posts, "5", code=2)[1]
+    (tmp_path / "posts.jsonl").write_bytes(b"\xff")
+    assert "posts.jsonl: not UTF-8" in call(tmp_path, *posts, "3", code=2)[1]
+    (tmp_path / "posts.jsonl").unlink()
+    assert "posts.jsonl: No such file" in call(tmp_path, *posts, "3", code=2)[1]
+
+
 def test_discover_prints_what_can_be_pasted_and_add_writes_it(working, publisher):
     publisher["/"] = '<link rel="alternate" type="application/rss+xml" href="/posts.rss">'
     publisher["/posts.rss"] = rss(item(), title="Posts", language="fr")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator import __version__
-from aggregator.cli import outputs, subscriptions
+from aggregator.cli import evaluation, outputs, subscriptions
 from aggregator.cli.shell import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
@@ -202,6 +202,7 @@ def demo(
                 demonstration.serve()
 
 
+app.command()(evaluation.evaluate)
 app.command()(outputs.prune)
 app.command()(outputs.serve)
 app.command()(subscriptions.discover)

@@ -1,0 +1,59 @@
+"""The command that tells how good the matching is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aggregator.cli.shell import AsJson, exit_codes, project_of, talk_of
+
+if TYPE_CHECKING:
+    from aggregator.match.evaluate import Evaluation
+
+
+def evaluate(
+    context: typer.Context,
+    posts: Annotated[
+        Path | None,
+        typer.Option(help="Tagged posts, a JSON object a line, in place of your clippings."),
+    ] = None,
+    clippings: Annotated[
+        int, typer.Option(min=1, help="How many of the posts stand for clippings.")
+    ] = 100,
+    json: AsJson = False,
+) -> None:
+    """Take the tags away from what is tagged, seek them again, and count what is right."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        found = _of_posts(posts, clippings) if posts else _of_clippings(context)
+        talk.json(found) if json else talk.evaluation(found)
+
+
+def _of_posts(path: Path, clippings: int) -> "Evaluation":
+    """Raises ConfigError."""
+    from aggregator.errors import ConfigError, Mistake
+    from aggregator.match.evaluate import evaluate_posts, read_posts
+
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError((Mistake(str(path), None, error.strerror or str(error)),)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError((Mistake(str(path), None, f"not UTF-8: {error.reason}"),)) from error
+    posts = read_posts(text, str(path))
+    if clippings >= len(posts):
+        what = f"{len(posts)} posts: --clippings {clippings} leaves none to evaluate"
+        raise ConfigError((Mistake(str(path), None, what),))
+    return evaluate_posts(posts, clippings)
+
+
+def _of_clippings(context: typer.Context) -> "Evaluation":
+    """Raises ConfigError."""
+    from aggregator.errors import ConfigError, Mistake
+    from aggregator.match.evaluate import evaluate_clippings
+
+    project = project_of(context)
+    if not any(clipping.tags for clipping in project.clippings):
+        what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
+        raise ConfigError((Mistake(str(context.obj.config), None, what),))
+    return evaluate_clippings(project.clippings, project.config.tags)

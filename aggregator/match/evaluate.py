@@ -114,12 +114,17 @@ def _post(value: object) -> Post:
 
 
 def _date(value: object) -> datetime | None:
-    """A date in any of the ways that exports write them; None where it is none."""
+    """A date in any of the ways that exports write them; None where it is none.
+
+    A zone that is a name ("EST") or is missing is taken for UTC: only the order counts.
+    """
+    if not isinstance(value, str):
+        return None
     try:
-        at = dateparser.parse(value) if isinstance(value, str) else None
+        at: datetime = dateparser.parse(value, tzinfos=lambda _, offset: offset or 0)
     except (ValueError, OverflowError):
         return None
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def evaluate_posts(posts: Sequence[Post], clippings: int) -> Evaluation:

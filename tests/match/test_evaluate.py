@@ -90,6 +90,7 @@ def test_lines_end_with_a_newline_only():
     [
         ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2026-01-02 3:04:05 -0400", datetime(2026, 1, 2, 7, 4, 5, tzinfo=UTC)),
+        ("Fri, 2 Jan 2026 03:04:05 EST", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
         ("", None),
         ("one day", None),

@@ -20,9 +20,13 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
+# Two that take long run beside the others, and without counting what they cover.
+LONG = tests/test_year.py tests/test_corpus.py
+
 test: .venv/dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	@$(BIN)/python -m pytest -p no:cacheprovider $(LONG) & long=$$!; trap 'kill $$long' INT TERM; \
+	$(BIN)/coverage run -m pytest $(LONG:%=--ignore=%) || { kill $$long 2>/dev/null; exit 1; }; wait $$long
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

@@ -1,7 +1,7 @@
-"""A run, from feeds.toml to outputs/: here, in `collect` and in `publishing`, the stages meet.
+"""A run, from feeds.toml to outputs/: here and in the three it calls, the stages meet.
 
     due subscriptions | poll | parse | store         collect
-    unmatched entries | match | store                match
+    unmatched entries | learn | match | store        matching
     changed stories   | place | render | write       publishing
     changed feeds     | ping                         the hub, if there is one
 
@@ -9,37 +9,32 @@ Each step ends in a transaction, and each begins from what is stored: so a run t
 anywhere is completed by the next.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from aggregator.clippings import clipping_from_entry, entries_from_clippings
 from aggregator.collect import FeedKeeper, Parser, Poller, Progress, collect
-from aggregator.match import Matcher, Vocabulary, build_vocabulary, unknown_tags
+from aggregator.match import unknown_tags
+from aggregator.matching import MatchKeeper, match, vocabulary_of
 from aggregator.model import (
     Clipping,
     Config,
     Entry,
     Feed,
-    MatchedEntry,
     Network,
     PublishSettings,
     RunReport,
-    StoredEntry,
 )
 from aggregator.publishing import ListKeeper, Writer, place_stories, publish
 from aggregator.urls import redact
 
 
-class Keeper(FeedKeeper, ListKeeper, Protocol):
+class Keeper(FeedKeeper, MatchKeeper, ListKeeper, Protocol):
     """What a run needs of `store`; each method is one transaction."""
 
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
-    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
-    def save_matches(
-        self, matched: Iterable[MatchedEntry], vocabulary: str, now: datetime
-    ) -> int: ...
     def pings(self) -> list[str]: ...
     def pinged(self, url: str) -> None: ...
 
@@ -71,13 +66,8 @@ async def run(
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     told = await collect(config, store, poller, parser, progress, now, everything=everything)
     store.group(now)
-    polled = store.clipped_entries(config.clippings_keys)
-    clippings = [*clippings, *map(clipping_from_entry, polled)]
-    vocabulary = vocabulary_of(config, clippings)
-    matched = match(config, vocabulary, clippings, store, now)
-    place_stories(config, vocabulary, store, now)
-    written = publish(config, vocabulary, clippings, store, writer)
-    warnings = [*told.warnings, *unknown_tags(vocabulary, config.feeds)]
+    done = _rest(config, clippings, store, writer, now)
+    warnings = [*told.warnings, *done.warnings]
     warnings += await tell_hub(config.publish, store, poller)
     return RunReport(
         polled=told.fetched + told.not_modified + len(told.troubles),
@@ -86,38 +76,42 @@ async def run(
         waiting=told.waiting,
         new=told.new,
         modified=told.modified,
-        matched=matched,
+        matched=done.matched,
         offline=told.offline,
-        written=written,
+        written=done.written,
         troubles=tuple(sorted(told.troubles, key=lambda trouble: trouble.title)),
         events=tuple(sorted(told.events, key=lambda event: (event.title, event.kind.value))),
         warnings=tuple(sorted(warnings)),
     )
 
 
-def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
-    """The tags, and what else decides where an entry stands."""
-    feeds = [repr((feed.name, feed.query)) for feed in config.feeds]
-    if feeds:  # which may ask for the title of a subscription
-        feeds += sorted(repr((s.key, s.title)) for s in config.subscriptions)
-    feeds += config.publish.also
-    return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
+def retag(
+    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime
+) -> RunReport:
+    """A run that polls nothing: what is stored is matched with what feeds.toml and the clippings
+    say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
+    store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
+    store.group(now)
+    return _rest(config, clippings, store, writer, now)
 
 
-def match(
-    config: Config,
-    vocabulary: Vocabulary,
-    clippings: Sequence[Clipping],
-    store: Keeper,
-    now: datetime,
-) -> int:
-    """Match what was not yet matched with this vocabulary; gives how many matches are new."""
-    matcher = Matcher(vocabulary, clippings, config.subscriptions)
-    matched = [
-        MatchedEntry(stored.row, matcher.match(stored))
-        for stored in store.unmatched(vocabulary.fingerprint)
-    ]
-    return store.save_matches(matched, vocabulary.fingerprint, now)
+def _rest(
+    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime
+) -> RunReport:
+    """The line from what is stored to what is published."""
+    polled = store.clipped_entries(config.clippings_keys)
+    clippings = [*clippings, *map(clipping_from_entry, polled)]
+    vocabulary = vocabulary_of(config, clippings)
+    matched = match(config, vocabulary, clippings, store, now)
+    place_stories(config, vocabulary, store, now)
+    written = publish(config, vocabulary, clippings, store, writer)
+    warnings = list(unknown_tags(vocabulary, config.feeds))
+    if not any(clipping.tags for clipping in clippings):
+        warnings.append(
+            "no clippings with tags: only names, rules and categories are matched; "
+            "[clippings] files says where to put them"
+        )
+    return RunReport(matched=matched, written=written, warnings=tuple(warnings))
 
 
 async def tell_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:

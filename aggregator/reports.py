@@ -10,12 +10,14 @@ from aggregator import urls
 from aggregator.clippings import clipping_from_entry
 from aggregator.fetch.health import BROKEN_AFTER
 from aggregator.fetch.schedule import asked_until
-from aggregator.match import Vocabulary, build_vocabulary, channel_key
-from aggregator.match.matcher import DEFAULT_THRESHOLD
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, Entry, FeedState
+from aggregator.match import Vocabulary, channel_key
+from aggregator.matching import TeachingKeeper, matcher_for, vocabulary_of
+from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, Entry, FeedState, Match
+
+_MISSED = 3  # told
 
 
-class Reader(Protocol):
+class Reader(TeachingKeeper, Protocol):
     """What the reports need of `store`."""
 
     def states(self) -> dict[str, FeedState]: ...
@@ -62,8 +64,8 @@ class TagStatus:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One entry of ``explain``; ``matches`` hold name, score, threshold, evidence, and whether they
-    are only ``near``."""
+    """One entry of ``explain``; ``matches`` hold the tag's name, score, threshold, number of
+    clippings, evidence, and whether they are only ``near``; ``missed`` are the nearest others."""
 
     title: str
     id: str
@@ -71,6 +73,7 @@ class Explanation:
     feed: str
     first_seen_at: datetime
     matches: tuple[dict[str, object], ...]
+    missed: tuple[dict[str, object], ...]
 
 
 def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
@@ -118,9 +121,12 @@ def _state(state: FeedState, waiting: bool, now: datetime) -> str:
 
 
 def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
+    return vocabulary_of(config, _all_clippings(config, clippings, store))
+
+
+def _all_clippings(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[Clipping]:
     polled = store.clipped_entries(config.clippings_keys)
-    clippings = [*clippings, *map(clipping_from_entry, polled)]
-    return build_vocabulary(clippings, config.tags, config.subscriptions)
+    return [*clippings, *map(clipping_from_entry, polled)]
 
 
 def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
@@ -146,21 +152,31 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
 def explanations(
     entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
 ) -> list[Explanation]:
-    """Every stored entry with this link or id, and why it belongs to its tags."""
-    tags = {tag.key: tag for tag in _vocabulary(config, clippings, store).tags}
+    """Every stored entry with this link or id, why it belongs to its tags, and to which nearly."""
+    vocabulary = _vocabulary(config, clippings, store)
+    tags = {tag.key: tag for tag in vocabulary.tags}
+    copies = store.find(entry, urls.link_key(entry))
+    if not copies:
+        return []
+    kept = _all_clippings(config, clippings, store)
+    matcher = matcher_for(config, vocabulary, kept, store, keep=False)
+
+    def told(match: Match) -> dict[str, object]:
+        tag = tags[match.tag]
+        return {
+            "tag": tag.name,
+            "score": match.score,
+            "near": match.near,
+            "threshold": matcher.threshold(match.tag),
+            "clippings": tag.clippings,
+            "evidence": [asdict(e) | {"kind": e.kind.value} for e in match.evidence],
+        }
+
     found = []
-    for live in store.find(entry, urls.link_key(entry)):
-        matches = tuple(
-            {
-                "tag": tags[match.tag].name,
-                "score": match.score,
-                "near": match.near,
-                "threshold": tags[match.tag].threshold or DEFAULT_THRESHOLD,
-                "evidence": [asdict(e) | {"kind": e.kind.value} for e in match.evidence],
-            }
-            for match in live.matches
-            if match.tag in tags
-        )
+    for live in copies:
+        matches = tuple(told(match) for match in live.matches if match.tag in tags)
+        belongs = {match.tag for match in live.matches}
+        missed = [match for match in matcher.score(live.stored) if match.tag not in belongs]
         stored = live.stored
         found.append(
             Explanation(
@@ -170,6 +186,7 @@ def explanations(
                 feed=stored.feed.title,
                 first_seen_at=stored.first_seen_at,
                 matches=matches,
+                missed=tuple(map(told, missed[:_MISSED])),
             )
         )
     return found

@@ -1,5 +1,6 @@
 """How the program talks: tables and JSON on stdout, everything else on stderr."""
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from rich.text import Text
 from aggregator.model import FeedEventKind, RunReport, Subscription
 
 if TYPE_CHECKING:
+    from aggregator.advice import Alias, Moves, Preview, Sources
     from aggregator.collect import Progress
     from aggregator.match.evaluate import Evaluation
     from aggregator.reports import Explanation
@@ -82,37 +84,81 @@ class Talk:
             if all(match["near"] for match in entry.matches):
                 lines.append("  belongs to no tag" + (", but nearly to" if entry.matches else ""))
             for match in entry.matches:
-                lines.append(f"  #{match['tag']}  {match['score']} (needs {match['threshold']})")
-                reasons: Any = match["evidence"]
-                for reason in reasons:
-                    lines.append(
-                        f"    {reason['weight']:<6} {reason['kind']}: "
-                        f"“{reason['detail']}” in the {reason['where']}"
-                    )
+                lines += _reasons(match)
+            if entry.missed:
+                lines.append("  not, but nearest:")
+                for match in entry.missed:
+                    lines += _reasons(match)
             self._out.print(_printable("\n".join(lines)))
+
+    def moves(self, found: Sequence["Moves"], *, dry_run: bool) -> None:
+        """What enters and leaves each tag."""
+        for move in found:
+            self._out.print(
+                _printable(f"#{move.tag}: {len(move.enters)} enter, {len(move.leaves)} leave")
+            )
+            for sign, titles in (("+", move.enters), ("-", move.leaves)):
+                for title in titles:
+                    self._out.print(_printable(f"  {sign} {title}"))
+        if not found:
+            self.say("nothing would change" if dry_run else "nothing changed")
+
+    def preview(self, found: "Preview") -> None:
+        """A feed's entries with the tags they would belong to."""
+        if found.trouble:
+            self.error(f"{found.url}: {found.trouble}")
+            return
+        belong = [entry for entry in found.entries if entry.tags]
+        self._out.print(
+            _printable(
+                f"{found.title}: {len(found.entries)} entries, {len(belong)} belong to a tag"
+            )
+        )
+        for entry in found.entries:
+            tags = [f"#{tag} {score:.2f}" for tag, score in entry.tags.items()]
+            nearly = [f"#{tag} {score:.2f}" for tag, score in entry.nearly.items()]
+            told = ", ".join(tags) or (f"nearly {', '.join(nearly)}" if nearly else "–")
+            self._out.print(_printable(f"  {entry.title}: {told}"))
+
+    def sources(self, found: "Sources") -> None:
+        """Sites to subscribe to, and subscriptions without use."""
+        for host, clipped, linked in found.missing:
+            self._out.print(
+                _printable(f"{host}: clipped {clipped} times, linked from {linked} entries")
+            )
+        if found.missing:
+            self.say('not subscribed to; "aggregator discover SITE" finds their feeds')
+        for title in found.idle:
+            self._out.print(_printable(f'"{title}": no entry of it ever belonged to a tag'))
+        if not found.missing and not found.idle:
+            self.say("nothing to suggest")
+
+    def aliases(self, found: Sequence["Alias"]) -> None:
+        """Lines for feeds.toml, each with its reason."""
+        for alias in found:
+            name, other = (
+                json.dumps(alias.tag, ensure_ascii=False),
+                json.dumps(alias.alias, ensure_ascii=False),
+            )
+            self._out.print(_printable(f"[tags.{name}]\naliases = [{other}]  # {alias.why}"))
+        if not found:
+            self.say("nothing to suggest")
 
     def evaluation(self, found: "Evaluation") -> None:
         """How good the matching is: a row a tag, then the whole, then what nothing explained."""
-        table = Table(box=None, pad_edge=False)
-        table.add_column("tag")
-        for name in ("support", "found", "precision", "recall", "F1"):
-            table.add_column(name, justify="right")
-        for tag, scores in found.tags.items():
-            low, high = scores.precision_interval
-            precision = f"{scores.precision:.2f} ({low:.2f} to {high:.2f})" if scores.found else "–"
-            low, high = scores.recall_interval
-            recall = f"{scores.recall:.2f} ({low:.2f} to {high:.2f})" if scores.support else "–"
-            counts = (str(scores.support), str(scores.found))
-            table.add_row(_printable(tag), *counts, precision, recall, f"{scores.f1:.2f}")
-        self._product(table)
-        for title, mean in (("all pairs", found.micro), ("mean of tags", found.macro)):
-            self._out.print(
-                f"{title}: precision {mean.precision:.2f}, recall {mean.recall:.2f}, "
-                f"F1 {mean.f1:.2f}"
-            )
-        self._out.print(f"{found.entries} entries; of {len(found.unexplained)} no tag was found")
+        self._product(_evaluated(found))
+        for line in _summary(found):
+            self._out.print(_printable(line))
         for title in found.unexplained:
             self.detail(f"  {title}")
+
+    def evaluation_page(self, found: "Evaluation") -> str:
+        """The same as an HTML document."""
+        console = Console(record=True, file=io.StringIO(), width=120, highlight=False, markup=False)
+        console.print(_evaluated(found))
+        for line in (*_summary(found), *(f"  {title}" for title in found.unexplained)):
+            console.print(_printable(line))
+        return console.export_html(inline_styles=True)
 
     def report(
         self, report: RunReport, *, everything: bool = False, still_offline: bool = False
@@ -178,6 +224,55 @@ class _Bar:
     def polled(self, subscription: Subscription, outcome: str) -> None:
         description = _printable(f"{subscription.title}: {outcome}").plain[:60]
         self._bar.update(self._task, advance=1, description=description)
+
+
+def _evaluated(found: "Evaluation") -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("tag")
+    for name in ("support", "found", "precision", "recall", "F1", "threshold"):
+        table.add_column(name, justify="right")
+    for tag, scores in found.tags.items():
+        low, high = scores.precision_interval
+        precision = f"{scores.precision:.2f} ({low:.2f} to {high:.2f})" if scores.found else "–"
+        low, high = scores.recall_interval
+        recall = f"{scores.recall:.2f} ({low:.2f} to {high:.2f})" if scores.support else "–"
+        counts = (str(scores.support), str(scores.found))
+        f1, threshold = f"{scores.f1:.2f}", f"{found.thresholds[tag]:.2f}"
+        table.add_row(_printable(tag), *counts, precision, recall, f1, threshold)
+    return table
+
+
+def _summary(found: "Evaluation") -> Iterator[str]:
+    points = (
+        ('with recall = "high", as above', found.micro, found.macro),
+        ("by default", found.precise.micro, found.precise.macro),
+    )
+    for point, micro, macro in points:
+        yield f"{point}:"
+        for title, mean in (("all pairs", micro), ("mean of tags", macro)):
+            yield (
+                f"  {title}: precision {mean.precision:.2f}, recall {mean.recall:.2f}, "
+                f"F1 {mean.f1:.2f}"
+            )
+    for confusion in found.confusions:
+        if confusion.times > 1:
+            yield f"#{confusion.missed} was taken for #{confusion.wrong} {confusion.times} times"
+    yield f"{found.entries} entries; of {len(found.unexplained)} no tag was found"
+
+
+def _reasons(match: Mapping[str, Any]) -> Iterator[str]:
+    few = " (one clipping: names decide)" if match["clippings"] == 1 else ""
+    yield f"  #{match['tag']}  {match['score']} (needs {match['threshold']}){few}"
+    for reason in match["evidence"]:
+        said = f"{reason['weight']:<6} {reason['kind']}"
+        if reason["kind"] == "similar":
+            yield f"    {said}: near to “{reason['where']}” by {reason['detail']}"
+        elif reason["kind"] == "decision":
+            yield f"    {said}: you said so"
+        elif reason["kind"] == "narrower":
+            yield f"    {said}: it belongs to “{reason['detail']}”"
+        else:
+            yield f"    {said}: “{reason['detail']}” in the {reason['where']}"
 
 
 def _printable(message: str) -> Text:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import quote, urlsplit
 
-from aggregator import pipeline
+from aggregator.matching import vocabulary_of
 from aggregator.project import open_project
 from aggregator.publishing import editor_of
 from tests.atomrules import complaints
@@ -31,7 +31,7 @@ aliases = ["Nachrichten", "noticias", "actualités"]
 def assert_read_back(installation):
     """Every entry of every document, read by feedparser, is what went in."""
     config = open_project(installation.root / "feeds.toml", {}, NOON).config
-    vocabulary = pipeline.vocabulary_of(config, [])
+    vocabulary = vocabulary_of(config, [])
     editor = editor_of(config, vocabulary)
     store = installation.store()
     pages = store.pages()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator import __version__
-from aggregator.cli import evaluation, outputs, subscriptions
+from aggregator.cli import evaluation, matching, outputs, subscriptions
 from aggregator.cli.shell import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
@@ -203,6 +203,11 @@ def demo(
 
 
 app.command()(evaluation.evaluate)
+app.command()(matching.confirm)
+app.command()(matching.reject)
+app.command()(matching.retag)
+app.command()(matching.preview)
+app.add_typer(matching.suggest_app, name="suggest")
 app.command()(outputs.prune)
 app.command()(outputs.serve)
 app.command()(subscriptions.discover)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.shell import AsJson, exit_codes, project_of, talk_of
+from aggregator.cli.shell import AsJson, exit_codes, project_of, store_of, talk_of
 
 if TYPE_CHECKING:
     from aggregator.match.evaluate import Evaluation
+    from aggregator.model import Decision, Entry
 
 
 def evaluate(
@@ -20,13 +21,28 @@ def evaluate(
     clippings: Annotated[
         int, typer.Option(min=1, help="How many of the posts stand for clippings.")
     ] = 100,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the table to this file too, as a page.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Take the tags away from what is tagged, seek them again, and count what is right."""
     talk = talk_of(context)
     with exit_codes(talk):
         found = _of_posts(posts, clippings) if posts else _of_clippings(context)
+        if page:
+            _write(page, talk.evaluation_page(found))
         talk.json(found) if json else talk.evaluation(found)
+
+
+def _write(path: Path, text: str) -> None:
+    """Raises PublishError."""
+    from aggregator.errors import PublishError
+
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise PublishError(f"{path}: {error.strerror or error}") from error
 
 
 def _of_posts(path: Path, clippings: int) -> "Evaluation":
@@ -51,9 +67,16 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
     """Raises ConfigError."""
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_clippings
+    from aggregator.matching import background
+    from aggregator.store.engine import database_path
 
     project = project_of(context)
+    entries: list[Entry] = []
+    decisions: list[Decision] = []
+    if database_path(project.config.store_url, project.root).exists():
+        with store_of(project) as store:
+            entries, decisions = background(store), store.decisions()
     if not any(clipping.tags for clipping in project.clippings):
         what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
         raise ConfigError((Mistake(str(context.obj.config), None, what),))
-    return evaluate_clippings(project.clippings, project.config.tags)
+    return evaluate_clippings(project.clippings, project.config.tags, entries, decisions)

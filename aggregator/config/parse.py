@@ -234,7 +234,17 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             ),
         ),
         tags=tuple(
-            TagSettings(name, t.aliases, t.match, t.title, t.description, t.threshold)
+            TagSettings(
+                name,
+                t.aliases,
+                t.match,
+                t.title,
+                t.description,
+                t.threshold,
+                t.recall,
+                t.traps,
+                t.broader,
+            )
             for name, t in table.tags.items()
         ),
         store_url=table.store.url,

@@ -171,6 +171,18 @@ class TagTable(_Table):
         strict=True,
         description="Score from which an entry belongs to the tag",
     )
+    recall: Literal["high"] | None = Field(
+        default=None,
+        description='"high": find more of it, and more that is wrong (a threshold goes before)',
+    )
+    broader: Texts = Field(
+        default=(), description="Tags that hold all of it: its entries belong to them too"
+    )
+    traps: Texts = Field(
+        default=(),
+        alias="not",
+        description="Phrases in which the tag's names mean something else",
+    )
 
 
 class FeedTable(_Table):

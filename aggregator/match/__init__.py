@@ -1,4 +1,8 @@
-"""Entries x tags -> `model.Match` values, each with its reasons. Pure."""
+"""Entries x tags -> `model.Match` values, each with its reasons. Pure.
+
+The `matcher` and what `learning` gives it are imported where something is to be matched: they
+need numpy, which most runs do not.
+"""
 
 from aggregator.match.listing import (
     Finder,
@@ -9,13 +13,11 @@ from aggregator.match.listing import (
     unknown_tags,
     wanted_channels,
 )
-from aggregator.match.matcher import Matcher
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 
 __all__ = [
     "Finder",
     "Lister",
-    "Matcher",
     "Vocabulary",
     "build_vocabulary",
     "channel_key",

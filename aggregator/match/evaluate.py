@@ -8,7 +8,7 @@ Micro counts every pair of an entry and a tag alike, macro every tag. Intervals 
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import sqrt
@@ -16,12 +16,15 @@ from math import sqrt
 from dateutil import parser as dateparser
 
 from aggregator.errors import ConfigError, Mistake
-from aggregator.match.matcher import Matcher
+from aggregator.match.learning import FOLDS, taught, teacher_of
+from aggregator.match.matcher import HIGH_RECALL, Matcher
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
-from aggregator.model import Clipping, Entry, Feed, Role, StoredEntry, TagSettings
+from aggregator.model import Clipping, Decision, Entry, Feed, Role, StoredEntry, TagSettings
 
 EXCERPT_CHARACTERS = 500  # of a post that stands for a clipping
 FEWEST_CLIPPINGS = 3  # of a tag that counts where posts are evaluated
+_ALONE = 200  # clippings of which each is left out by itself; of more, a tenth at a time
+_CONFUSIONS = 20  # told
 _SEED = 4287
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # matching does not ask when
 _Z = 1.96
@@ -61,14 +64,38 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What is found from one threshold on. ``tags`` are by name, the best supported first."""
+
+    micro: Scores
+    macro: Average
+    tags: dict[str, Scores]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """An entry of the tag ``missed`` was given the tag ``wrong`` instead, so many times."""
+
+    missed: str
+    wrong: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """``tags`` are by name, the best supported first. ``unexplained`` are the titles of those of
-    which no tag was found again."""
+    """``micro``, ``macro`` and ``tags`` are what is found with ``recall = "high"``, where F1 is
+    best; ``precise`` is what is found by default, and ``thresholds`` are those of that, by name.
+
+    ``unexplained`` are the titles of those of which no tag was found again.
+    """
 
     entries: int
     micro: Scores
     macro: Average
     tags: dict[str, Scores]
+    precise: OperatingPoint
+    thresholds: dict[str, float]
+    confusions: tuple[Confusion, ...]
     unexplained: tuple[str, ...]
 
 
@@ -127,74 +154,142 @@ def _date(value: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def in_order(posts: Sequence[Post]) -> list[Post]:
+    """By date, if all have one, else in an order drawn once and for all."""
+    dated = [(post.published, post) for post in posts if post.published]
+    if len(dated) == len(posts):
+        return [post for _, post in sorted(dated, key=lambda pair: pair[0])]
+    ordered = list(posts)
+    random.Random(_SEED).shuffle(ordered)  # noqa: S311  # an order, no secret
+    return ordered
+
+
 def evaluate_posts(posts: Sequence[Post], clippings: int) -> Evaluation:
     """The first ``clippings`` posts stand for clippings, the rest for entries without tags.
 
-    The first by date, if all have one, else of a shuffle that is always the same. Only tags with
-    three clippings count.
+    Only tags with three clippings count. How common words are is learned from both, as in a run.
     """
-    dated = [(post.published, post) for post in posts if post.published]
-    if len(dated) == len(posts):
-        ordered = [post for _, post in sorted(dated, key=lambda pair: pair[0])]
-    else:
-        ordered = list(posts)
-        random.Random(_SEED).shuffle(ordered)  # noqa: S311  # an order, no secret
-    learned = [
+    ordered = in_order(posts)
+    kept = [
         Clipping(post.title, None, post.text[:EXCERPT_CHARACTERS], post.tags)
         for post in ordered[:clippings]
     ]
-    vocabulary = build_vocabulary(learned, (), ())
-    counted = {tag.key for tag in vocabulary.tags if tag.clippings >= FEWEST_CLIPPINGS}
-    return _evaluate(Matcher(vocabulary, learned, ()), vocabulary, ordered[clippings:], counted)
+    vocabulary = build_vocabulary(kept, (), ())
+    entries = [_entry(number, post) for number, post in enumerate(ordered[clippings:])]
+    learned = teacher_of(vocabulary, kept, (stored.entry for stored in entries)).learned()
+    matcher = Matcher(vocabulary, kept, (), learned)
+    counts = _Counts(vocabulary, FEWEST_CLIPPINGS)
+    for stored, post in zip(entries, ordered[clippings:], strict=True):
+        counts.add(matcher, stored, post)
+    return counts.evaluation(matcher)
 
 
 def evaluate_clippings(
-    clippings: Sequence[Clipping], settings: Sequence[TagSettings]
+    clippings: Sequence[Clipping],
+    settings: Sequence[TagSettings],
+    entries: Sequence[Entry] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Evaluation:
     """Each clipping as if it were an entry that came without its tags.
 
+    It is left out of what is learned, with a tenth of the others where there are more than 200.
     The tags' names are known, as they are in a run; the clipping's own link counts for nothing.
+    ``entries`` are those collected, or some: they tell how common words are. Entries that were
+    confirmed are as good as clippings.
     """
-    vocabulary = build_vocabulary(clippings, settings, ())
-    posts = [Post(c.title, c.excerpt, c.tags) for c in clippings if c.tags]
-    counted = {tag.key for tag in vocabulary.tags if tag.clippings}
-    return _evaluate(Matcher(vocabulary, (), ()), vocabulary, posts, counted)
+    kept = taught(clippings, decisions)
+    vocabulary = build_vocabulary(kept, settings, ())
+    teacher = teacher_of(vocabulary, kept, entries)
+    counts = _Counts(vocabulary, 1)
+    matcher = Matcher(vocabulary, (), (), teacher.learned())
+    for tenth in _parts(len(kept), min(FOLDS, len(kept))):
+        weighed = teacher.weigh(tenth)
+        alone = len(kept) <= _ALONE
+        for left_out in _each(tenth) if alone else [tenth]:
+            rest = [*kept[: left_out.start], *kept[left_out.stop :]]
+            without = Matcher(vocabulary, rest, (), teacher.without(left_out, weighed))
+            for number in left_out:
+                post = Post(kept[number].title, kept[number].excerpt, kept[number].tags)
+                counts.add(without, _entry(number, post), post)
+    return counts.evaluation(matcher)
 
 
-def _evaluate(
-    matcher: Matcher, vocabulary: Vocabulary, posts: Iterable[Post], counted: set[str]
-) -> Evaluation:
-    right: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    support: Counter[str] = Counter()
-    unexplained, entries = [], 0
-    for number, post in enumerate(posts):
-        wanted = {vocabulary.key(tag) for tag in post.tags} & counted
-        matches = matcher.match(_entry(number, post))
-        given = {match.tag for match in matches if not match.near} & counted
-        entries += 1
-        support.update(key for key in wanted if key)
-        found.update(given)
-        right.update(given & wanted)
+def _parts(count: int, parts: int) -> Iterator[range]:
+    for part in range(parts):
+        yield range(count * part // parts, count * (part + 1) // parts)
+
+
+def _each(numbers: range) -> list[range]:
+    return [range(number, number + 1) for number in numbers]
+
+
+class _Counts:
+    """What was right, found and wanted, by tag, at both operating points."""
+
+    def __init__(self, vocabulary: Vocabulary, fewest: int) -> None:
+        self._vocabulary = vocabulary
+        self._counted = {tag.key for tag in vocabulary.tags if tag.clippings >= fewest}
+        self._support: Counter[str] = Counter()
+        self._found: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        self._right: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        self._confused: Counter[tuple[str, str]] = Counter()
+        self._unexplained: list[str] = []
+        self._entries = 0
+
+    def add(self, matcher: Matcher, stored: StoredEntry, post: Post) -> None:
+        """Count what ``matcher`` finds for a post that has these tags in truth."""
+        wanted = {key for key in map(self._vocabulary.key, post.tags) if key in self._counted}
+        entry = stored.entry
+        chances = matcher.chances(entry.title, entry.text, entry.language)
+        scored = {key: chance for key, chance in chances.items() if key in self._counted}
+        self._entries += 1
+        self._support.update(key for key in wanted if key)
+        for precise in (True, False):
+            given = {
+                key
+                for key, score in scored.items()
+                if score >= matcher.threshold(key, None if precise else HIGH_RECALL)
+            }
+            self._found[precise].update(given)
+            self._right[precise].update(given & wanted)
+        self._confused.update(
+            (missed, wrong) for missed in wanted - given if missed for wrong in given - wanted
+        )
         if wanted and not given & wanted:
-            unexplained.append(post.title)
-    tags = {
-        tag.name: _scores(right[tag.key], found[tag.key], support[tag.key])
-        for tag in sorted(vocabulary.tags, key=lambda tag: (-support[tag.key], tag.key))
-        if tag.key in counted
-    }
-    return Evaluation(
-        entries=entries,
-        micro=_scores(right.total(), found.total(), support.total()),
-        macro=Average(
-            *(
-                _share(sum(getattr(scores, name) for scores in tags.values()), len(tags))
-                for name in ("precision", "recall", "f1")
-            )
-        ),
-        tags=tags,
-        unexplained=tuple(unexplained),
-    )
+            self._unexplained.append(post.title)
+
+    def evaluation(self, matcher: Matcher) -> Evaluation:
+        """The figures. ``matcher`` is one that learned from all, for its thresholds."""
+        names = {tag.key: tag.name for tag in self._vocabulary.tags}
+        ordered = sorted(self._counted, key=lambda key: (-self._support[key], key))
+        high, precise = (self._point(ordered, names, precise=p) for p in (False, True))
+        return Evaluation(
+            entries=self._entries,
+            micro=high.micro,
+            macro=high.macro,
+            tags=high.tags,
+            precise=precise,
+            thresholds={names[key]: matcher.threshold(key) for key in ordered},
+            confusions=tuple(
+                Confusion(names[missed], names[wrong], times)
+                for (missed, wrong), times in sorted(
+                    self._confused.items(), key=lambda item: (-item[1], item[0])
+                )[:_CONFUSIONS]
+            ),
+            unexplained=tuple(self._unexplained),
+        )
+
+    def _point(
+        self, ordered: Sequence[str], names: Mapping[str, str], *, precise: bool
+    ) -> OperatingPoint:
+        right, found = self._right[precise], self._found[precise]
+        tags = {names[key]: _scores(right[key], found[key], self._support[key]) for key in ordered}
+        means = (
+            _share(sum(getattr(scores, name) for scores in tags.values()), len(tags))
+            for name in ("precision", "recall", "f1")
+        )
+        micro = _scores(right.total(), found.total(), self._support.total())
+        return OperatingPoint(micro, Average(*means), tags)
 
 
 def _entry(number: int, post: Post) -> StoredEntry:

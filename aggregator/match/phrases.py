@@ -1,80 +1,188 @@
 """Names and aliases of tags, sought in text as whole words and never inside an address."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
-from aggregator.folding import fold
+from ahocorasick_rs import AhoCorasick
 
-_WORD = re.compile(r"[^\W_]+")
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
+from aggregator.match.words import Words, read_words
+
+LEAD_CHARACTERS = 300
+_SHORT = 5  # letters of an acronym that could be a word
 
 
 class Found(NamedTuple):
-    """A phrase in a text: whose it is, how the text spells it, where it begins."""
+    """A phrase in a text: whose it is, its words there (first, how many), and where it begins.
+
+    ``exact``: in this form, not in another inflection or case.
+    """
 
     key: str
-    surface: str
-    start: int
+    first: int
     words: int
+    start: int
+    exact: bool
+
+
+@dataclass(slots=True)
+class Mentions:
+    """Where the phrases of one tag stand in an entry.
+
+    ``title`` and ``lead`` tell whether they do; ``count`` is how often in the whole text, and
+    ``inflected`` whether only in another form; ``words`` is the longest's number of words.
+    ``surfaces`` are by place ("title", "lead", "body") how the entry writes them.
+    """
+
+    title: bool = False
+    lead: bool = False
+    count: int = 0
+    inflected: bool = False
+    words: int = 0
+    surfaces: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> bool:
+        """Whether any of them stands there as it is written."""
+        return self.title or self.count > 0
 
 
 class Phrases:
-    """All phrases at once: the cost of a text is its words, however many phrases there are.
+    """All phrases at once: the cost of a text is its length, however many phrases there are.
 
-    Words are runs of letters and digits, folded one by one, so ``Pair_à_pair`` is found in
-    "pair-à-pair" and "PAIR À PAIR". A name without letters or digits (an emoji) is sought as
-    it stands.
+    ``names`` give the tag of each name and alias, as people spell them; ``traps`` are, by tag,
+    phrases in which its names mean something else. Words are folded, so ``Pair_à_pair`` is found
+    in "pair-à-pair" and "PAIR À PAIR"; of a name without letters or digits (an emoji), the signs
+    are sought as they stand. A short acronym (``SMart``, ``ESS``) in other case than its own
+    counts as an inflection does.
     """
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        self._by_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        self._signs: dict[str, str] = {}
-        for phrase, key in keys.items():
-            words = tuple(fold(word) for word in _WORD.findall(phrase))
-            if words:
-                self._by_first.setdefault(words[0], []).append((words, key))
-            elif phrase:
-                self._signs[phrase] = key
-        for phrases in self._by_first.values():
-            phrases.sort(key=lambda phrase: -len(phrase[0]))  # the longest wins
-
-    def find(self, text: str) -> Iterator[Found]:
-        """Every phrase in ``text``, from left to right; the longest where several begin."""
-        text = unicodedata.normalize("NFKC", text)  # else an accent of its own would part a word
-        hidden = _spans(_ADDRESS, text) if "://" in text or "www." in text or "@" in text else []
-        words = [
-            (fold(match[0]), match.start(), match.end())
-            for match in _WORD.finditer(text)
-            if not any(start <= match.start() < end for start, end in hidden)
+    def __init__(
+        self, names: Mapping[str, str], traps: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self._names: list[tuple[str, tuple[str, ...], str | None]] = []
+        self._signs: list[tuple[str, str]] = []
+        for name, key in names.items():
+            read = read_words(name)
+            if read.folded:
+                self._names.append((key, read.folded, name if _is_acronym(name) else None))
+            elif name.strip():
+                self._signs.append((name, key))
+        self._traps = [
+            (key, read_words(phrase).folded)
+            for key, phrases in (traps or {}).items()
+            for phrase in phrases
         ]
-        following = 0
-        for position, (word, start, _) in enumerate(words):
-            candidates = self._by_first.get(word)
-            if candidates is None or position < following:
-                continue
-            for phrase, key in candidates:
-                here = words[position : position + len(phrase)]
-                if len(here) == len(phrase) and all(
-                    a == b[0] for a, b in zip(phrase, here, strict=True)
-                ):
-                    yield Found(key, text[start : here[-1][2]], start, len(phrase))
-                    following = position + len(phrase)
-                    break
-        for sign, key in self._signs.items():
-            yield from (
-                Found(key, sign, start, 1) for start, _ in _spans(re.compile(re.escape(sign)), text)
+        self._exact = _Automaton(
+            [words for _, words, _ in self._names] + [words for _, words in self._traps]
+        )
+        self._stemmed: dict[str, _Automaton] = {}
+        self._spelled = [name for name in names if read_words(name).folded]
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """(tag, name) of every name that has words."""
+        return ((key, name) for (key, _, _), name in zip(self._names, self._spelled, strict=True))
+
+    def find(self, text: Words, language: str) -> list[Found]:
+        """Every phrase in ``text``, from left to right; of those that overlap the longest.
+
+        ``language`` is the one that ``text`` was read in.
+        """
+        spans = self._exact.spans(text.folded)
+        trapped = {
+            (self._traps[number - len(self._names)][0], position)
+            for number, first, count in spans
+            if number >= len(self._names)
+            for position in range(first, first + count)
+        }
+        found = []
+        for number, first, count in spans:
+            if number < len(self._names):
+                key, _, acronym = self._names[number]
+                if (key, first) not in trapped:
+                    exact = acronym is None or _same_case(acronym, text.surface(first, count))
+                    found.append(Found(key, first, count, text.starts[first], exact))
+        taken = {(f.key, f.first) for f in found}
+        for number, first, count in self._stems(language).spans(text.stems):
+            key = self._names[number][0]
+            if (key, first) not in taken and (key, first) not in trapped:
+                found.append(Found(key, first, count, text.starts[first], exact=False))
+        return [*_longest(found), *self._find_signs(text)]
+
+    def _stems(self, language: str) -> "_Automaton":
+        if language not in self._stemmed:
+            self._stemmed[language] = _Automaton(
+                [read_words(name, language).stems for name in self._spelled]
             )
+        return self._stemmed[language]
+
+    def _find_signs(self, text: Words) -> Iterator[Found]:
+        for sign, key in self._signs:
+            start = text.text.find(sign)
+            while start >= 0:
+                yield Found(key, bisect_left(text.starts, start), 0, start, exact=True)
+                start = text.text.find(sign, start + len(sign))
+
+    def mentions(self, title: Words, text: Words, language: str) -> dict[str, Mentions]:
+        """What stands in an entry, by tag."""
+        by_key: dict[str, Mentions] = {}
+        for words, in_title in ((title, True), (text, False)):
+            for found in self.find(words, language):
+                mentions = by_key.setdefault(found.key, Mentions())
+                in_lead = not in_title and found.start < LEAD_CHARACTERS
+                mentions.words = max(mentions.words, found.words)
+                if not found.exact:
+                    mentions.inflected = True
+                elif in_title:
+                    mentions.title = True
+                else:
+                    mentions.count += 1
+                    mentions.lead |= in_lead
+                where = "title" if in_title else "lead" if in_lead else "body"
+                surface = words.surface(found.first, found.words) if found.words else ""
+                mentions.surfaces.setdefault(where, []).append(surface or found.key)
+        for mentions in by_key.values():
+            mentions.inflected &= not mentions.exact
+        return by_key
 
 
-def _spans(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
-    return [match.span() for match in pattern.finditer(text)]
+class _Automaton:
+    """Finds sequences of words among words (Aho and Corasick 1975)."""
+
+    def __init__(self, phrases: Sequence[Sequence[str]]) -> None:
+        self._lengths = [len(words) for words in phrases]
+        patterns = [f" {' '.join(words)} " for words in phrases]
+        self._automaton = AhoCorasick(patterns) if patterns else None
+
+    def spans(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
+        """(number of the phrase, number of its first word, its words) of every occurrence."""
+        if self._automaton is None or not words:
+            return []
+        text = f" {' '.join(words)} "
+        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        if not hits:
+            return []
+        spaces = list(accumulate((len(word) + 1 for word in words), initial=0))
+        return [
+            (number, bisect_left(spaces, start), self._lengths[number]) for number, start, _ in hits
+        ]
 
 
-def surfaces(found: Iterable[Found]) -> dict[str, list[Found]]:
-    """What was found, by tag."""
-    by_key: dict[str, list[Found]] = {}
-    for phrase in found:
-        by_key.setdefault(phrase.key, []).append(phrase)
-    return by_key
+def _longest(found: Iterable[Found]) -> Iterator[Found]:
+    following = 0
+    for one in sorted(found, key=lambda f: (f.first, -f.words, not f.exact, f.key)):
+        if one.first >= following:
+            yield one
+            following = one.first + one.words
+
+
+def _is_acronym(name: str) -> bool:
+    """Whether a name is short and has capitals behind its first letter, and no digit: in other
+    case it may be a common word."""
+    return len(name) <= _SHORT and name.isalpha() and not name[1:].islower() and name[1:] != ""
+
+
+def _same_case(acronym: str, surface: str) -> bool:
+    return surface in (acronym, acronym.upper())

@@ -1,13 +1,13 @@
 """The reader's tags: learned from the clippings, refined by ``[tags."NAME"]`` in feeds.toml."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aggregator.folding import digest, fold
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
 
-_VERSION = "2"  # change it when matching changes, so that stored entries are matched again
+_VERSION = "3"  # change it when matching changes, so that stored entries are matched again
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,22 @@ class Vocabulary:
     tags: tuple[Tag, ...]
     keys: Mapping[str, str]
     fingerprint: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The key of every name and alias, as people spell them."""
+        names = {name: tag.key for tag in self.tags for name in (tag.name, *tag.aliases)}
+        # Of "economy/commons" nobody writes more than the last part, unless that is another tag.
+        for tag in self.tags:
+            last = tag.name.rpartition("/")[2].strip()
+            if fold(last) and fold(last) not in self.keys:
+                names.setdefault(last, tag.key)
+        return names
+
+    @property
+    def traps(self) -> dict[str, tuple[str, ...]]:
+        """By key, the phrases in which a tag's names mean something else."""
+        return {tag.key: tag.traps for tag in self.tags if tag.traps}
 
     def key(self, name: str) -> str | None:
         """The tag that ``name`` spells, whatever its case, accents and separators."""
@@ -50,27 +66,55 @@ def build_vocabulary(
             keys.setdefault(fold(tag), fold(tag))
             spellings.setdefault(fold(tag), Counter())[tag] += 1
         uses.update({keys[fold(tag)] for tag in named})
-    for tag in (tag for subscription in subscriptions for tag in subscription.tags):
+    named_elsewhere = [tag for subscription in subscriptions for tag in subscription.tags]
+    named_elsewhere += [tag for setting in settings for tag in setting.broader]
+    for tag in named_elsewhere:
         keys.setdefault(fold(tag), fold(tag))
         spellings.setdefault(fold(tag), Counter())[tag] += 0
 
     shown |= {tag: spelt.most_common(1)[0][0] for tag, spelt in spellings.items()}
     by_key = {fold(s.name): s for s in settings}
+    phrases: defaultdict[str, list[str]] = defaultdict(list)
+    for phrase, owner in sorted(keys.items()):
+        phrases[owner].append(phrase)
+    above = {key: _above(key, by_key.get(key), keys) for key in phrases}
     tags = tuple(
-        _tag(key, by_key.get(key), keys, shown, uses[key]) for key in sorted(set(keys.values()))
+        replace(
+            _tag(key, by_key.get(key), tuple(phrases[key]), shown, uses[key]),
+            broader=_all_above(key, above),
+        )
+        for key in sorted(phrases)
     )
     return Vocabulary(tags, keys, _fingerprint(tags, clippings, subscriptions, feeds))
+
+
+def _above(key: str, setting: TagSettings | None, keys: Mapping[str, str]) -> tuple[str, ...]:
+    """The tags right above one: as feeds.toml says, and "economy" of "economy/commons"."""
+    named = [keys[fold(name)] for name in (setting.broader if setting else ())]
+    upper = keys.get(key.rpartition("/")[0].strip())
+    return tuple(dict.fromkeys([*named, *([upper] if upper else [])]))
+
+
+def _all_above(key: str, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Every tag above one, each once; a circle of tags ends where it began."""
+    found: dict[str, None] = {}
+    waiting = list(above[key])
+    while waiting:
+        tag = waiting.pop(0)
+        if tag != key and tag not in found:
+            found[tag] = None
+            waiting += above[tag]
+    return tuple(found)
 
 
 def _tag(
     key: str,
     setting: TagSettings | None,
-    keys: Mapping[str, str],
+    phrases: tuple[str, ...],
     shown: Mapping[str, str],
     clippings: int,
 ) -> Tag:
     name = setting.name if setting else shown[key]
-    phrases = tuple(sorted(phrase for phrase, owner in keys.items() if owner == key))
     aliases = tuple(shown[phrase] for phrase in phrases if phrase != key)
     if setting is None:
         return Tag(key, name, phrases, aliases, clippings=clippings)
@@ -83,6 +127,8 @@ def _tag(
         title=setting.title,
         description=setting.description,
         threshold=setting.threshold,
+        recall=setting.recall,
+        traps=setting.traps,
         clippings=clippings,
     )
 
@@ -94,8 +140,22 @@ def _fingerprint(
     feeds: Iterable[str],
 ) -> str:
     parts = [_VERSION]
-    parts += [repr((tag.key, tag.phrases, tag.rules, tag.threshold)) for tag in tags]
-    parts += sorted(repr((c.link, c.title, c.tags)) for c in clippings)
+    parts += [
+        repr(
+            (
+                tag.key,
+                tag.name,
+                tag.phrases,
+                tag.rules,
+                tag.traps,
+                tag.threshold,
+                tag.recall,
+                tag.broader,
+            )
+        )
+        for tag in tags
+    ]
+    parts += sorted(repr((c.link, c.title, c.excerpt, c.tags)) for c in clippings)
     parts += sorted(repr((s.url, s.tags)) for s in subscriptions if s.tags)
     parts += feeds
     return digest(*parts)

@@ -6,6 +6,7 @@ clock end in ``_at``. Sizes end in ``_bytes``.
 
 from aggregator.model.kept import (
     Copy,
+    Decision,
     EntryChange,
     Evidence,
     EvidenceKind,
@@ -71,6 +72,7 @@ __all__ = [
     "CombinedFeed",
     "Config",
     "Copy",
+    "Decision",
     "Deferred",
     "Enclosure",
     "Entry",

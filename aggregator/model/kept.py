@@ -41,16 +41,23 @@ class StoredEntry:
 class EvidenceKind(Enum):
     """Why an entry belongs to a tag, strongest first."""
 
+    DECISION = "decision"
     CLIPPED = "clipped"
     CATEGORY = "category"
     SUBSCRIPTION = "subscription"
     RULE = "rule"
     PHRASE = "phrase"
+    SIMILAR = "similar"
+    NARROWER = "narrower"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason: ``detail`` is what was found, ``where`` the part of the entry it stood in."""
+    """One reason: ``detail`` is what was found, ``where`` the part of the entry it stood in.
+
+    Of similar evidence they are the words that carried it, and the titles of the clippings that
+    have most of them.
+    """
 
     kind: EvidenceKind
     detail: str
@@ -80,12 +87,23 @@ class MatchedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """The reader's word that an entry belongs to a tag (by key), or not. It outlasts everything."""
+
+    row: int
+    entry: Entry
+    tag: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """A subject of the reader's.
 
     ``key`` is the folded name, ``name`` the commonest spelling, ``phrases`` every name and alias,
     folded, ``aliases`` those that are not the key, as people spell them, ``clippings`` how many
-    clippings bear it.
+    clippings bear it. ``broader`` are the keys of the tags that hold all of it, and of those that
+    hold all of them.
     """
 
     key: str
@@ -96,6 +114,9 @@ class Tag:
     title: str | None = None
     description: str | None = None
     threshold: float | None = None
+    recall: str | None = None
+    traps: tuple[str, ...] = ()
+    broader: tuple[str, ...] = ()
     clippings: int = 0
 
 

@@ -39,7 +39,11 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class TagSettings:
-    """A ``[tags."NAME"]`` table of feeds.toml. ``match`` holds regular expressions."""
+    """A ``[tags."NAME"]`` table of feeds.toml.
+
+    ``match`` holds regular expressions; ``traps`` (there ``not``) are phrases in which the names
+    mean something else; ``recall`` is "high" or None; ``broader`` are tags that hold all of it.
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -47,6 +51,9 @@ class TagSettings:
     title: str | None = None
     description: str | None = None
     threshold: float | None = None
+    recall: str | None = None
+    traps: tuple[str, ...] = ()
+    broader: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

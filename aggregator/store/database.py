@@ -1,5 +1,6 @@
 """The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
-`stories` of the stories, `placings` and `listings` of the output feeds.
+`stories` of the stories, `placings` and `listings` of the output feeds, `teaching` of what is
+learned.
 
 Every query is in these files, one short transaction per step of a run.
 """
@@ -24,10 +25,11 @@ from aggregator.store.rows import (
     save_entries,
 )
 from aggregator.store.stories import StoryStore
-from aggregator.store.tables import BandRow, EntryRow, FeedRow, MatchRow, StoryRow
+from aggregator.store.tables import BandRow, DecisionRow, EntryRow, FeedRow, MatchRow, StoryRow
+from aggregator.store.teaching import TeachingStore
 
 
-class Store(FeedStore, StoryStore, PlacingStore, ListingStore):
+class Store(FeedStore, StoryStore, PlacingStore, ListingStore, TeachingStore):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
@@ -53,6 +55,7 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore):
             for chunk in chunks([row for row, _ in gone]):
                 session.exec(delete(BandRow).where(col(BandRow.entry_id).in_(chunk)))
                 session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(chunk)))
+                session.exec(delete(DecisionRow).where(col(DecisionRow.entry_id).in_(chunk)))
                 session.exec(delete(EntryRow).where(col(EntryRow.id).in_(chunk)))
 
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]:

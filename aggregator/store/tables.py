@@ -120,7 +120,7 @@ class EntryRow(SQLModel, table=True):
     updated: datetime | None = None
     language: str | None = None
     rights: str | None = None
-    content_hash: str
+    content_hash: str = Field(index=True)
     noise: int = 0
     first_seen_at: datetime
     changed_at: datetime
@@ -147,6 +147,27 @@ class MatchRow(SQLModel, table=True):
     evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
     matched_at: datetime
     near: bool = False
+
+
+class DecisionRow(SQLModel, table=True):
+    """The reader's own word on whether an entry belongs to a tag."""
+
+    __tablename__ = "decision"
+
+    entry_id: int = Field(foreign_key="entry.id", primary_key=True)
+    tag: str = Field(primary_key=True)
+    confirmed: bool
+    decided_at: datetime
+
+
+class LearnedRow(SQLModel, table=True):
+    """The one model of `match.learned`, and the fingerprint of what it was learned from."""
+
+    __tablename__ = "learned"
+
+    id: int | None = Field(default=None, primary_key=True)
+    fingerprint: str
+    data: bytes
 
 
 class ChannelRow(SQLModel, table=True):

@@ -134,8 +134,13 @@ def test_any_text_is_posts_or_a_mistake(text):
 
 
 def test_real_posts():
-    for path in sorted(shared("corpus", "tagged").glob("*.jsonl")):
+    """What names alone find is less than half of it (benchmarks/matching has the figures)."""
+    for name in ("18f", "beta-gouv"):
+        path = shared("corpus", "tagged", f"{name}.jsonl")
         found = evaluate_posts(read_posts(path.read_text("utf-8"), path.name), 100)
         assert found.entries > 0
         assert found.micro.support == sum(scores.support for scores in found.tags.values())
-        assert found.micro.f1 > 0
+        assert found.micro.f1 > 0.35
+        assert found.precise.micro.precision > 0.55
+        assert set(found.thresholds) == set(found.tags)
+        assert found.confusions

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.folding import fold
-from aggregator.match import Matcher, build_vocabulary
+from aggregator.match import build_vocabulary
+from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import Phrases
+from aggregator.match.words import read_words
 from aggregator.model import (
     Category,
     Clipping,
@@ -38,6 +40,13 @@ def matcher(*tags, settings=(), clippings=(), subscriptions=()):
     clippings = [*clippings, *(Clipping("T", None, "", (tag,)) for tag in tags)]
     built = build_vocabulary(clippings, settings, subscriptions)
     return Matcher(built, clippings, subscriptions)
+
+
+def surfaces(tag, text):
+    """How ``text`` spells the tag, wherever it does."""
+    words = read_words(text)
+    found = Phrases(vocabulary(tag).names).find(words, "")
+    return [words.surface(f.first, f.words) if f.words else tag for f in found]
 
 
 def tags_of(matches):
@@ -93,39 +102,70 @@ def test_the_fingerprint_tells_what_could_change_a_match():
         ("economy/commons", "economy, commons", "economy, commons"),
         ("共有", "共有 is a word", "共有"),
         ("🌱", "a 🌱 grows", "🌱"),
-        ("C#", "in c, not d", "c"),
+        ("C#", "in C# and c, not d", "C#"),
+        ("c++", "C++!", "C++"),
+        ("开源", "我们喜欢开源软件。", "开源"),
     ],
 )
 def test_phrases_are_found_whatever_their_spelling(tag, text, surface):
-    built = vocabulary(tag)
-    found = [f.surface for f in Phrases(built.keys).find(text)]
-    assert found == ([surface] if surface else [])
+    assert surfaces(tag, text) == [surface]
 
 
 @pytest.mark.parametrize(
     ("tag", "text"),
     [
         ("ios", "curiosity"),
-        ("commun", "communs"),
         ("commons", "see https://example.org/commons/x and www.commons.example"),
         ("commons", "write to commons@example.org"),
         ("Pair_à_pair", "une paire à paire"),
     ],
 )
 def test_only_whole_words_and_never_inside_addresses(tag, text):
-    assert not list(Phrases(vocabulary(tag).keys).find(text))
+    assert surfaces(tag, text) == []
 
 
 def test_the_longest_phrase_wins():
-    built = vocabulary("Communs", "Communs_urbains")
-    found = [f.key for f in Phrases(built.keys).find("communs urbains, communs")]
-    assert found == ["communs urbains", "communs"]
+    names = vocabulary("Communs", "Communs_urbains").names
+    found = Phrases(names).find(read_words("communs urbains, communs"), "")
+    assert [f.key for f in found] == ["communs urbains", "communs"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "language", "text"),
+    [
+        ("commun", "fr", "Les communs"),
+        ("Coopératives", "fr", "une coopérative"),
+        ("commons", "en", "a common"),
+        ("Cooperatives", "en-GB", "the cooperative"),
+        ("Genossenschaft", "de", "viele Genossenschaften"),
+    ],
+)
+def test_another_form_of_a_name_is_found_as_such(tag, language, text):
+    mentions = Phrases({tag: "t"}).mentions(
+        read_words("", language), read_words(text, language), language.partition("-")[0]
+    )
+    assert (mentions["t"].inflected, mentions["t"].count) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [("chez SMart", True), ("CHEZ SMART", True), ("a smart city", False), ("Smart", False)],
+)
+def test_a_short_acronym_in_other_case_may_be_a_common_word(text, exact):
+    (found,) = Phrases({"SMart": "smart"}).find(read_words(text), "")
+    assert found.exact is exact
+
+
+def test_a_name_in_a_phrase_of_its_not_list_is_not_meant():
+    phrases = Phrases({"Communs": "communs", "Lieux": "lieux"}, {"communs": ("lieux communs",)})
+    found = phrases.find(read_words("Des lieux communs, des communs"), "")
+    assert [(f.key, f.start) for f in found] == [("lieux", 4), ("communs", 23)]
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_a_name_is_found_between_other_words(name):
-    keys = vocabulary(name).keys
-    assert any(found.key == fold(name) for found in Phrases(keys).find(f"« {name} »"))
+    found = Phrases(vocabulary(name).names).find(read_words(f"« {name} »"), "")
+    assert any(one.key == fold(name) for one in found)
 
 
 def test_a_word_in_the_title_is_enough():
@@ -191,6 +231,25 @@ def test_a_rule_of_feeds_toml(title, text):
         m for m in matcher(settings=settings).match(stored(title, text)) if m.tag == "communs"
     ]
     assert EvidenceKind.RULE in [e.kind for e in match.evidence]
+
+
+def test_what_belongs_to_a_tag_belongs_to_those_above_it():
+    settings = [
+        TagSettings("Vélos", broader=("Transports",)),
+        TagSettings("Transports", broader=("Climat", "Vélos")),  # a circle ends
+    ]
+    found = {m.tag: m for m in matcher(settings=settings).match(stored("Les vélos"))}
+    assert set(found) == {"velos", "transports", "climat"}
+    assert found["climat"].evidence[-1].kind is EvidenceKind.NARROWER
+    assert found["climat"].evidence[-1].detail in {"Vélos", "Transports"}
+    assert tags_of(matcher(settings=settings).match(stored("Le climat"))) == ["climat"]
+
+
+def test_tags_with_a_path():
+    known = matcher("economy", "economy/commons")
+    assert tags_of(known.match(stored("About commons"))) == ["economy", "economy/commons"]
+    assert tags_of(known.match(stored("The economy"))) == ["economy"]
+    assert tags_of(matcher("a/commons", "commons").match(stored("About commons"))) == ["commons"]
 
 
 def test_no_evidence_no_match():

@@ -1,0 +1,171 @@
+"""The commands by which the reader and the matching come to terms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aggregator.cli.shell import (
+    EXIT_USAGE,
+    AsJson,
+    exit_codes,
+    fetcher_for,
+    project_of,
+    read_clock,
+    store_of,
+    talk_of,
+)
+
+if TYPE_CHECKING:
+    from aggregator.project import Project
+    from aggregator.store import Store
+
+Entry = Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Its link, or its id.")]
+TagName = Annotated[str, typer.Argument(metavar="TAG", help="The tag's name, or an alias of it.")]
+
+
+def confirm(
+    context: typer.Context,
+    entry: Entry,
+    tag: TagName,
+    undo: Annotated[bool, typer.Option("--undo", help="Take your decision back.")] = False,
+) -> None:
+    """Say that an entry belongs to a tag: it stands in its feed, and teaches like a clipping."""
+    _decide(context, entry, tag, None if undo else True)
+
+
+def reject(
+    context: typer.Context,
+    entry: Entry,
+    tag: TagName,
+    undo: Annotated[bool, typer.Option("--undo", help="Take your decision back.")] = False,
+) -> None:
+    """Say that an entry does not belong to a tag: it leaves its feed for good."""
+    _decide(context, entry, tag, None if undo else False)
+
+
+def _decide(context: typer.Context, entry: str, tag: str, confirmed: bool | None) -> None:
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.advice import decide
+
+        project = project_of(context)
+        with _alone(project) as store:
+            told = decide(
+                entry, tag, confirmed, project.config, project.clippings, store, read_clock()
+            )
+        if told is None:
+            talk.error(f'no entry has the link or id "{entry}"')
+            raise typer.Exit(EXIT_USAGE)
+        talk.say(told)
+
+
+def retag(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would enter and leave each feed.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Match what is stored again, after new clippings, aliases or thresholds; poll nothing."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator import pipeline
+        from aggregator.advice import changes
+        from aggregator.publish import OutputFolder
+
+        project = project_of(context)
+        config = project.config
+        with _alone(project) as store:
+            moves = changes(config, project.clippings, store)
+            if not dry_run:
+                writer = OutputFolder(
+                    project.root / config.publish.directory, config.publish.compress
+                )
+                pipeline.retag(config, project.clippings, store, writer, read_clock())
+        talk.json(moves) if json else talk.moves(moves, dry_run=dry_run)
+
+
+def preview(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="FEED-URL", help="A feed not yet subscribed to.")],
+    allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A network that is not of the public Internet, to fetch it from: 10.0.0.5/32."
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        import asyncio
+        from ipaddress import ip_network
+
+        from aggregator.advice import Preview, preview_feed
+        from aggregator.parsing import ParsingPool
+
+        try:
+            networks = tuple(map(ip_network, allow_private or ()))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        project = project_of(context)
+
+        async def go(store: "Store") -> Preview:
+            with ParsingPool() as parser:
+                async with fetcher_for(project.config.site.url) as fetcher:
+                    return await preview_feed(
+                        url, project.config, project.clippings, store, fetcher, parser,
+                        read_clock(), networks,
+                    )  # fmt: skip
+
+        with store_of(project) as store:
+            found = asyncio.run(go(store))
+        talk.json(found) if json else talk.preview(found)
+        if found.trouble:
+            raise typer.Exit(EXIT_USAGE)
+
+
+suggest_app = typer.Typer(
+    help="Suggest what to write into feeds.toml.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@suggest_app.command("sources")
+def sources(context: typer.Context, json: AsJson = False) -> None:
+    """Sites clipped or linked to often that are not subscribed to, and sources never matched."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.advice import suggest_sources
+
+        project = project_of(context)
+        with store_of(project) as store:
+            found = suggest_sources(project.config, project.clippings, store)
+        talk.json(found) if json else talk.sources(found)
+
+
+@suggest_app.command("aliases")
+def aliases(context: typer.Context, json: AsJson = False) -> None:
+    """Tags of the clippings that look like two names of one thing."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.advice import suggest_aliases
+
+        project = project_of(context)
+        found = suggest_aliases(project.config, project.clippings)
+        talk.json(found) if json else talk.aliases(found)
+
+
+@contextmanager
+def _alone(project: "Project") -> Iterator["Store"]:
+    """The store, while no run is at work. Raises LockedError."""
+    from aggregator.runlock import run_lock
+    from aggregator.store.engine import database_path
+
+    with (
+        run_lock(database_path(project.config.store_url, project.root)),
+        store_of(project) as store,
+    ):
+        yield store

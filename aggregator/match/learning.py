@@ -1,0 +1,370 @@
+"""How a reader's clippings become a `Learned` model: word by word, and weighed by held-out clippings.
+
+Nothing is drawn at random: the same vocabulary, clippings and sample of entries teach the same.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from aggregator.match.learned import (
+    HEAD_CHARACTERS,
+    PHRASE_CHARACTERS,
+    TEXT_CHARACTERS,
+    WEIGHTS,
+    Document,
+    Floats,
+    Ints,
+    Learned,
+    Lesson,
+    Lexicon,
+    Names,
+    Postings,
+    Profile,
+    Vector,
+    features,
+    probability,
+)
+from aggregator.match.phrases import Mentions, Phrases
+from aggregator.match.vocabulary import Vocabulary
+from aggregator.match.words import guess_language, primary, read_words, tokens
+from aggregator.model import Clipping, Decision, Entry
+
+FOLDS = 10
+_COMMON = 0.5  # a word on more of the documents than this tells nothing
+_COMMON_MATTERS = 10  # from so many documents on
+_MOST_TAGS = 1000  # that may share a word, beyond which it is not worth its time
+_SEEN = 3  # entries in which a word must be that is in no clipping
+_COMPANY = 60  # words that go with a name
+_STIFFNESS = 100.0  # pairs that it takes to move a weight by one, about
+_TAG_STIFFNESS = 8.0
+_SPREAD_ENTRIES = 50  # of which one has the name, until the entries tell
+_MOST_PAIRS = 400_000  # of clipping and tag, to weigh from
+_HELD_OUT_ONCE = 2000  # clippings from which on one part is held out, instead of each in turn
+_NO_SPREAD = 1.0  # of a word's weights, added so that a word of one clipping is not all
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A document with the tags (by number) that the reader gave it."""
+
+    document: Document
+    tags: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document as it is scored."""
+
+    title: str
+    vector: Vector
+    mentions: Mapping[int, Mentions]
+    cover: Mapping[int, float]
+    tags: frozenset[int]
+
+
+class Teacher:
+    """Makes a `Learned` of lessons, with all of them or with some left out.
+
+    ``lessons`` are in the order of time, or any that lasts: neighbours are held out together.
+    ``entries`` are those collected, or some: they tell how common words and names are.
+    ``rejected`` have the tags that they do not bear.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        lessons: Sequence[Tagged],
+        entries: Sequence[Document],
+        rejected: Sequence[Tagged] = (),
+    ) -> None:
+        self._tags = len(vocabulary.tags)
+        phrases = Phrases(vocabulary.names, vocabulary.traps)
+        self._lexicon, reader = _lexicon(vocabulary, phrases, lessons, entries)
+        self._read = [reader.read(lesson.document, lesson.tags) for lesson in lessons]
+        self._rejected = [reader.read(lesson.document, lesson.tags) for lesson in rejected]
+
+    def learned(self) -> Learned:
+        """What all lessons teach."""
+        return self._of(self._read, self.weigh(range(0)))
+
+    def weigh(self, left_out: range) -> tuple[Floats, Floats]:
+        """The weights of `FEATURES`, near to `WEIGHTS` where lessons are few, and the shifts."""
+        return _weigh(self._without(left_out), self._rejected, self._lexicon, self._tags)
+
+    def without(self, left_out: range, weighed: tuple[Floats, Floats]) -> Learned:
+        """What the lessons teach but for those ``left_out``."""
+        return self._of(self._without(left_out), weighed)
+
+    def _without(self, left_out: range) -> list["Read"]:
+        return [*self._read[: left_out.start], *self._read[left_out.stop :]]
+
+    def _of(self, read: Sequence["Read"], weighed: tuple[Floats, Floats]) -> Learned:
+        profile = _profile(read, self._tags, len(self._lexicon.terms))
+        lessons = (Lesson(one.title, tuple(sorted(one.tags)), one.vector) for one in read)
+        return Learned(self._lexicon, profile, *weighed, tuple(lessons))
+
+
+def teacher_of(
+    vocabulary: Vocabulary,
+    clippings: Sequence[Clipping],
+    entries: Iterable[Entry],
+    decisions: Sequence[Decision] = (),
+) -> Teacher:
+    """What makes a `Learned` of the reader's clippings, and of the entries that were confirmed."""
+    numbers = {tag.key: number for number, tag in enumerate(vocabulary.tags)}
+    lessons = [
+        Tagged(
+            document_of(clipping.title, clipping.excerpt, None),
+            frozenset(numbers[key] for key in map(vocabulary.key, clipping.tags) if key),
+        )
+        for clipping in taught(clippings, decisions)
+    ]
+    documents = [document_of(entry.title, entry.text, entry.language) for entry in entries]
+    rejected = [
+        Tagged(
+            document_of(decision.entry.title, decision.entry.text, decision.entry.language),
+            frozenset({numbers[decision.tag]}),
+        )
+        for decision in decisions
+        if not decision.confirmed and decision.tag in numbers
+    ]
+    return Teacher(vocabulary, lessons, documents, rejected)
+
+
+def taught(clippings: Iterable[Clipping], decisions: Iterable[Decision] = ()) -> list[Clipping]:
+    """The clippings to learn from: one without tags says nothing, not even no.
+
+    An entry that was confirmed is as good as one that was clipped.
+    """
+    confirmed: dict[int, Clipping] = {}
+    for decision in decisions:
+        if decision.confirmed:
+            entry = decision.entry
+            tags = (*getattr(confirmed.get(decision.row), "tags", ()), decision.tag)
+            confirmed[decision.row] = Clipping(
+                entry.title, None, entry.text[:TEXT_CHARACTERS], tags
+            )
+    return [*(clipping for clipping in clippings if clipping.tags), *confirmed.values()]
+
+
+def document_of(title: str, text: str, declared: str | None) -> Document:
+    """Read what there is to match, of a long text its first 20,000 characters."""
+    text = text[:PHRASE_CHARACTERS]
+    language = primary(guess_language(f"{title}\n{text}", declared))
+    return Document(read_words(title, language), read_words(text, language), language)
+
+
+class Reader:
+    """Makes of a document what is scored."""
+
+    def __init__(
+        self, phrases: Phrases, numbers: Mapping[str, int], lexicon: Lexicon, names: Names
+    ) -> None:
+        self._phrases, self._numbers = phrases, numbers
+        self._lexicon, self._names = lexicon, names
+
+    def read(self, document: Document, tags: Iterable[int] = ()) -> Read:
+        """Its words, the names in it, and how much of each name its title has."""
+        found = self._phrases.mentions(document.title, document.text, document.language)
+        mentions = {self._numbers[key]: mention for key, mention in found.items()}
+        cover = self._names.cover(document.title, document.language)
+        vector = self._lexicon.vector(document)
+        return Read(document.title.text, vector, mentions, cover, frozenset(tags))
+
+
+def reader_for(vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon) -> Reader:
+    """What reads for a vocabulary."""
+    numbers = {tag.key: number for number, tag in enumerate(vocabulary.tags)}
+    names = Names([(numbers[key], name) for key, name in phrases.names()], lexicon)
+    return Reader(phrases, numbers, lexicon, names)
+
+
+def _lexicon(
+    vocabulary: Vocabulary,
+    phrases: Phrases,
+    lessons: Sequence[Tagged],
+    entries: Sequence[Document],
+) -> tuple[Lexicon, Reader]:
+    size = len(vocabulary.tags)
+    seen: Counter[str] = Counter()
+    of_lessons: set[str] = set()
+    for lesson in lessons:
+        held = _distinct(lesson.document)
+        of_lessons |= held
+        seen.update(held)
+    for entry in entries:
+        seen.update(_distinct(entry))
+    documents = len(lessons) + len(entries)
+    most = _COMMON * documents if documents >= _COMMON_MATTERS else documents
+    kept = sorted(
+        term
+        for term, count in seen.items()
+        if count <= most and (count >= _SEEN or term in of_lessons)
+    )
+    terms = {term: number for number, term in enumerate(kept)}
+    rarity = np.array([log((documents + 1) / (seen[term] + 0.5)) for term in kept])
+    nothing = Postings.of(_ints(()), _ints(()), np.zeros(0), (len(kept), size))
+    bare = Lexicon(terms, rarity, nothing, np.full(size, 1 / _SPREAD_ENTRIES))
+    reader = reader_for(vocabulary, phrases, bare)
+    read = [reader.read(entry) for entry in entries]
+    spread = np.ones(size)
+    for one in read:
+        for tag, mentions in one.mentions.items():
+            spread[tag] += mentions.exact
+    spread /= len(entries) + _SPREAD_ENTRIES
+    lexicon = Lexicon(terms, rarity, _company(read, len(kept), size), spread)
+    return lexicon, reader
+
+
+def _distinct(document: Document) -> set[str]:
+    (title,), (text,) = (
+        tokens(document.title, HEAD_CHARACTERS),
+        tokens(document.text, TEXT_CHARACTERS),
+    )
+    return {*title, *text}
+
+
+def _company(read: Sequence[Read], terms: int, tags: int) -> Postings:
+    """The words of the entries in which a tag's name stands, less those of all (Rocchio 1971)."""
+    mean = _mean([one.vector for one in read], terms)
+    whose: dict[int, list[tuple[Vector, float]]] = {}
+    for one in read:
+        for tag, mentions in one.mentions.items():
+            weight = min(mentions.title + mentions.lead + (mentions.count >= 2), 2)
+            if weight:
+                whose.setdefault(tag, []).append((one.vector, float(weight)))
+    found: list[tuple[Ints, Ints, Floats]] = []
+    for tag, vectors in whose.items():
+        total = sum(weight for _, weight in vectors)
+        ids = np.concatenate([vector.ids for vector, _ in vectors])
+        values = np.concatenate([vector.values * (weight / total) for vector, weight in vectors])
+        held, inverse = np.unique(ids, return_inverse=True)
+        more = np.bincount(inverse, weights=values, minlength=len(held)) - mean[held]
+        order = np.lexsort((held, -more))[:_COMPANY]
+        order = order[more[order] > 0]
+        length = np.linalg.norm(more[order]) or 1
+        found.append((held[order], np.full(len(order), tag), more[order] / length))
+    return _postings(found, (terms, tags))
+
+
+def _mean(vectors: Sequence[Vector], terms: int) -> Floats:
+    if not vectors:
+        return np.zeros(terms)
+    ids = np.concatenate([vector.ids for vector in vectors])
+    values = np.concatenate([vector.values for vector in vectors])
+    mean: Floats = np.bincount(ids, weights=values, minlength=terms) / len(vectors)
+    return mean
+
+
+def _postings(triples: Sequence[tuple[Ints, Ints, Floats]], size: tuple[int, int]) -> Postings:
+    if not triples:
+        return Postings.of(_ints(()), _ints(()), np.zeros(0), size)
+    terms, tags, values = (np.concatenate(part) for part in zip(*triples, strict=True))
+    return Postings.of(terms, tags, values, size)
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.array(list(values), np.int64)
+
+
+def _profile(read: Sequence[Read], tags: int, terms: int) -> Profile:
+    triples = [
+        (one.vector.ids, np.full(len(one.vector.ids), tag), one.vector.values)
+        for one in read
+        for tag in sorted(one.tags)
+    ]
+    sums = _postings(triples, (terms, tags)).without_common(_MOST_TAGS)
+    taught, stands, right = np.zeros(tags), np.zeros(tags), np.zeros(tags)
+    squares = np.full(terms, _NO_SPREAD)
+    for one in read:
+        squares[one.vector.ids] += one.vector.values**2
+        for tag in one.tags:
+            taught[tag] += len(one.vector.ids) > 0
+        for tag, mentions in one.mentions.items():
+            if mentions.exact:
+                stands[tag] += 1
+                right[tag] += tag in one.tags
+    mean = _mean([one.vector for one in read], terms)
+    if tags > _MOST_TAGS:  # of what was left out there, nothing is to be taken away either
+        mean[np.diff(sums.bounds) == 0] = 0
+    # |S/scale - taught * mean/scale| by tag, without making that matrix, which is not sparse.
+    by_term = np.repeat(np.arange(terms), np.diff(sums.bounds))
+    scaled, common = sums.values / squares[by_term], mean / squares
+    own = np.bincount(sums.tags, weights=scaled**2, minlength=tags)
+    shared = np.bincount(sums.tags, weights=scaled * common[by_term], minlength=tags)
+    norms = np.sqrt(np.maximum(own - 2 * taught * shared + taught**2 * (common @ common), 0))
+    return Profile(sums, taught, len(read), mean, squares, norms, stands, right)
+
+
+def held_out(count: int, most: int) -> Iterator[tuple[range, range]]:
+    """Which of ``count`` clippings are scored, each time with those beside them left out.
+
+    Neighbours in time are of one story: they are left out together, as tomorrow's are unknown.
+    """
+    if count > _HELD_OUT_ONCE:
+        scored = max(min(most, count // FOLDS), 1)
+        yield range(count - scored, count), range(count - scored, count)
+        return
+    folds = min(FOLDS, count) if count > FOLDS * 2 else count
+    step = max(count // most, 1)
+    for fold in range(folds):
+        left_out = range(count * fold // folds, count * (fold + 1) // folds)
+        yield left_out, left_out[::step]
+
+
+def _weigh(
+    read: Sequence[Read], rejected: Sequence[Read], lexicon: Lexicon, tags: int
+) -> tuple[Floats, Floats]:
+    prior = np.array(WEIGHTS)
+    most = max(_MOST_PAIRS // max(tags, 1), 1)
+    rows, right, whose = [], [], []
+    for left_out, scored in held_out(len(read), most):
+        rest = [*read[: left_out.start], *read[left_out.stop :]]
+        profile = _profile(rest, tags, len(lexicon.terms))
+        taught = np.flatnonzero(profile.taught)
+        for number in scored:
+            one = read[number]
+            found = features(one.vector, one.mentions, one.cover, lexicon, profile)
+            rows.append(found[taught])
+            right.append(np.isin(taught, list(one.tags)).astype(float))
+            whose.append(taught)
+    whole = _profile(read if rejected else (), tags, len(lexicon.terms))
+    for one in rejected:
+        found = features(one.vector, one.mentions, one.cover, lexicon, whole)
+        refused = _ints(sorted(one.tags))
+        rows.append(found[refused])
+        right.append(np.zeros(len(refused)))
+        whose.append(refused)
+    if not rows:
+        return prior, np.zeros(tags)
+    x, y, tag = np.concatenate(rows), np.concatenate(right), np.concatenate(whose)
+    weights = fit(x, y, prior, _STIFFNESS)
+    missed = y - (p := probability(x, weights))
+    sums = np.bincount(tag, weights=missed, minlength=tags)
+    certain = np.bincount(tag, weights=p * (1 - p), minlength=tags)
+    return weights, sums / (certain + _TAG_STIFFNESS)
+
+
+def fit(
+    rows: Floats, right: Floats, prior: Floats, stiffness: float, by: Floats | None = None
+) -> Floats:
+    """Logistic regression drawn to ``prior`` instead of to nothing, by Newton's method.
+
+    ``by`` weighs the rows.
+    """
+    x = np.column_stack([rows, np.ones(len(rows))])
+    weigh = np.ones(len(rows)) if by is None else by
+    weights = prior.copy()
+    for _ in range(50):
+        p = probability(rows, weights)
+        slope = x.T @ (weigh * (p - right)) + stiffness * (weights - prior)
+        curve = (x * (weigh * p * (1 - p))[:, None]).T @ x + stiffness * np.eye(len(weights))
+        step = np.linalg.solve(curve, slope)
+        weights -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return weights.round(6)

@@ -1,0 +1,124 @@
+"""The middle of a run: learn from what the reader kept, match what was not yet matched.
+
+    clippings, decisions, a sample of entries | learn | what was learned
+    unmatched entries                         | match | store
+
+What was learned is stored, so that a run in which no clipping is new learns nothing again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
+
+from aggregator.folding import digest
+from aggregator.match import Vocabulary, build_vocabulary
+from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
+
+if TYPE_CHECKING:
+    from aggregator.match.matcher import Matcher
+
+SAMPLE = 2048  # entries that tell how common words are: more do not tell more
+_FEWEST = 64
+
+
+class TeachingKeeper(Protocol):
+    """What learning needs of `store`; each method is one transaction."""
+
+    def collected(self) -> int: ...
+    def sample(self, size: int) -> list[Entry]: ...
+    def decisions(self) -> list[Decision]: ...
+    def learned(self, fingerprint: str) -> bytes | None: ...
+    def save_learned(self, fingerprint: str, data: bytes) -> None: ...
+
+
+class MatchKeeper(TeachingKeeper, Protocol):
+    """What matching needs of `store`."""
+
+    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
+    def save_matches(
+        self, matched: Iterable[MatchedEntry], vocabulary: str, now: datetime
+    ) -> int: ...
+
+
+def match(
+    config: Config,
+    vocabulary: Vocabulary,
+    clippings: Sequence[Clipping],
+    store: MatchKeeper,
+    now: datetime,
+) -> int:
+    """Match what was not yet matched with this knowledge; gives how many matches are new."""
+    fingerprint = fingerprint_of(vocabulary, store)
+    unmatched = store.unmatched(fingerprint)
+    first = next(unmatched, None)
+    if first is None:  # the usual run: nothing is learned, nothing even read
+        return 0
+    matcher = matcher_for(config, vocabulary, clippings, store)
+    matched = [
+        MatchedEntry(stored.row, matcher.match(stored)) for stored in chain([first], unmatched)
+    ]
+    return store.save_matches(matched, fingerprint, now)
+
+
+def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
+    """The tags, and what else decides where an entry stands."""
+    feeds = [repr((feed.name, feed.query)) for feed in config.feeds]
+    if feeds:  # which may ask for the title of a subscription
+        feeds += sorted(repr((s.key, s.title)) for s in config.subscriptions)
+    feeds += config.publish.also
+    return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
+
+
+def fingerprint_of(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
+    """What an entry was matched with: whenever it changes, all are matched again.
+
+    It changes with the vocabulary, and each time that the entries collected or the reader's
+    decisions have doubled.
+    """
+    return digest(
+        vocabulary.fingerprint,
+        str(_sample_size(store.collected())),
+        str(_power_of_two(len(store.decisions()))),
+    )
+
+
+def matcher_for(
+    config: Config,
+    vocabulary: Vocabulary,
+    clippings: Sequence[Clipping],
+    store: TeachingKeeper,
+    *,
+    keep: bool = True,
+) -> "Matcher":
+    """The matcher of a run, with what was learned before or, if that is of other clippings,
+    with what is learned now; ``keep`` stores that."""
+    from aggregator.match.learned import Learned
+    from aggregator.match.learning import teacher_of
+    from aggregator.match.matcher import Matcher
+
+    fingerprint = fingerprint_of(vocabulary, store)
+    decisions = store.decisions()
+    held = store.learned(fingerprint)
+    if held is None:
+        entries = background(store) if vocabulary.tags else []
+        held = teacher_of(vocabulary, clippings, entries, decisions).learned().to_bytes()
+        if keep:
+            store.save_learned(fingerprint, held)
+    learned = Learned.from_bytes(held)  # even if just made: stored numbers are rounded
+    return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions)
+
+
+def background(store: TeachingKeeper) -> list[Entry]:
+    """The entries that tell how common words are."""
+    return store.sample(_sample_size(store.collected()))
+
+
+def _sample_size(collected: int) -> int:
+    size = min(_power_of_two(collected), SAMPLE)
+    return size if size >= _FEWEST else 0
+
+
+def _power_of_two(number: int) -> int:
+    """The greatest that is not above ``number``, or 0."""
+    return 1 << (number.bit_length() - 1) if number else 0

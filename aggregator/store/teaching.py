@@ -1,0 +1,98 @@
+"""What matching learns from beside the clippings, and what it has learned."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlmodel import col, func, select
+
+from aggregator.model import Decision, Entry, Match, Role
+from aggregator.store import values
+from aggregator.store.connection import Connection
+from aggregator.store.rows import matches_of
+from aggregator.store.tables import DecisionRow, EntryRow, FeedRow, LearnedRow, MatchRow
+
+_THE_ONE = 1
+
+
+class TeachingStore(Connection):
+    """A sample of the entries, the reader's decisions, and the model made of both."""
+
+    def collected(self) -> int:
+        """How many entries of subscriptions are stored."""
+        with self._session() as session:
+            return session.exec(
+                select(func.count(col(EntryRow.id)))
+                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
+                .where(FeedRow.role == Role.SUBSCRIPTION.value)
+            ).one()
+
+    def sample(self, size: int) -> list[Entry]:
+        """``size`` entries of subscriptions, the same for the same entries however they came."""
+        with self._session() as session:
+            rows = session.exec(
+                select(EntryRow)
+                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
+                .where(FeedRow.role == Role.SUBSCRIPTION.value)
+                .order_by(EntryRow.content_hash, FeedRow.url, EntryRow.key)
+                .limit(size)
+            )
+            return [values.entry_of(row) for row in rows]
+
+    def matched(self, rows: Iterable[int]) -> dict[int, list[Match]]:
+        """What was found for these entries."""
+        with self._session() as session:
+            return {row: list(found) for row, found in matches_of(session, list(rows)).items()}
+
+    def matched_counts(self) -> dict[str, int]:
+        """How many entries of each feed belong to a tag, by its address."""
+        with self._session() as session:
+            rows = session.exec(
+                select(FeedRow.url, func.count(col(EntryRow.id).distinct()))
+                .join(EntryRow, col(EntryRow.feed_id) == FeedRow.id)
+                .join(MatchRow, col(MatchRow.entry_id) == EntryRow.id)
+                .where(~col(MatchRow.near))
+                .group_by(FeedRow.url)
+            )
+            return dict(rows.all())
+
+    def learned(self, fingerprint: str) -> bytes | None:
+        """What was learned under this fingerprint, if it is what was learned last."""
+        with self._session() as session:
+            row = session.get(LearnedRow, _THE_ONE)
+            return row.data if row and row.fingerprint == fingerprint else None
+
+    def save_learned(self, fingerprint: str, data: bytes) -> None:
+        """In place of what was learned before."""
+        with self._session() as session:
+            session.merge(LearnedRow(id=_THE_ONE, fingerprint=fingerprint, data=data))
+
+    def decisions(self) -> list[Decision]:
+        """What the reader decided, in the order of the entries' ids."""
+        with self._session() as session:
+            rows = session.exec(
+                select(DecisionRow, EntryRow)
+                .join(EntryRow, col(DecisionRow.entry_id) == EntryRow.id)
+                .order_by(EntryRow.atom_id, col(EntryRow.id), DecisionRow.tag)
+            )
+            return [
+                Decision(entry.id or 0, values.entry_of(entry), row.tag, row.confirmed)
+                for row, entry in rows
+            ]
+
+    def save_decision(
+        self, rows: Iterable[int], tag: str, confirmed: bool | None, now: datetime
+    ) -> None:
+        """Entries belong to a tag, or never do; None takes such a decision back."""
+        with self._session() as session:
+            for row in rows:
+                held = session.get(DecisionRow, (row, tag))
+                if held is not None:
+                    session.delete(held)
+                    session.flush()
+                entry = session.get(EntryRow, row)
+                if entry is not None:
+                    entry.vocabulary = None  # to be matched again
+                if confirmed is not None:
+                    session.add(
+                        DecisionRow(entry_id=row, tag=tag, confirmed=confirmed, decided_at=now)
+                    )

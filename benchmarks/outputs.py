@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aggregator import pipeline
 from aggregator.config import parse_config
 from aggregator.identity import mint_id
+from aggregator.matching import match, vocabulary_of
 from aggregator.model import Category, Config, Entry, Feed, FeedState, ParsedFeed, Subscription
 from aggregator.publish import OutputFolder
 from aggregator.publishing import place_stories, publish
@@ -69,8 +69,8 @@ def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> 
     began = clock()
     store.group(now)
     grouped = clock()
-    vocabulary = pipeline.vocabulary_of(config, [])
-    pipeline.match(config, vocabulary, [], store, now)
+    vocabulary = vocabulary_of(config, [])
+    match(config, vocabulary, [], store, now)
     matched = clock()
     place_stories(config, vocabulary, store, now)
     placed = clock()

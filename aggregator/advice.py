@@ -7,23 +7,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cache
 from itertools import combinations, islice
 from typing import Protocol
 
 from aggregator import urls
-from aggregator.clippings import clipping_from_entry
 from aggregator.collect import Parser
 from aggregator.errors import ConfigError, Mistake
 from aggregator.fetch.hosts import host_of
-from aggregator.match import Vocabulary
 from aggregator.match.matcher import Matcher
-from aggregator.match.words import read_words
-from aggregator.matching import MatchKeeper, fingerprint_of, matcher_for, vocabulary_of
+from aggregator.match.words import Words, read_words
+from aggregator.matching import (
+    MatchKeeper,
+    fingerprint_of,
+    knowledge_of,
+    matcher_for,
+    vocabulary_of,
+)
 from aggregator.model import (
     Clipping,
     Config,
     Copy,
-    Entry,
     Fetched,
     FetchFailed,
     FetchOutcome,
@@ -46,7 +50,6 @@ _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 class AdviceKeeper(MatchKeeper, Protocol):
     """What advice needs of `store`."""
 
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def find(self, text: str, page: str) -> list[Copy]: ...
     def matched(self, rows: Iterable[int]) -> Mapping[int, Sequence[Match]]: ...
     def matched_counts(self) -> dict[str, int]: ...
@@ -76,7 +79,7 @@ def decide(
 
     None if there is no such entry. Raises ConfigError if there is no such tag.
     """
-    vocabulary, _ = _knowledge(config, clippings, store)
+    vocabulary, _ = knowledge_of(config, clippings, store)
     key = vocabulary.key(tag)
     if key is None:
         names = [name for known in vocabulary.tags for name in (known.name, *known.aliases)]
@@ -102,15 +105,20 @@ class Moves:
     leaves: tuple[str, ...]
 
 
-def changes(config: Config, clippings: Sequence[Clipping], store: AdviceKeeper) -> list[Moves]:
-    """What another matching would change, by tag; only tags for which something does."""
-    vocabulary, kept = _knowledge(config, clippings, store)
+def changes(
+    config: Config, clippings: Sequence[Clipping], store: AdviceKeeper, *, keep: bool = False
+) -> list[Moves]:
+    """What another matching would change, by tag; only tags for which something does.
+
+    ``keep`` stores what is learned for it, for the matching that follows.
+    """
+    vocabulary, kept = knowledge_of(config, clippings, store)
     unmatched = store.unmatched(fingerprint_of(vocabulary, store))
     matcher: Matcher | None = None
     enters: dict[str, list[str]] = {}
     leaves: dict[str, list[str]] = {}
     while some := list(islice(unmatched, _AT_ONCE)):
-        matcher = matcher or matcher_for(config, vocabulary, kept, store, keep=False)
+        matcher = matcher or matcher_for(config, vocabulary, kept, store, keep=keep)
         held = store.matched(stored.row for stored in some)
         for stored in some:
             old = {match.tag for match in held.get(stored.row, ()) if not match.near}
@@ -176,7 +184,7 @@ async def preview_feed(
         return Preview(
             shown, trouble=f'{parsed.reason}; "aggregator discover {shown}" may find one'
         )
-    vocabulary, kept = _knowledge(config, clippings, store)
+    vocabulary, kept = knowledge_of(config, clippings, store)
     matcher = matcher_for(config, vocabulary, kept, store, keep=False)
     names = {tag.key: tag.name for tag in vocabulary.tags}
     entries = []
@@ -205,7 +213,7 @@ class Sources:
 
 def suggest_sources(config: Config, clippings: Sequence[Clipping], store: AdviceKeeper) -> Sources:
     """Where the reader reads, and where nothing comes from."""
-    _, kept = _knowledge(config, clippings, store)
+    _, kept = knowledge_of(config, clippings, store)
     known = {host_of(subscription.url) for subscription in config.subscriptions}
     clipped = Counter(host_of(clipping.link) for clipping in kept if clipping.link)
     linked: Counter[str] = Counter()
@@ -254,8 +262,14 @@ def suggest_aliases(config: Config, clippings: Sequence[Clipping]) -> list[Alias
     return found
 
 
+@cache
+def _words(name: str, language: str = "") -> Words:
+    """Read once, since each name is compared with every other."""
+    return read_words(name, language)
+
+
 def _letters(name: str) -> str:
-    return "".join(read_words(name).folded)
+    return "".join(_words(name).folded)
 
 
 def _same_letters(one: str, other: str) -> bool:
@@ -263,16 +277,12 @@ def _same_letters(one: str, other: str) -> bool:
 
 
 def _same_stems(one: str, other: str) -> bool:
-    words = read_words(one).text, read_words(other).text
-    return any(
-        read_words(words[0], language).stems == read_words(words[1], language).stems
-        for language in ("fr", "en")
-    )
+    return any(_words(one, code).stems == _words(other, code).stems for code in ("fr", "en"))
 
 
 def _is_initials(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
-    initials = "".join(word[0] for word in read_words(long).folded)
+    initials = "".join(word[0] for word in _words(long).folded)
     return len(initials) >= 2 and _letters(short) in (initials, initials.replace("t", "2"))
 
 
@@ -281,11 +291,3 @@ _LIKENESSES: tuple[tuple[Callable[[str, str], bool], str], ...] = (
     (_same_stems, "forms of one word"),
     (_is_initials, "the initials"),
 )
-
-
-def _knowledge(
-    config: Config, clippings: Sequence[Clipping], store: AdviceKeeper
-) -> tuple[Vocabulary, list[Clipping]]:
-    polled = store.clipped_entries(config.clippings_keys)
-    kept = [*clippings, *map(clipping_from_entry, polled)]
-    return vocabulary_of(config, kept), kept

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+from aggregator.clippings import clipping_from_entry
 from aggregator.folding import digest
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
@@ -22,7 +23,13 @@ SAMPLE = 2048  # entries that tell how common words are: more do not tell more
 _FEWEST = 64
 
 
-class TeachingKeeper(Protocol):
+class ClippingKeeper(Protocol):
+    """Where the clippings of polled bookmark feeds are."""
+
+    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
+
+
+class TeachingKeeper(ClippingKeeper, Protocol):
     """What learning needs of `store`; each method is one transaction."""
 
     def collected(self) -> int: ...
@@ -59,6 +66,15 @@ def match(
         MatchedEntry(stored.row, matcher.match(stored)) for stored in chain([first], unmatched)
     ]
     return store.save_matches(matched, fingerprint, now)
+
+
+def knowledge_of(
+    config: Config, clippings: Sequence[Clipping], store: ClippingKeeper
+) -> tuple[Vocabulary, list[Clipping]]:
+    """The tags, and all clippings: those of the files and those of polled bookmark feeds."""
+    polled = store.clipped_entries(config.clippings_keys)
+    every = [*clippings, *map(clipping_from_entry, polled)]
+    return vocabulary_of(config, every), every
 
 
 def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:

@@ -9,14 +9,14 @@ Each step ends in a transaction, and each begins from what is stored: so a run t
 anywhere is completed by the next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.clippings import clipping_from_entry, entries_from_clippings
+from aggregator.clippings import entries_from_clippings
 from aggregator.collect import FeedKeeper, Parser, Poller, Progress, collect
 from aggregator.match import unknown_tags
-from aggregator.matching import MatchKeeper, match, vocabulary_of
+from aggregator.matching import MatchKeeper, knowledge_of, match
 from aggregator.model import (
     Clipping,
     Config,
@@ -33,7 +33,6 @@ from aggregator.urls import redact
 class Keeper(FeedKeeper, MatchKeeper, ListKeeper, Protocol):
     """What a run needs of `store`; each method is one transaction."""
 
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
     def pings(self) -> list[str]: ...
     def pinged(self, url: str) -> None: ...
@@ -99,9 +98,7 @@ def _rest(
     config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime
 ) -> RunReport:
     """The line from what is stored to what is published."""
-    polled = store.clipped_entries(config.clippings_keys)
-    clippings = [*clippings, *map(clipping_from_entry, polled)]
-    vocabulary = vocabulary_of(config, clippings)
+    vocabulary, clippings = knowledge_of(config, clippings, store)
     matched = match(config, vocabulary, clippings, store, now)
     place_stories(config, vocabulary, store, now)
     written = publish(config, vocabulary, clippings, store, writer)

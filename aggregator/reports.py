@@ -1,18 +1,17 @@
 """What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
 
 from aggregator import urls
-from aggregator.clippings import clipping_from_entry
 from aggregator.fetch.health import BROKEN_AFTER
 from aggregator.fetch.schedule import asked_until
-from aggregator.match import Vocabulary, channel_key
-from aggregator.matching import TeachingKeeper, matcher_for, vocabulary_of
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, Entry, FeedState, Match
+from aggregator.match import channel_key
+from aggregator.matching import TeachingKeeper, knowledge_of, matcher_for
+from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, FeedState, Match
 
 _MISSED = 3  # told
 
@@ -25,7 +24,6 @@ class Reader(TeachingKeeper, Protocol):
     def entry_counts(self) -> dict[str, int]: ...
     def channels(self) -> list[Channel]: ...
     def counts(self) -> dict[str, dict[str, int]]: ...
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
     def find(self, text: str, page: str) -> list[Copy]: ...
 
 
@@ -120,21 +118,13 @@ def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     return "waiting" if waiting and condition != "gone" else condition
 
 
-def _vocabulary(config: Config, clippings: Sequence[Clipping], store: Reader) -> Vocabulary:
-    return vocabulary_of(config, _all_clippings(config, clippings, store))
-
-
-def _all_clippings(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[Clipping]:
-    polled = store.clipped_entries(config.clippings_keys)
-    return [*clippings, *map(clipping_from_entry, polled)]
-
-
 def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
     """Every tag, those with most clippings first."""
     channels = {channel.key: channel for channel in store.channels()}
     counts = store.counts()
     rows = []
-    for tag in _vocabulary(config, clippings, store).tags:
+    vocabulary, _ = knowledge_of(config, clippings, store)
+    for tag in vocabulary.tags:
         key = channel_key(ChannelKind.TAG, tag.key)
         channel = channels.get(key)
         rows.append(
@@ -153,12 +143,11 @@ def explanations(
     entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
 ) -> list[Explanation]:
     """Every stored entry with this link or id, why it belongs to its tags, and to which nearly."""
-    vocabulary = _vocabulary(config, clippings, store)
+    vocabulary, kept = knowledge_of(config, clippings, store)
     tags = {tag.key: tag for tag in vocabulary.tags}
     copies = store.find(entry, urls.link_key(entry))
     if not copies:
         return []
-    kept = _all_clippings(config, clippings, store)
     matcher = matcher_for(config, vocabulary, kept, store, keep=False)
 
     def told(match: Match) -> dict[str, object]:

@@ -8,9 +8,11 @@ import typer
 
 from aggregator.cli.shell import (
     EXIT_USAGE,
+    AllowPrivate,
     AsJson,
     exit_codes,
     fetcher_for,
+    networks_of,
     project_of,
     read_clock,
     store_of,
@@ -78,7 +80,7 @@ def retag(
         project = project_of(context)
         config = project.config
         with _alone(project) as store:
-            moves = changes(config, project.clippings, store)
+            moves = changes(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
                 writer = OutputFolder(
                     project.root / config.publish.directory, config.publish.compress
@@ -90,27 +92,18 @@ def retag(
 def preview(
     context: typer.Context,
     url: Annotated[str, typer.Argument(metavar="FEED-URL", help="A feed not yet subscribed to.")],
-    allow_private: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A network that is not of the public Internet, to fetch it from: 10.0.0.5/32."
-        ),
-    ] = None,
+    allow_private: AllowPrivate = None,
     json: AsJson = False,
 ) -> None:
     """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
     talk = talk_of(context)
     with exit_codes(talk):
         import asyncio
-        from ipaddress import ip_network
 
         from aggregator.advice import Preview, preview_feed
         from aggregator.parsing import ParsingPool
 
-        try:
-            networks = tuple(map(ip_network, allow_private or ()))
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+        networks = networks_of(allow_private)
         project = project_of(context)
 
         async def go(store: "Store") -> Preview:

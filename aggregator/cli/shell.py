@@ -17,10 +17,17 @@ from aggregator.show import Talk
 
 if TYPE_CHECKING:
     from aggregator.fetch import Fetcher
+    from aggregator.model import Network
     from aggregator.project import Project
     from aggregator.store import Store
 
 EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 4, 130, 143
+AllowPrivate = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NETWORK", help="A private network to ask, such as 10.0.0.5/32; repeatable."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -30,6 +37,16 @@ class Options:
     def __init__(self, config: Path, talk: Talk) -> None:
         self.config = config
         self.talk = talk
+
+
+def networks_of(allow_private: list[str] | None) -> "tuple[Network, ...]":
+    """Those of ``--allow-private``. Raises BadParameter."""
+    from ipaddress import ip_network
+
+    try:
+        return tuple(map(ip_network, allow_private or ()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def talk_of(context: typer.Context) -> Talk:

@@ -12,9 +12,11 @@ import typer
 from aggregator.cli.shell import (
     EXIT_ALL_FAILED,
     EXIT_USAGE,
+    AllowPrivate,
     AsJson,
     exit_codes,
     fetcher_for,
+    networks_of,
     project_of,
     read_clock,
     talk_of,
@@ -33,29 +35,18 @@ def discover(
     context: typer.Context,
     address: Annotated[str, typer.Argument(metavar="URL", help="A page, or its site.")],
     add: Annotated[bool, typer.Option("--add", help="Write the best one into feeds.toml.")] = False,
-    allow_private: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NETWORK", help="A private network to ask, such as 10.0.0.5/32; repeatable."
-        ),
-    ] = None,
+    allow_private: AllowPrivate = None,
     json: AsJson = False,
 ) -> None:
     """Find the feeds of a page, and print them ready for feeds.toml."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from ipaddress import ip_network
-
         from aggregator.discover import discover as search
         from aggregator.editing import NewSubscription, subscriptions_toml
         from aggregator.parsing import ParsingPool
         from aggregator.urls import redact
 
-        try:
-            networks = tuple(map(ip_network, allow_private or ()))
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
-
+        networks = networks_of(allow_private)
         written = context.obj.config.exists()
         site_url = project_of(context).config.site.url if written else None
 

@@ -97,22 +97,19 @@ class Postings(NamedTuple):
         terms = np.searchsorted(self.bounds, at, side="right") - 1
         return dict(zip(terms.tolist(), self.values[at].tolist(), strict=True))
 
-    def times(self, vector: Vector, *scales: Floats | None, tags: int) -> list[Floats]:
-        """The product with ``vector``, once for each of ``scales`` (by term)."""
-        starts, ends = self.bounds[vector.ids], self.bounds[vector.ids + 1]
+    def times(self, ids: Ints, *vectors: Floats, tags: int) -> list[Floats]:
+        """The products with ``vectors``, each the values of the terms ``ids``."""
+        starts, ends = self.bounds[ids], self.bounds[ids + 1]
         lengths = ends - starts
         total = int(lengths.sum())
         if not total:
-            return [np.zeros(tags) for _ in scales]
+            return [np.zeros(tags) for _ in vectors]
         within = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         at = np.repeat(starts, lengths) + within
         whose, held = self.tags[at], self.values[at]
         return [
             np.bincount(whose, held * np.repeat(values, lengths), tags).astype(np.float64)
-            for values in (
-                vector.values if scale is None else vector.values * scale[vector.ids]
-                for scale in scales
-            )
+            for values in vectors
         ]
 
 
@@ -223,10 +220,12 @@ def features(
     tags = len(profile.taught)
     rows = np.zeros((len(FEATURES), tags)).T  # each feature lies together
     column = {name: rows[:, number] for number, name in enumerate(FEATURES)}
-    plain, scaled = profile.sums.times(vector, None, 1 / profile.scale, tags=tags)
-    (company,) = lexicon.company.times(vector, None, tags=tags)
-    all_of_them = float(vector.values @ profile.mean[vector.ids])
-    mean_scaled = float(vector.values @ (profile.mean / profile.scale)[vector.ids])
+    ids, values = vector
+    by_spread = values / profile.scale[ids]
+    plain, scaled = profile.sums.times(ids, values, by_spread, tags=tags)
+    (company,) = lexicon.company.times(ids, values, tags=tags)
+    all_of_them = float(values @ profile.mean[ids])
+    mean_scaled = float(by_spread @ profile.mean[ids])
     taught = profile.taught > 0
     near = plain / np.maximum(profile.taught, 1)
     column["lift"][:] = np.where(
@@ -277,7 +276,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Everything that one vocabulary and its clippings teach. Made by `learning.learn`.
+    """Everything that one vocabulary and its clippings teach. Made by `learning.Teacher`.
 
     ``weights`` are those of `FEATURES` and the constant; ``shifts`` are by tag what is added to
     the log odds that a threshold stands for; ``lessons`` are what it was all learned from.

@@ -115,7 +115,7 @@ def teacher_of(
     decisions: Sequence[Decision] = (),
 ) -> Teacher:
     """What makes a `Learned` of the reader's clippings, and of the entries that were confirmed."""
-    numbers = {tag.key: number for number, tag in enumerate(vocabulary.tags)}
+    numbers = vocabulary.numbers
     lessons = [
         Tagged(
             document_of(clipping.title, clipping.excerpt, None),
@@ -178,7 +178,7 @@ class Reader:
 
 def reader_for(vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon) -> Reader:
     """What reads for a vocabulary."""
-    numbers = {tag.key: number for number, tag in enumerate(vocabulary.tags)}
+    numbers = vocabulary.numbers
     names = Names([(numbers[key], name) for key, name in phrases.names()], lexicon)
     return Reader(phrases, numbers, lexicon, names)
 

@@ -69,7 +69,7 @@ class Matcher:
         phrases = Phrases(vocabulary.names, vocabulary.traps)
         self._learned = learned or teacher_of(vocabulary, clippings, (), decisions).learned()
         self._reader = reader_for(vocabulary, phrases, self._learned.lexicon)
-        self._numbers = {tag.key: number for number, tag in enumerate(vocabulary.tags)}
+        self._numbers = vocabulary.numbers
         self._sums: dict[int, dict[int, float]] = {}
         self._terms = list(self._learned.lexicon.terms)
         counts = self._learned.profile.taught
@@ -132,9 +132,8 @@ class Matcher:
         for key, reason in self._certain(stored):
             evidence[key].append(reason)
         scores = {key: 1 - prod(1 - e.weight for e in found) for key, found in evidence.items()}
-        if (
-            self._numbers and stored.role is not Role.CLIPPINGS
-        ):  # of those the reader chose the tags
+        # The reader chose the tags of what was clipped; and without tags there is nothing to read for.
+        if self._numbers and stored.role is not Role.CLIPPINGS:
             document = document_of(stored.entry.title, stored.entry.text, stored.entry.language)
             judged = self._judge(document)
             for number in judged.told():

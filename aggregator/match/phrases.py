@@ -62,12 +62,11 @@ class Phrases:
     def __init__(
         self, names: Mapping[str, str], traps: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._names: list[tuple[str, tuple[str, ...], str | None]] = []
+        self._names: list[tuple[str, str, tuple[str, ...]]] = []
         self._signs: list[tuple[str, str]] = []
         for name, key in names.items():
-            read = read_words(name)
-            if read.folded:
-                self._names.append((key, read.folded, name if _is_acronym(name) else None))
+            if words := read_words(name).folded:
+                self._names.append((key, name, words))
             elif name.strip():
                 self._signs.append((name, key))
         self._traps = [
@@ -76,14 +75,13 @@ class Phrases:
             for phrase in phrases
         ]
         self._exact = _Automaton(
-            [words for _, words, _ in self._names] + [words for _, words in self._traps]
+            [words for *_, words in self._names] + [words for _, words in self._traps]
         )
         self._stemmed: dict[str, _Automaton] = {}
-        self._spelled = [name for name in names if read_words(name).folded]
 
     def names(self) -> Iterator[tuple[str, str]]:
         """(tag, name) of every name that has words."""
-        return ((key, name) for (key, _, _), name in zip(self._names, self._spelled, strict=True))
+        return ((key, name) for key, name, _ in self._names)
 
     def find(self, text: Words, language: str) -> list[Found]:
         """Every phrase in ``text``, from left to right; of those that overlap the longest.
@@ -100,9 +98,9 @@ class Phrases:
         found = []
         for number, first, count in spans:
             if number < len(self._names):
-                key, _, acronym = self._names[number]
+                key, name, _ = self._names[number]
                 if (key, first) not in trapped:
-                    exact = acronym is None or _same_case(acronym, text.surface(first, count))
+                    exact = not _is_acronym(name) or _same_case(name, text.surface(first, count))
                     found.append(Found(key, first, count, text.starts[first], exact))
         taken = {(f.key, f.first) for f in found}
         for number, first, count in self._stems(language).spans(text.stems):
@@ -114,7 +112,7 @@ class Phrases:
     def _stems(self, language: str) -> "_Automaton":
         if language not in self._stemmed:
             self._stemmed[language] = _Automaton(
-                [read_words(name, language).stems for name in self._spelled]
+                [read_words(name, language).stems for _, name, _ in self._names]
             )
         return self._stemmed[language]
 

@@ -33,6 +33,11 @@ class Vocabulary:
         return names
 
     @property
+    def numbers(self) -> dict[str, int]:
+        """The place of each tag among ``tags``, by key."""
+        return {tag.key: number for number, tag in enumerate(self.tags)}
+
+    @property
     def traps(self) -> dict[str, tuple[str, ...]]:
         """By key, the phrases in which a tag's names mean something else."""
         return {tag.key: tag.traps for tag in self.tags if tag.traps}

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from aggregator.clippings import clipping_from_entry
 from aggregator.errors import StorageError
 from aggregator.folding import digest
 from aggregator.identity import mint_id
-from aggregator.match import Finder, Vocabulary, build_vocabulary
+from aggregator.match import Finder
+from aggregator.matching import knowledge_of
 from aggregator.metrics import render_metrics
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish import render_atom, render_jsonfeed
@@ -109,10 +109,8 @@ class _Site:
         return answer(request, body, MEDIA_TYPES[f".{extension}"])
 
     def _feed(self, text: str, query: Query, store: Store) -> OutputFeed:
-        polled = store.clipped_entries(self._config.clippings_keys)
-        clippings = [*self._clippings, *map(clipping_from_entry, polled)]
         config = self._config
-        vocabulary: Vocabulary = build_vocabulary(clippings, config.tags, config.subscriptions)
+        vocabulary, _ = knowledge_of(config, self._clippings, store)
         finder = Finder(vocabulary, config.subscriptions)
         found: list[Story] = []
         for story in _newest(store):

@@ -120,9 +120,9 @@ def changes(
     while some := list(islice(unmatched, _AT_ONCE)):
         matcher = matcher or matcher_for(config, vocabulary, kept, store, keep=keep)
         held = store.matched(stored.row for stored in some)
-        for stored in some:
+        for stored, matches in matcher.match_all(some):
             old = {match.tag for match in held.get(stored.row, ()) if not match.near}
-            new = {match.tag for match in matcher.match(stored) if not match.near}
+            new = {match.tag for match in matches if not match.near}
             for tag in new - old:
                 enters.setdefault(tag, []).append(stored.entry.title)
             for tag in old - new:
@@ -187,18 +187,19 @@ async def preview_feed(
     vocabulary, kept = knowledge_of(config, clippings, store)
     matcher = matcher_for(config, vocabulary, kept, store, keep=False)
     names = {tag.key: tag.name for tag in vocabulary.tags}
-    entries = []
-    for entry in parsed.entries:
-        stored = StoredEntry(0, subscription.key, parsed.feed, Role.SUBSCRIPTION, entry, now, now)
-        matches = matcher.match(stored)
-        entries.append(
-            PreviewedEntry(
-                entry.title,
-                entry.link,
-                {names[match.tag]: match.score for match in matches if not match.near},
-                {names[match.tag]: match.score for match in matches if match.near},
-            )
+    stored = [
+        StoredEntry(0, subscription.key, parsed.feed, Role.SUBSCRIPTION, entry, now, now)
+        for entry in parsed.entries
+    ]
+    entries = [
+        PreviewedEntry(
+            one.entry.title,
+            one.entry.link,
+            {names[match.tag]: match.score for match in matches if not match.near},
+            {names[match.tag]: match.score for match in matches if match.near},
         )
+        for one, matches in matcher.match_all(stored)
+    ]
     return Preview(shown, parsed.feed.title, tuple(entries))
 
 
@@ -263,9 +264,9 @@ def suggest_aliases(config: Config, clippings: Sequence[Clipping]) -> list[Alias
 
 
 @cache
-def _words(name: str, language: str = "") -> Words:
+def _words(name: str) -> Words:
     """Read once, since each name is compared with every other."""
-    return read_words(name, language)
+    return read_words(name)
 
 
 def _letters(name: str) -> str:
@@ -277,7 +278,7 @@ def _same_letters(one: str, other: str) -> bool:
 
 
 def _same_stems(one: str, other: str) -> bool:
-    return any(_words(one, code).stems == _words(other, code).stems for code in ("fr", "en"))
+    return any(_words(one).stems(code) == _words(other).stems(code) for code in ("fr", "en"))
 
 
 def _is_initials(one: str, other: str) -> bool:

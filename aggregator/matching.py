@@ -63,7 +63,8 @@ def match(
         return 0
     matcher = matcher_for(config, vocabulary, clippings, store)
     matched = [
-        MatchedEntry(stored.row, matcher.match(stored)) for stored in chain([first], unmatched)
+        MatchedEntry(stored.row, matches)
+        for stored, matches in matcher.match_all(chain([first], unmatched))
     ]
     return store.save_matches(matched, fingerprint, now)
 

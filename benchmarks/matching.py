@@ -10,11 +10,15 @@ nearest clippings. Each takes the threshold that is best under cross-validation 
 fit the pairs of entry and tag of all sets best, each set counting alike.
 """
 
+import multiprocessing
 import re
+import resource
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +39,21 @@ from aggregator.match.evaluate import (
     in_order,
     read_posts,
 )
-from aggregator.match.learned import WEIGHTS, Floats, features
+from aggregator.match.learned import WEIGHTS, Floats, Learned, features
 from aggregator.match.learning import document_of, fit, reader_for, teacher_of
 from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import Phrases
 from aggregator.match.vocabulary import build_vocabulary
-from aggregator.model import Clipping, Entry, Feed, Role, StoredEntry
+from aggregator.matching import SAMPLE
+from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
+from aggregator.parse import parse_document
 
 Truth = NDArray[np.int64]
 SIZES = (100, 300)
 _PAIRS = 60_000  # of each set, to fit weights to
+_FEEDS, _IN_A_FEED = 25, 20
+_AT_ONCE = _FEEDS * _IN_A_FEED
+_NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def main() -> None:
@@ -167,11 +176,11 @@ def fitted(sets: Sequence[list[Post]]) -> Floats:
         for size in SIZES:
             x, y = _pairs(in_order(posts), size)
             some = np.random.default_rng(0).permutation(len(y))[:_PAIRS]
-            rows.append(x[some])
+            rows.append(x[:, some])
             right.append(y[some])
             by.append(np.full(len(some), 1 / len(some)))
     weighed = np.concatenate(by) * 200_000 / len(by)
-    return fit(np.concatenate(rows), np.concatenate(right), np.zeros(len(WEIGHTS)), 1.0, weighed)
+    return fit(np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(WEIGHTS)), 1.0, weighed)
 
 
 def _pairs(posts: Sequence[Post], size: int) -> tuple[Floats, Floats]:
@@ -180,66 +189,114 @@ def _pairs(posts: Sequence[Post], size: int) -> tuple[Floats, Floats]:
     entries = [Entry("", "", p.title, text=p.text, language=p.language) for p in posts[size:]]
     learned = teacher_of(vocabulary, kept, entries).learned()
     reader = reader_for(vocabulary, Phrases(vocabulary.names), learned.lexicon)
-    rows, right = [], []
-    for post in posts[size:]:
-        read = reader.read(document_of(post.title, post.text, post.language))
-        rows.append(
-            features(read.vector, read.mentions, read.cover, learned.lexicon, learned.profile)
-        )
-        held = set(map(vocabulary.key, post.tags))
-        right.append([float(tag.key in held) for tag in vocabulary.tags])
-    return np.concatenate(rows), np.concatenate(right)
+    rest = posts[size:]
+    read = reader.read([document_of(post.title, post.text, post.language) for post in rest])
+    found = features(read, learned.lexicon, learned.profile)
+    held = [set(map(vocabulary.key, post.tags)) for post in rest]
+    right = [[float(tag.key in theirs) for tag in vocabulary.tags] for theirs in held]
+    every = np.arange(len(vocabulary.tags))
+    rows = [found.of(number, every) for number in range(len(rest))]
+    return np.concatenate(rows, 1), np.concatenate(right)
 
 
 def speed(entries: int = 30_000, characters: int = 2000) -> None:
-    """Entries of 2 KB made of the words of a made-up language, seeded."""
+    """Entries of 2 KB made of the words of a made-up language, seeded; each size in a process."""
     table = Table("tags", "clippings", box=None, pad_edge=False)
-    for name in ("learn s", "start s", "entries/s", "ms/entry", "model MB"):
+    for name in ("learn s", "start s", "parse ms", "match ms", "entries/s", "model MB", "peak MB"):
         table.add_column(name, justify="right")
-    rng = np.random.default_rng(4287)
-    words = np.array([_word(rng) for _ in range(60_000)])
-    odds = 1 / np.arange(1, len(words) + 1)
-    odds /= odds.sum()
-
-    def text(length: int) -> str:
-        return " ".join(rng.choice(words, size=length // 8, p=odds))
-
-    sample = [_stored(text(60), text(characters)) for _ in range(2048)]
     for tags, clippings in ((45, 13), (1000, 2000), (10_000, 20_000)):
-        names = [f"{rng.choice(words[200:])} {rng.choice(words[200:])} {n}" for n in range(tags)]
-        kept = [
-            Clipping(text(60), None, text(500), tuple(rng.choice(names, size=3, replace=False)))
-            for _ in range(clippings)
-        ]
-        vocabulary = build_vocabulary(kept, (), ())
-        began = time.perf_counter()
-        learned = teacher_of(vocabulary, kept, [stored.entry for stored in sample]).learned()
-        taught = time.perf_counter()
-        size = len(learned.to_bytes()) / 1e6
-        from_store = time.perf_counter()
-        matcher = Matcher(vocabulary, kept, (), learned)
-        ready = time.perf_counter()
-        tried = min(entries, 2000 if tags > 1000 else 10_000)
-        for number in range(tried):
-            matcher.match(sample[number % len(sample)])
-        each = (time.perf_counter() - ready) / tried
-        table.add_row(
-            str(len(vocabulary.tags)), str(clippings), f"{taught - began:.1f}",
-            f"{ready - from_store:.2f}", f"{1 / each:,.0f}", f"{each * 1000:.2f}", f"{size:.1f}",
-        )  # fmt: skip
-    print(f"Matching entries of {characters} characters:")
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            table.add_row(*pool.submit(_measured, tags, clippings, entries, characters).result())
+    print(f"Reading a feed of entries of {characters} characters, and matching each with all tags:")
     Console(width=140).print(table)
 
 
-def _word(rng: np.random.Generator) -> str:
-    return "".join(rng.choice(list("aeioubcdfglmnprstv"), size=int(rng.integers(3, 12))))
+def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[str]:
+    """One row of the table."""
+    texts = _Texts()
+    names = [f"{texts.rare()} {texts.rare()} {number}" for number in range(tags)]
+    kept = [
+        Clipping(title, None, text, tuple(texts.rng.choice(names, size=3, replace=False)))
+        for title, text in texts.some(clippings, 500)
+    ]
+    vocabulary = build_vocabulary(kept, [TagSettings(name) for name in names], ())
+    sample = [
+        Entry("", "", title, text=text, language="en")
+        for title, text in texts.some(SAMPLE, characters)
+    ]
+    began = time.perf_counter()
+    learned = teacher_of(vocabulary, kept, sample).learned()
+    taught = time.perf_counter()
+    data = learned.to_bytes()
+    from_store = time.perf_counter()
+    matcher = Matcher(vocabulary, kept, (), Learned.from_bytes(data))
+    started = time.perf_counter() - from_store
+    parsing = matching = 0.0
+    for _ in range(entries // _AT_ONCE):
+        documents = [_document(texts.some(_IN_A_FEED, characters)) for _ in range(_FEEDS)]
+        before = time.perf_counter()
+        parsed = [parse_document(document, _NOW) for document in documents]
+        between = time.perf_counter()
+        stored = [
+            StoredEntry(1, "", feed.feed, Role.SUBSCRIPTION, entry, _NOW, _NOW)
+            for feed in parsed
+            if isinstance(feed, ParsedFeed)
+            for entry in feed.entries
+        ]
+        list(matcher.match_all(stored))
+        matching += time.perf_counter() - between
+        parsing += between - before
+    tried = entries // _AT_ONCE * _AT_ONCE
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [
+        str(len(vocabulary.tags)), str(clippings), f"{taught - began:.1f}", f"{started:.2f}",
+        f"{parsing / tried * 1000:.2f}", f"{matching / tried * 1000:.2f}",
+        f"{tried / matching:,.0f}", f"{len(data) / 1e6:.1f}", f"{peak:.0f}",
+    ]  # fmt: skip
 
 
-def _stored(title: str, text: str) -> StoredEntry:
-    then = datetime(2026, 11, 24, tzinfo=UTC)
-    return StoredEntry(
-        1, "", Feed("", ""), Role.SUBSCRIPTION, Entry("", "", title, text=text), then, then
-    )
+class _Texts:
+    """Texts in a language of which the n-th word is n times rarer than the first (Zipf 1935)."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(4287)
+        letters = list("aeioubcdfglmnprstv")
+        lengths = self.rng.integers(3, 12, 60_000)
+        self._words = np.array(["".join(self.rng.choice(letters, size=n)) for n in lengths])
+        self._odds = np.cumsum(1 / np.arange(1, len(self._words) + 1))
+
+    def rare(self) -> str:
+        return str(self.rng.choice(self._words[200:]))
+
+    def some(self, count: int, characters: int) -> list[tuple[str, str]]:
+        """Titles and texts."""
+        size = characters // 8 + 8
+        drawn = self.rng.random((count, size)) * self._odds[-1]
+        chosen = self._words[np.searchsorted(self._odds, drawn)]
+        return [(" ".join(words[:8]), " ".join(words[8:])) for words in chosen.tolist()]
+
+
+def _document(entries: Sequence[tuple[str, str]]) -> Fetched:
+    """A feed in RSS whose entries are of paragraphs with a link and an emphasis, as blogs' are."""
+    items = []
+    for number, (title, text) in enumerate(entries):
+        words = text.split()
+        paragraphs = "".join(
+            f'<p>{" ".join(words[at : at + 20])} <a href="https://b.example/{number}">'
+            f"{' '.join(words[at + 20 : at + 22])}</a> <em>{' '.join(words[at + 22 : at + 24])}</em> "
+            f"{' '.join(words[at + 24 : at + 50])}</p>"
+            for at in range(0, len(words), 50)
+        )
+        items.append(
+            f"<item><title>{title}</title><link>https://a.example/{number}</link>"
+            f"<guid>https://a.example/{number}</guid><author>a@a.example (Ann)</author>"
+            f"<category>{words[0]}</category><pubDate>Tue, 24 Nov 2026 10:00:00 GMT</pubDate>"
+            f"<description>{escape(paragraphs)}</description></item>"
+        )
+    head = '<rss version="2.0"><channel><title>A</title><language>en</language>'
+    body = f"{head}{''.join(items)}</channel></rss>".encode()
+    return Fetched("https://a.example/feed", "https://a.example/feed", body, "application/rss+xml")
 
 
 if __name__ == "__main__":

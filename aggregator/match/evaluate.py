@@ -19,14 +19,13 @@ from aggregator.errors import ConfigError, Mistake
 from aggregator.match.learning import FOLDS, taught, teacher_of
 from aggregator.match.matcher import HIGH_RECALL, Matcher
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
-from aggregator.model import Clipping, Decision, Entry, Feed, Role, StoredEntry, TagSettings
+from aggregator.model import Clipping, Decision, Entry, TagSettings
 
 EXCERPT_CHARACTERS = 500  # of a post that stands for a clipping
 FEWEST_CLIPPINGS = 3  # of a tag that counts where posts are evaluated
 _ALONE = 200  # clippings of which each is left out by itself; of more, a tenth at a time
 _CONFUSIONS = 20  # told
 _SEED = 4287
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # matching does not ask when
 _Z = 1.96
 
 
@@ -175,12 +174,11 @@ def evaluate_posts(posts: Sequence[Post], clippings: int) -> Evaluation:
         for post in ordered[:clippings]
     ]
     vocabulary = build_vocabulary(kept, (), ())
-    entries = [_entry(number, post) for number, post in enumerate(ordered[clippings:])]
-    learned = teacher_of(vocabulary, kept, (stored.entry for stored in entries)).learned()
+    rest = ordered[clippings:]
+    learned = teacher_of(vocabulary, kept, map(_entry, rest)).learned()
     matcher = Matcher(vocabulary, kept, (), learned)
     counts = _Counts(vocabulary, FEWEST_CLIPPINGS)
-    for stored, post in zip(entries, ordered[clippings:], strict=True):
-        counts.add(matcher, stored, post)
+    counts.add(matcher, rest)
     return counts.evaluation(matcher)
 
 
@@ -208,9 +206,8 @@ def evaluate_clippings(
         for left_out in _each(tenth) if alone else [tenth]:
             rest = [*kept[: left_out.start], *kept[left_out.stop :]]
             without = Matcher(vocabulary, rest, (), teacher.without(left_out, weighed))
-            for number in left_out:
-                post = Post(kept[number].title, kept[number].excerpt, kept[number].tags)
-                counts.add(without, _entry(number, post), post)
+            some = kept[left_out.start : left_out.stop]
+            counts.add(without, [Post(one.title, one.excerpt, one.tags) for one in some])
     return counts.evaluation(matcher)
 
 
@@ -236,11 +233,14 @@ class _Counts:
         self._unexplained: list[str] = []
         self._entries = 0
 
-    def add(self, matcher: Matcher, stored: StoredEntry, post: Post) -> None:
-        """Count what ``matcher`` finds for a post that has these tags in truth."""
+    def add(self, matcher: Matcher, posts: Sequence[Post]) -> None:
+        """Count what ``matcher`` finds for posts that have their tags in truth."""
+        chances = matcher.chances(map(_entry, posts))
+        for post, found in zip(posts, chances, strict=True):
+            self._add(matcher, post, found)
+
+    def _add(self, matcher: Matcher, post: Post, chances: Mapping[str, float]) -> None:
         wanted = {key for key in map(self._vocabulary.key, post.tags) if key in self._counted}
-        entry = stored.entry
-        chances = matcher.chances(entry.title, entry.text, entry.language)
         scored = {key: chance for key, chance in chances.items() if key in self._counted}
         self._entries += 1
         self._support.update(key for key in wanted if key)
@@ -292,18 +292,9 @@ class _Counts:
         return OperatingPoint(micro, Average(*means), tags)
 
 
-def _entry(number: int, post: Post) -> StoredEntry:
-    """A post as the store would give it, without link, categories and everything else that tells."""
-    key = str(number)
-    return StoredEntry(
-        row=number,
-        feed_url="",
-        feed=Feed("", ""),
-        role=Role.SUBSCRIPTION,
-        entry=Entry(key, key, post.title, text=post.text, language=post.language),
-        first_seen_at=_EPOCH,
-        changed_at=_EPOCH,
-    )
+def _entry(post: Post) -> Entry:
+    """A post without link, categories and everything else that tells its tags."""
+    return Entry("", "", post.title, text=post.text, language=post.language)
 
 
 def _scores(right: int, found: int, support: int) -> Scores:

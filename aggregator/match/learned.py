@@ -9,10 +9,12 @@ classifier (1971), with each word scaled by its own spread.
 import io
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
-from typing import Any, NamedTuple
+from itertools import islice, pairwise
+from math import log, log1p
+from operator import mul
+from typing import Any, NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from aggregator.errors import StorageError
 from aggregator.match.phrases import Mentions
-from aggregator.match.words import Words, read_words, tokens
+from aggregator.match.words import Remembered, Words, telling
 
 FEATURES = (
     "title",  # the name stands in the title: 0 or 1
@@ -28,33 +30,33 @@ FEATURES = (
     "count",  # log(1 + how often in the text)
     "support",  # log odds that a clipping in which the name stands bears the tag
     "inflected",  # the name stands there in another form only: 0 or 1
-    "excess",  # log of how much rarer the tag is than its name, at most 0
     "rarity",  # -log of the share of collected entries in which the name stands
     "cover",  # share of the words of the name (by rarity) that the title has
-    "lift",  # log of nearness to the tag's clippings over nearness to all
     "company",  # nearness to the entries in which the name stands, against other tags
     "words",  # what the words say for the tag and against all others, against other tags
     "prior",  # log of the share of the clippings that bear the tag, shrunk
 )
 # What the fit to many sets of tagged posts gave (benchmarks/matching prints it); each reader's
 # clippings move it. The last is the constant term.
-WEIGHTS = (-1.28, -0.24, 0.47, 0.36, 0.85, -0.64, 0.18, 2.12, 0.20, 0.36, 1.31, 1.20, -0.05)
-SIMILARITY = slice(FEATURES.index("lift"), FEATURES.index("words") + 1)
-HEAD_CHARACTERS = 600
-TEXT_CHARACTERS = 4000
+WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 1.14, -0.21)
+NAMED = FEATURES[: FEATURES.index("company")]  # those that speak of the tag's name
+SIMILARITY = slice(FEATURES.index("company"), FEATURES.index("words") + 1)
+HEAD_WORDS = 100  # about 600 characters
+TEXT_WORDS = 700
 PHRASE_CHARACTERS = 20_000
-_LIFT_FLOOR = 0.002  # a nearness of chance
 _SPREAD_FLOOR = 0.02
 _PRIOR_TAGGED, _PRIOR_CLIPPINGS = 1.5, 30  # a tag is on one clipping of twenty until they tell
-_FORMAT = 1
+_BATCH_PAIRS, _BATCH = 1 << 17, 256  # of entry and tag, and of entries, at a time
+_FORMAT = 2
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A clipping or an entry as matching reads it: ``language`` is the one it was read in."""
+    """A clipping or an entry as matching reads it, and its ``language``, or nothing."""
 
     title: Words
     text: Words
@@ -91,26 +93,29 @@ class Postings(NamedTuple):
         held = np.repeat(kept, lengths)
         return Postings(bounds, self.tags[held], self.values[held])
 
-    def of_tag(self, tag: int) -> dict[int, float]:
-        """One tag's values, by term."""
-        at = np.flatnonzero(self.tags == tag)
-        terms = np.searchsorted(self.bounds, at, side="right") - 1
-        return dict(zip(terms.tolist(), self.values[at].tolist(), strict=True))
+    def times(self, rows: "Rows", values: Floats, tags: int) -> Floats:
+        """The product (row, tag) of ``rows``, with these values in it."""
+        starts = self.bounds[rows.ids]
+        lengths = self.bounds[rows.ids + 1] - starts
+        total, size = int(lengths.sum()), rows.count * tags
+        at = np.arange(total) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+        places = np.repeat(rows.numbers * tags, lengths) + self.tags[at]
+        product = np.bincount(places, self.values[at] * np.repeat(values, lengths), size)
+        return product.astype(np.float64).reshape(rows.count, tags)
 
-    def times(self, ids: Ints, *vectors: Floats, tags: int) -> list[Floats]:
-        """The products with ``vectors``, each the values of the terms ``ids``."""
-        starts, ends = self.bounds[ids], self.bounds[ids + 1]
-        lengths = ends - starts
-        total = int(lengths.sum())
-        if not total:
-            return [np.zeros(tags) for _ in vectors]
-        within = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        at = np.repeat(starts, lengths) + within
-        whose, held = self.tags[at], self.values[at]
-        return [
-            np.bincount(whose, held * np.repeat(values, lengths), tags).astype(np.float64)
-            for values in vectors
-        ]
+
+class Rows:
+    """Several vectors as one: for each value its term in ``ids`` and its row in ``numbers``."""
+
+    def __init__(self, vectors: Sequence[Vector]) -> None:
+        self.count = len(vectors)
+        self.ids = np.concatenate([vector.ids for vector in vectors])
+        self.values = np.concatenate([vector.values for vector in vectors])
+        self.numbers = np.repeat(np.arange(self.count), [len(vector.ids) for vector in vectors])
+
+    def times(self, values: Floats, by_term: Floats) -> Floats:
+        """The product of each row, with these values in it, with one vector of all terms."""
+        return np.bincount(self.numbers, values * by_term[self.ids], self.count).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,48 +138,107 @@ class Profile:
     right: Floats
 
 
-@dataclass(frozen=True, slots=True)
 class Lexicon:
     """The terms that count, and what the collected entries say of them and of the tags.
 
-    ``rarity`` is the inverse document frequency of each term; ``company`` are the words that go
-    with each tag's name; ``spread`` is the share of the entries in which the name stands.
+    A term is a stem, or a pair of neighbours. ``rarity`` is the inverse document frequency of
+    each term; ``company`` are the words that go with each tag's name; ``spread`` is the share of
+    the entries in which the name stands.
     """
 
-    terms: Mapping[str, int]
-    rarity: Floats
-    company: Postings
-    spread: Floats
+    def __init__(
+        self, terms: Mapping[str, int], rarity: Floats, company: Postings, spread: Floats
+    ) -> None:
+        self.terms, self.rarity, self.company, self.spread = terms, rarity, company, spread
+        self._stems: dict[str, int] = {}  # those in terms, numbered anew
+        pairs: list[tuple[int, int, int]] = []
+        singles: dict[int, int] = {}
+        for term, number in terms.items():
+            one, _, other = term.partition(" ")
+            places = [
+                self._stems.setdefault(stem, len(self._stems)) for stem in (one, other) if stem
+            ]
+            if other:
+                pairs.append((places[0], places[1], number))
+            else:
+                singles[places[0]] = number
+        # One more, so that -1 leads to nothing.
+        self._single = np.full(len(self._stems) + 1, -1)
+        self._single[list(singles)] = list(singles.values())
+        codes = np.array([one * len(self._stems) + other for one, other, _ in pairs], np.int64)
+        order = np.argsort(codes)
+        self._pair_codes = codes[order]
+        self._pairs = np.array([number for *_, number in pairs], np.int64)[order]
+        self._tables: dict[str, Remembered[int]] = {}
 
-    def vector(self, document: Document) -> Vector:
-        """The words of a document: half its beginning, half the whole; the title counts twice."""
-        (title,) = tokens(document.title, HEAD_CHARACTERS)
-        head, whole = tokens(document.text, HEAD_CHARACTERS, TEXT_CHARACTERS)
-        is_long = head.total() < whole.total()
-        for counts in (head, whole):
-            for token, count in title.items():
-                counts[token] += 2 * count
-        numbers = {
-            token: number for token in whole if (number := self.terms.get(token)) is not None
-        }
-        ids = np.fromiter(numbers.values(), np.int64, len(numbers))
-        vector = self._unit(ids, np.array([whole[token] for token in numbers], float))
-        if is_long:
-            vector = vector + self._unit(ids, np.array([head[token] for token in numbers], float))
-            vector /= np.linalg.norm(vector) or 1
-        return Vector(ids, vector)
+    def _numbers(self, language: str) -> "Remembered[int]":
+        if language not in self._tables:
+            self._tables[language] = Remembered(
+                lambda word: self._stems.get(telling(word, language), -1)
+            )
+        return self._tables[language]
 
-    def _unit(self, ids: Ints, counts: Floats) -> Floats:
-        weights: Floats = (
-            np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0) * self.rarity[ids]
+    def vectors(self, documents: Sequence[Document]) -> list[Vector]:
+        """The words of documents: half the beginning, half the whole; the title counts twice."""
+        stems: list[int] = []
+        lengths: list[int] = []  # of title, beginning and rest
+        for document in documents:
+            number = self._numbers(document.language).__getitem__
+            title, text = document.title, document.text
+            titled, length = len(title.raw), min(len(text.raw), TEXT_WORDS)
+            head = min(length, HEAD_WORDS)
+            stems += map(number, title.raw)
+            stems += map(number, text.raw[:length])
+            lengths += (titled, head, length - head)
+        every = np.arange(len(documents))
+        document_numbers = np.repeat(np.repeat(every, 3), lengths)
+        kinds = np.repeat(np.tile(np.arange(3), len(documents)), lengths)
+        terms, at = self._terms_of(np.array(stems, np.int64), document_numbers * 2 + (kinds > 0))
+        size = len(self.terms)
+        places, inverse = np.unique(document_numbers[at] * size + terms, return_inverse=True)
+        of_title = 2.0 * (kinds[at] == 0)
+        rows, ids = np.divmod(places, max(size, 1))
+        values = np.zeros(len(places))
+        for counted in (of_title + (kinds[at] > 0), of_title + (kinds[at] == 1)):
+            counts = np.bincount(inverse, counted, len(places)).astype(np.float64)
+            values += _unit(rows, _damped(counts) * self.rarity[ids], len(documents))
+        values = _unit(rows, values, len(documents))
+        bounds = np.searchsorted(rows, np.arange(len(documents) + 1)).tolist()
+        return [Vector(ids[start:end], values[start:end]) for start, end in pairwise(bounds)]
+
+    def _terms_of(self, stems: Ints, texts: Ints) -> tuple[Ints, Ints]:
+        """The terms in a sequence of stems, and where; pairs do not reach from text to text."""
+        singles = self._single[stems]
+        single_at = np.flatnonzero(singles >= 0)
+        together = (stems[:-1] >= 0) & (stems[1:] >= 0) & (texts[:-1] == texts[1:])
+        pair_at = np.flatnonzero(together) + 1
+        codes = stems[pair_at - 1] * len(self._stems) + stems[pair_at]
+        if not len(self._pair_codes):
+            return singles[single_at], single_at
+        found = np.minimum(np.searchsorted(self._pair_codes, codes), len(self._pair_codes) - 1)
+        known = self._pair_codes[found] == codes
+        return (
+            np.concatenate([singles[single_at], self._pairs[found[known]]]),
+            np.concatenate([single_at, pair_at[known]]),
         )
-        return weights / (np.linalg.norm(weights) or 1)
+
+
+def _damped(counts: Floats) -> Floats:
+    damped: Floats = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0)
+    return damped
+
+
+def _unit(rows: Ints, values: Floats, count: int) -> Floats:
+    """The rows of a sparse matrix made as long as one."""
+    lengths = np.sqrt(np.bincount(rows, values * values, count))
+    units: Floats = values / np.where(lengths > 0, lengths, 1)[rows]
+    return units
 
 
 class Names:
     """The words of the tags' names (tag, name), for the share of them that a title has."""
 
-    def __init__(self, names: Sequence[tuple[int, str]], lexicon: Lexicon) -> None:
+    def __init__(self, names: Sequence[tuple[int, Words]], lexicon: Lexicon) -> None:
         self._names = names
         self._lexicon = lexicon
         self._parts: dict[str, dict[str, list[tuple[int, int, float]]]] = {}
@@ -185,7 +249,7 @@ class Names:
         if language not in self._parts:
             parts = self._parts[language] = {}
             for number, (tag, name) in enumerate(self._names):
-                rarities = [(stem, self._rarity(stem)) for stem in read_words(name, language).stems]
+                rarities = [(stem, self._rarity(stem)) for stem in name.stems(language)]
                 whole = sum(rarity for _, rarity in rarities)
                 for stem in dict(rarities):
                     share = sum(rarity for other, rarity in rarities if other == stem) / whole
@@ -200,7 +264,7 @@ class Names:
         """By tag, how much of its name (or of the alias most of which stands there)."""
         shares: defaultdict[tuple[int, int], float] = defaultdict(float)
         parts = self._in(language)
-        for stem in sorted(set(title.stems)):
+        for stem in sorted(set(title.stems(language))):
             for number, tag, share in parts.get(stem, ()):
                 shares[number, tag] += share
         covered: dict[int, float] = {}
@@ -209,60 +273,125 @@ class Names:
         return covered
 
 
-def features(
-    vector: Vector,
-    mentions: Mapping[int, Mentions],
-    cover: Mapping[int, float],
-    lexicon: Lexicon,
-    profile: Profile,
-) -> Floats:
-    """One row of `FEATURES` for each tag."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document as it is scored; ``tags`` are those that the reader gave it."""
+
+    title: str
+    vector: Vector
+    mentions: Mapping[int, Mentions]
+    cover: Mapping[int, float]
+    tags: frozenset[int] = frozenset()
+
+
+def batches(items: Iterable[T], tags: int) -> Iterator[list[T]]:
+    """As many at a time as are quick together and still fit into little memory."""
+    size = min(max(_BATCH_PAIRS // max(tags, 1), 1), _BATCH)
+    waiting = iter(items)
+    while some := list(islice(waiting, size)):
+        yield some
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The numbers of `FEATURES` for some documents and all tags; few are not nothing.
+
+    ``named``, by document and tag, are those that speak of the tag's name. ``standing`` are by
+    feature (document, tag), ``prior`` by tag.
+    """
+
+    named: list[dict[int, list[float]]]
+    standing: dict[str, Floats]
+    prior: Floats
+
+    def of(self, document: int, tags: Ints) -> Floats:
+        """All numbers (feature, tag) of one document and some tags."""
+        found = np.zeros((len(FEATURES), len(tags)))
+        named = self.named[document]
+        for place, tag in enumerate(tags.tolist()):
+            if tag in named:
+                found[: len(NAMED), place] = named[tag]
+        for feature, values in self.standing.items():
+            found[FEATURES.index(feature)] = values[document, tags]
+        found[FEATURES.index("prior")] = self.prior[tags]
+        return found
+
+    def odds(self, weights: Floats) -> Floats:
+        """What is weighed, added up (document, tag): the logarithm of the odds.
+
+        Added feature by feature, so that a score does not depend on what it is computed beside.
+        """
+        by_feature = dict(zip(FEATURES, weights.tolist(), strict=False))
+        by_tag = self.prior * by_feature["prior"] + weights[-1]
+        total: Floats = np.tile(by_tag, (len(self.named), 1))
+        for feature, values in self.standing.items():
+            total += values * by_feature[feature]
+        of_names = [by_feature[feature] for feature in NAMED]
+        for document, named in enumerate(self.named):
+            for tag, numbers in named.items():
+                total[document, tag] += sum(map(mul, numbers, of_names))
+        return total
+
+
+def features(read: Sequence[Read], lexicon: Lexicon, profile: Profile) -> Features:
+    """What is known of documents, by tag."""
     tags = len(profile.taught)
-    rows = np.zeros((len(FEATURES), tags)).T  # each feature lies together
-    column = {name: rows[:, number] for number, name in enumerate(FEATURES)}
-    ids, values = vector
-    by_spread = values / profile.scale[ids]
-    plain, scaled = profile.sums.times(ids, values, by_spread, tags=tags)
-    (company,) = lexicon.company.times(ids, values, tags=tags)
-    all_of_them = float(values @ profile.mean[ids])
-    mean_scaled = float(by_spread @ profile.mean[ids])
-    taught = profile.taught > 0
-    near = plain / np.maximum(profile.taught, 1)
-    column["lift"][:] = np.where(
-        taught, np.log((near + _LIFT_FLOOR) / (all_of_them + _LIFT_FLOOR)), 0
-    )
-    said = (scaled - profile.taught * mean_scaled) / np.maximum(profile.norms, 1e-9)
-    column["words"][:] = _standing(said, taught)
-    column["company"][:] = _standing(company, np.ones(tags, bool))
     share = (profile.taught + _PRIOR_TAGGED) / (profile.clippings + _PRIOR_CLIPPINGS)
-    column["prior"][:] = np.log(share)
-    for tag, found in mentions.items():
-        rows[tag, :3] = found.title, found.lead, np.log1p(found.count)
-        column["inflected"][tag] = found.inflected
-        if found.exact:
+    if not read:
+        return Features([], {}, np.log(share))
+    rows = Rows([one.vector for one in read])
+    by_spread = rows.values / profile.scale[rows.ids]
+    company = lexicon.company.times(rows, rows.values, tags)
+    said = profile.sums.times(rows, by_spread, tags)
+    shared = rows.times(by_spread, profile.mean)[:, None]
+    said -= profile.taught * shared
+    said /= np.maximum(profile.norms, 1e-9)
+    standing = {
+        "company": _standing(company, np.ones(tags, bool)),
+        "words": _standing(said, profile.taught > 0),
+    }
+    return Features([_named(one, lexicon, profile) for one in read], standing, np.log(share))
+
+
+def _named(read: Read, lexicon: Lexicon, profile: Profile) -> dict[int, list[float]]:
+    """The numbers of `NAMED`, of the tags whose names stand in a document, or in part."""
+    named: dict[int, list[float]] = {}
+    for tag in {*read.mentions, *read.cover}:
+        mentions = read.mentions.get(tag) or Mentions()
+        support = rarity = 0.0
+        if mentions.exact:
             right, stands = profile.right[tag], profile.stands[tag]
-            column["support"][tag] = np.log((right + 1) / (stands - right + 1))
-            spread = lexicon.spread[tag]
-            own = (profile.taught[tag] + 0.5) / (profile.clippings + 1) if profile.clippings else 1
-            column["excess"][tag] = min(0.0, np.log(own / spread))
-            column["rarity"][tag] = -np.log(spread)
-    for tag, share_of_name in cover.items():
-        column["cover"][tag] = share_of_name
-    return rows
+            support = log((right + 1) / (stands - right + 1))
+            rarity = -log(lexicon.spread[tag])
+        named[tag] = [
+            mentions.title, mentions.lead, log1p(mentions.count), support, mentions.inflected,
+            rarity, read.cover.get(tag, 0.0),
+        ]  # fmt: skip
+    return named
 
 
 def _standing(values: Floats, counted: NDArray[np.bool_]) -> Floats:
-    """How far each tag's value stands out of those of all tags."""
-    held = values[counted]
-    if len(held) < 2:
-        return np.where(counted, values / _SPREAD_FLOOR / 10, 0)
-    return np.where(counted, (values - held.mean()) / (held.std() + _SPREAD_FLOOR), 0)
+    """How far each tag's value stands out of those of all tags ``counted``, in every row.
+
+    The values of the others are nothing, before and after.
+    """
+    count = int(counted.sum())
+    if count < 2:
+        return values / _SPREAD_FLOOR / 10
+    middle = values.sum(1) / count
+    square = np.einsum("ij,ij->i", values, values) / count
+    spread = np.sqrt(np.maximum(square - middle * middle, 0)) + _SPREAD_FLOOR
+    values -= middle[:, None]
+    values /= spread[:, None]
+    if count < len(counted):
+        values[:, ~counted] = 0
+    return values
 
 
-def probability(rows: Floats, weights: Floats) -> Floats:
-    """The logistic function of what is weighed."""
-    score: Floats = 1 / (1 + np.exp(-np.clip(rows @ weights[:-1] + weights[-1], -30, 30)))
-    return score
+def chance(odds: Floats) -> Floats:
+    """The logistic function."""
+    chances: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    return chances
 
 
 @dataclass(frozen=True, slots=True)

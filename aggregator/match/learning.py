@@ -5,15 +5,17 @@ Nothing is drawn at random: the same vocabulary, clippings and sample of entries
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import pairwise
 from math import log
 
 import numpy as np
 
+from aggregator.match.closing import without_closing
 from aggregator.match.learned import (
-    HEAD_CHARACTERS,
     PHRASE_CHARACTERS,
-    TEXT_CHARACTERS,
+    TEXT_WORDS,
     WEIGHTS,
     Document,
     Floats,
@@ -24,19 +26,28 @@ from aggregator.match.learned import (
     Names,
     Postings,
     Profile,
+    Read,
     Vector,
+    batches,
+    chance,
     features,
-    probability,
 )
-from aggregator.match.phrases import Mentions, Phrases
+from aggregator.match.phrases import Phrases
 from aggregator.match.vocabulary import Vocabulary
-from aggregator.match.words import guess_language, primary, read_words, tokens
+from aggregator.match.words import (
+    TELLING_WORDS,
+    Remembered,
+    guess_language,
+    primary,
+    read_words,
+    telling,
+)
 from aggregator.model import Clipping, Decision, Entry
 
 FOLDS = 10
 _COMMON = 0.5  # a word on more of the documents than this tells nothing
 _COMMON_MATTERS = 10  # from so many documents on
-_MOST_TAGS = 1000  # that may share a word, beyond which it is not worth its time
+_MOST_TAGS = 256  # that may share a word, beyond which it is not worth its time
 _SEEN = 3  # entries in which a word must be that is in no clipping
 _COMPANY = 60  # words that go with a name
 _STIFFNESS = 100.0  # pairs that it takes to move a weight by one, about
@@ -52,17 +63,6 @@ class Tagged:
     """A document with the tags (by number) that the reader gave it."""
 
     document: Document
-    tags: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A document as it is scored."""
-
-    title: str
-    vector: Vector
-    mentions: Mapping[int, Mentions]
-    cover: Mapping[int, float]
     tags: frozenset[int]
 
 
@@ -84,8 +84,8 @@ class Teacher:
         self._tags = len(vocabulary.tags)
         phrases = Phrases(vocabulary.names, vocabulary.traps)
         self._lexicon, reader = _lexicon(vocabulary, phrases, lessons, entries)
-        self._read = [reader.read(lesson.document, lesson.tags) for lesson in lessons]
-        self._rejected = [reader.read(lesson.document, lesson.tags) for lesson in rejected]
+        self._read = _read(reader, lessons)
+        self._rejected = _read(reader, rejected)
 
     def learned(self) -> Learned:
         """What all lessons teach."""
@@ -145,21 +145,20 @@ def taught(clippings: Iterable[Clipping], decisions: Iterable[Decision] = ()) ->
         if decision.confirmed:
             entry = decision.entry
             tags = (*getattr(confirmed.get(decision.row), "tags", ()), decision.tag)
-            confirmed[decision.row] = Clipping(
-                entry.title, None, entry.text[:TEXT_CHARACTERS], tags
-            )
+            confirmed[decision.row] = Clipping(entry.title, None, entry.text, tags)
     return [*(clipping for clipping in clippings if clipping.tags), *confirmed.values()]
 
 
 def document_of(title: str, text: str, declared: str | None) -> Document:
     """Read what there is to match, of a long text its first 20,000 characters."""
-    text = text[:PHRASE_CHARACTERS]
-    language = primary(guess_language(f"{title}\n{text}", declared))
-    return Document(read_words(title, language), read_words(text, language), language)
+    title_words = read_words(title)
+    text_words = read_words(without_closing(text[:PHRASE_CHARACTERS]))
+    language = guess_language([*title_words.raw, *text_words.raw[:TELLING_WORDS]], declared)
+    return Document(title_words, text_words, primary(language))
 
 
 class Reader:
-    """Makes of a document what is scored."""
+    """Makes of documents what is scored."""
 
     def __init__(
         self, phrases: Phrases, numbers: Mapping[str, int], lexicon: Lexicon, names: Names
@@ -167,19 +166,24 @@ class Reader:
         self._phrases, self._numbers = phrases, numbers
         self._lexicon, self._names = lexicon, names
 
-    def read(self, document: Document, tags: Iterable[int] = ()) -> Read:
-        """Its words, the names in it, and how much of each name its title has."""
-        found = self._phrases.mentions(document.title, document.text, document.language)
-        mentions = {self._numbers[key]: mention for key, mention in found.items()}
-        cover = self._names.cover(document.title, document.language)
-        vector = self._lexicon.vector(document)
-        return Read(document.title.text, vector, mentions, cover, frozenset(tags))
+    def read(self, documents: Sequence[Document]) -> list[Read]:
+        """Their words, the names in them, and how much of each name their titles have."""
+        vectors = [
+            vector for some in batches(documents, 1) for vector in self._lexicon.vectors(some)
+        ]
+        found = []
+        for document, vector in zip(documents, vectors, strict=True):
+            named = self._phrases.mentions(document.title, document.text, document.language)
+            mentions = {self._numbers[key]: mention for key, mention in named.items()}
+            cover = self._names.cover(document.title, document.language)
+            found.append(Read(document.title.text, vector, mentions, cover))
+        return found
 
 
 def reader_for(vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon) -> Reader:
     """What reads for a vocabulary."""
     numbers = vocabulary.numbers
-    names = Names([(numbers[key], name) for key, name in phrases.names()], lexicon)
+    names = Names([(numbers[key], words) for key, words in phrases.names()], lexicon)
     return Reader(phrases, numbers, lexicon, names)
 
 
@@ -203,14 +207,15 @@ def _lexicon(
     kept = sorted(
         term
         for term, count in seen.items()
-        if count <= most and (count >= _SEEN or term in of_lessons)
+        if count <= most
+        and (count >= _SEEN or (term in of_lessons and (count > 1 or " " not in term)))
     )
     terms = {term: number for number, term in enumerate(kept)}
     rarity = np.array([log((documents + 1) / (seen[term] + 0.5)) for term in kept])
     nothing = Postings.of(_ints(()), _ints(()), np.zeros(0), (len(kept), size))
     bare = Lexicon(terms, rarity, nothing, np.full(size, 1 / _SPREAD_ENTRIES))
     reader = reader_for(vocabulary, phrases, bare)
-    read = [reader.read(entry) for entry in entries]
+    read = reader.read(entries)
     spread = np.ones(size)
     for one in read:
         for tag, mentions in one.mentions.items():
@@ -221,11 +226,24 @@ def _lexicon(
 
 
 def _distinct(document: Document) -> set[str]:
-    (title,), (text,) = (
-        tokens(document.title, HEAD_CHARACTERS),
-        tokens(document.text, TEXT_CHARACTERS),
-    )
-    return {*title, *text}
+    """The stems and pairs of neighbours that tell something."""
+    tells = _telling(document.language).__getitem__
+    terms: set[str] = set()
+    for words in (document.title.raw, document.text.raw[:TEXT_WORDS]):
+        stems = list(map(tells, words))
+        terms.update(stems)
+        terms.update([f"{one} {other}" for one, other in pairwise(stems) if one and other])
+    return terms - {""}
+
+
+@lru_cache(maxsize=16)
+def _telling(language: str) -> Remembered[str]:
+    return Remembered(partial(telling, language=language))
+
+
+def _read(reader: Reader, lessons: Sequence[Tagged]) -> list[Read]:
+    read = reader.read([lesson.document for lesson in lessons])
+    return [replace(one, tags=lesson.tags) for one, lesson in zip(read, lessons, strict=True)]
 
 
 def _company(read: Sequence[Read], terms: int, tags: int) -> Postings:
@@ -248,7 +266,7 @@ def _company(read: Sequence[Read], terms: int, tags: int) -> Postings:
         order = order[more[order] > 0]
         length = np.linalg.norm(more[order]) or 1
         found.append((held[order], np.full(len(order), tag), more[order] / length))
-    return _postings(found, (terms, tags))
+    return _postings(found, (terms, tags)).without_common(_MOST_TAGS)
 
 
 def _mean(vectors: Sequence[Vector], terms: int) -> Floats:
@@ -321,29 +339,29 @@ def _weigh(
 ) -> tuple[Floats, Floats]:
     prior = np.array(WEIGHTS)
     most = max(_MOST_PAIRS // max(tags, 1), 1)
-    rows, right, whose = [], [], []
+    rows: list[Floats] = []
+    right: list[Floats] = []
+    whose: list[Ints] = []
     for left_out, scored in held_out(len(read), most):
         rest = [*read[: left_out.start], *read[left_out.stop :]]
         profile = _profile(rest, tags, len(lexicon.terms))
         taught = np.flatnonzero(profile.taught)
-        for number in scored:
-            one = read[number]
-            found = features(one.vector, one.mentions, one.cover, lexicon, profile)
-            rows.append(found[taught])
-            right.append(np.isin(taught, list(one.tags)).astype(float))
-            whose.append(taught)
+        for some in batches([read[number] for number in scored], tags):
+            found = features(some, lexicon, profile)
+            rows += [found.of(number, taught) for number in range(len(some))]
+            right += [np.isin(taught, list(one.tags)).astype(float) for one in some]
+            whose += [taught] * len(some)
     whole = _profile(read if rejected else (), tags, len(lexicon.terms))
     for one in rejected:
-        found = features(one.vector, one.mentions, one.cover, lexicon, whole)
         refused = _ints(sorted(one.tags))
-        rows.append(found[refused])
+        rows.append(features([one], lexicon, whole).of(0, refused))
         right.append(np.zeros(len(refused)))
         whose.append(refused)
     if not rows:
         return prior, np.zeros(tags)
-    x, y, tag = np.concatenate(rows), np.concatenate(right), np.concatenate(whose)
+    x, y, tag = np.concatenate(rows, 1), np.concatenate(right), np.concatenate(whose)
     weights = fit(x, y, prior, _STIFFNESS)
-    missed = y - (p := probability(x, weights))
+    missed = y - (p := chance(weights[:-1] @ x + weights[-1]))
     sums = np.bincount(tag, weights=missed, minlength=tags)
     certain = np.bincount(tag, weights=p * (1 - p), minlength=tags)
     return weights, sums / (certain + _TAG_STIFFNESS)
@@ -354,13 +372,13 @@ def fit(
 ) -> Floats:
     """Logistic regression drawn to ``prior`` instead of to nothing, by Newton's method.
 
-    ``by`` weighs the rows.
+    ``rows`` are by feature first; ``by`` weighs the pairs.
     """
-    x = np.column_stack([rows, np.ones(len(rows))])
-    weigh = np.ones(len(rows)) if by is None else by
+    x = np.column_stack([*rows, np.ones(len(right))])
+    weigh = np.ones(len(right)) if by is None else by
     weights = prior.copy()
     for _ in range(50):
-        p = probability(rows, weights)
+        p = chance(x @ weights)
         slope = x.T @ (weigh * (p - right)) + stiffness * (weights - prior)
         curve = (x * (weigh * p * (1 - p))[:, None]).T @ x + stiffness * np.eye(len(weights))
         step = np.linalg.solve(curve, slope)

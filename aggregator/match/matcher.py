@@ -2,19 +2,34 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from math import exp, log, prod
+from operator import mul
 
 import numpy as np
 
-from aggregator.match.learned import SIMILARITY, Document, Floats, Learned, features, probability
-from aggregator.match.learning import Read, document_of, reader_for, teacher_of
-from aggregator.match.phrases import Mentions, Phrases
+from aggregator.match.learned import (
+    SIMILARITY,
+    Document,
+    Features,
+    Learned,
+    Read,
+    Rows,
+    Vector,
+    batches,
+    chance,
+    features,
+)
+from aggregator.match.learning import document_of, reader_for, teacher_of
+from aggregator.match.phrases import Found, Mentions, Phrases
 from aggregator.match.vocabulary import Vocabulary
+from aggregator.match.words import Words
 from aggregator.model import (
     Clipping,
     Decision,
+    Entry,
     Evidence,
     EvidenceKind,
     Match,
@@ -29,7 +44,7 @@ from aggregator.urls import link_key
 # collected differs from what was clipped; with recall = "high" the best F1, which of calibrated
 # chances lies at half of itself (Lipton, Elkan and Narayanaswamy 2014). For a tag of which
 # nothing was learned, a word in the title is enough.
-PRECISE, HIGH_RECALL, UNTAUGHT = 0.8, 0.25, 0.55
+PRECISE, HIGH_RECALL, UNTAUGHT = 0.85, 0.25, 0.55
 
 # Chance that evidence alone makes the match right.
 _DECIDED = 1.0
@@ -46,8 +61,11 @@ _ENOUGH = 3  # clippings, from which on what was learned speaks alone; of one, n
 _A_FEW = 10  # clippings altogether: with fewer, nothing tells one tag from another
 _NEAR = 0.6  # of the threshold
 _LEAST = 0.05  # chance of what is worth telling
+_LEAST_ODDS = log(_LEAST / (1 - _LEAST))
 _TOLD_WORDS, _TOLD_CLIPPINGS, _TOLD_TITLE = 4, 2, 60
 _LEAST_NEAR = 0.02
+_SPELLED = 16  # terms that are looked up, of which four are told
+_MOST_HELD = 64  # tags whose clippings are held ready
 
 
 class Matcher:
@@ -70,12 +88,13 @@ class Matcher:
         self._learned = learned or teacher_of(vocabulary, clippings, (), decisions).learned()
         self._reader = reader_for(vocabulary, phrases, self._learned.lexicon)
         self._numbers = vocabulary.numbers
-        self._sums: dict[int, dict[int, float]] = {}
+        self._lessons: dict[int, _Lessons] = {}
         self._terms = list(self._learned.lexicon.terms)
         counts = self._learned.profile.taught
         all_of_them = self._learned.profile.clippings
         self._trust = np.clip((counts - 1) / (_ENOUGH - 1), 0, 1) * min(all_of_them / _A_FEW, 1)
         self._heard = counts > 0
+        self._thresholds = np.array([*map(self._threshold, range(len(vocabulary.tags)))], float)
         self._rules = [
             (tag.key, re.compile(rule, re.IGNORECASE))
             for tag in vocabulary.tags
@@ -102,11 +121,15 @@ class Matcher:
         what the held-out clippings said of this tag.
         """
         number = self._numbers[tag]
-        of_tag: Tag = self._vocabulary.tags[number]
-        if base is None:
-            if of_tag.threshold is not None:
-                return of_tag.threshold
-            base = HIGH_RECALL if of_tag.recall == "high" else self._precise(number)
+        return float(self._thresholds[number]) if base is None else self._moved(number, base)
+
+    def _threshold(self, number: int) -> float:
+        tag: Tag = self._vocabulary.tags[number]
+        if tag.threshold is not None:
+            return tag.threshold
+        return self._moved(number, HIGH_RECALL if tag.recall == "high" else self._precise(number))
+
+    def _moved(self, number: int, base: float) -> float:
         odds = log(base / (1 - base)) - float(self._learned.shifts[number])
         return round(1 / (1 + exp(-odds)), 4)
 
@@ -115,53 +138,93 @@ class Matcher:
 
     def match(self, stored: StoredEntry) -> tuple[Match, ...]:
         """The tags that ``stored`` belongs to, the surest first; else those it nearly does."""
-        scored = self.score(stored, least=_NEAR)
-        found = tuple(match for match in scored if match.score >= self.threshold(match.tag))
-        return found or tuple(
-            replace(match, near=True)
-            for match in scored
-            if match.score >= _NEAR * self.threshold(match.tag)
-        )
+        ((_, found),) = self.match_all([stored])
+        return found
 
-    def score(self, stored: StoredEntry, least: float = 0.0) -> tuple[Match, ...]:
-        """Every tag for which there is evidence, above its threshold or below.
+    def match_all(
+        self, entries: Iterable[StoredEntry]
+    ) -> Iterator[tuple[StoredEntry, tuple[Match, ...]]]:
+        """Each with its matches, in their order; much faster than one by one."""
+        for some in batches(entries, len(self._numbers)):
+            for stored, judged in self._read(some):
+                scores = self._scores(stored, judged, _NEAR)
+                found = self._matches(stored, judged, scores, 1.0)
+                if not found:
+                    nearly = self._matches(stored, judged, scores, _NEAR)
+                    found = tuple(replace(match, near=True) for match in nearly)
+                yield stored, found
 
-        ``least``: only those with at least this share of their threshold.
-        """
-        evidence: defaultdict[str, list[Evidence]] = defaultdict(list)
-        for key, reason in self._certain(stored):
-            evidence[key].append(reason)
-        scores = {key: 1 - prod(1 - e.weight for e in found) for key, found in evidence.items()}
+    def score(self, stored: StoredEntry) -> tuple[Match, ...]:
+        """Every tag for which there is evidence, above its threshold or below."""
+        ((_, judged),) = self._read([stored])
+        return self._matches(stored, judged, self._scores(stored, judged, 0.0), 0.0)
+
+    def _read(
+        self, entries: Sequence[StoredEntry]
+    ) -> Iterator[tuple[StoredEntry, "_Judged | None"]]:
         # The reader chose the tags of what was clipped; and without tags there is nothing to read for.
-        if self._numbers and stored.role is not Role.CLIPPINGS:
-            document = document_of(stored.entry.title, stored.entry.text, stored.entry.language)
-            judged = self._judge(document)
-            for number in judged.told():
+        read = [bool(self._numbers) and stored.role is not Role.CLIPPINGS for stored in entries]
+        judged = self._judge(
+            [
+                document_of(stored.entry.title, stored.entry.text, stored.entry.language)
+                for stored in compress(entries, read)
+            ]
+        )
+        for stored, one in zip(entries, read, strict=True):
+            yield stored, next(judged) if one else None
+
+    def _scores(
+        self, stored: StoredEntry, judged: "_Judged | None", least: float
+    ) -> dict[str, "_Score"]:
+        """Of every tag with at least this share of its threshold; learned evidence is yet to be told."""
+        scores: defaultdict[str, _Score] = defaultdict(_Score)
+        for key, reason in self._certain(stored):
+            one = scores[key]
+            one.evidence.append(reason)
+            one.certain = 1 - (1 - one.certain) * (1 - reason.weight)
+        if judged:
+            for number, chance_of_it in judged.chances.items():
                 key = self._vocabulary.tags[number].key
-                score = 1 - (1 - scores.get(key, 0.0)) * (1 - float(judged.chances[number]))
-                if score < least * self.threshold(key):
-                    continue
-                if reasons := self._reasons(number, judged, document):
-                    scores[key] = score
-                    evidence[key] += reasons
-        for key in sorted(key for key, score in scores.items() if score >= self.threshold(key)):
-            self._raise(key, scores, evidence)
-        decided = self._decided.get(stored.row, {})
-        refused = {key for key, confirmed in decided.items() if not confirmed}
+                if key in scores or chance_of_it >= least * self._thresholds[number]:
+                    scores[key].chance = chance_of_it
+        return {key: one for key, one in scores.items() if one.total >= least * self.threshold(key)}
+
+    def _matches(
+        self,
+        stored: StoredEntry,
+        judged: "_Judged | None",
+        scores: Mapping[str, "_Score"],
+        least: float,
+    ) -> tuple[Match, ...]:
+        """Those with at least this share of their threshold, with their reasons."""
+        refused = {key for key, yes in self._decided.get(stored.row, {}).items() if not yes}
+        belong = sorted(key for key, one in scores.items() if one.total >= self.threshold(key))
+        raised = {upper for key in belong for upper in self._tag(key).broader}
+        told: dict[str, _Score] = {}
+        for key, one in scores.items():
+            if key in raised or one.total >= least * self.threshold(key):
+                reasons = self._reasons(self._numbers[key], judged) if judged else []
+                if reasons or one.evidence:
+                    chance = one.chance if reasons else 0.0
+                    told[key] = _Score([*one.evidence, *reasons], chance, one.certain)
+        for key in belong:
+            self._raise(key, told)
         matches = (
-            Match(key, round(score, 4), tuple(evidence[key]))
-            for key, score in scores.items()
-            if key not in refused
+            Match(key, round(one.total, 4), tuple(one.evidence))
+            for key, one in told.items()
+            if key not in refused and one.total >= least * self.threshold(key)
         )
         return tuple(sorted(matches, key=lambda match: (-match.score, match.tag)))
 
-    def chances(self, title: str, text: str, language: str | None) -> dict[str, float]:
-        """What words and names alone say of every tag that they speak for, by key."""
-        judged = self._judge(document_of(title, text, language))
-        return {
-            self._vocabulary.tags[number].key: round(float(judged.chances[number]), 4)
-            for number in judged.told()
-        }
+    def chances(self, entries: Iterable[Entry]) -> Iterator[dict[str, float]]:
+        """What words and names alone say of every tag that they speak for, by key, of each entry."""
+        for some in batches(entries, len(self._numbers)):
+            documents = [document_of(entry.title, entry.text, entry.language) for entry in some]
+            for judged in self._judge(documents):
+                yield {
+                    self._vocabulary.tags[number].key: round(chance_of_it, 4)
+                    for number, chance_of_it in sorted(judged.chances.items())
+                }
 
     def _certain(self, stored: StoredEntry) -> Iterator[tuple[str, Evidence]]:
         """The evidence that needs no learning."""
@@ -196,134 +259,180 @@ class Matcher:
                     seen.add(key)
                     yield key, Evidence(EvidenceKind.CATEGORY, name, "category", _CATEGORY)
 
-    def _raise(
-        self, key: str, scores: dict[str, float], evidence: dict[str, list[Evidence]]
-    ) -> None:
+    def _tag(self, key: str) -> Tag:
+        return self._vocabulary.tags[self._numbers[key]]
+
+    def _raise(self, key: str, told: dict[str, "_Score"]) -> None:
         """What belongs to a tag belongs to those above it."""
-        tag, score = self._vocabulary.tags[self._numbers[key]], scores[key]
-        for upper in tag.broader:
-            scores[upper] = 1 - (1 - scores.get(upper, 0.0)) * (1 - score)
-            reason = Evidence(EvidenceKind.NARROWER, tag.name, "tag", round(score, 4))
-            evidence[upper].append(reason)
+        if key not in told:
+            return
+        for upper in self._tag(key).broader:
+            score = told[key].total
+            above = told.setdefault(upper, _Score())
+            above.certain = 1 - (1 - above.certain) * (1 - score)
+            reason = Evidence(EvidenceKind.NARROWER, self._tag(key).name, "tag", round(score, 4))
+            above.evidence.append(reason)
 
-    def _judge(self, document: Document) -> "_Judged":
-        read = self._reader.read(document)
+    def _judge(self, documents: Sequence[Document]) -> Iterator["_Judged"]:
         learned = self._learned
-        rows = features(read.vector, read.mentions, read.cover, learned.lexicon, learned.profile)
-        chances = probability(rows, learned.weights) * self._heard
-        for number, mentions in read.mentions.items():
-            missed = (1 - _chance_of(mentions)) * (1 - chances[number])
-            trust = self._trust[number]
-            chances[number] = trust * chances[number] + (1 - trust) * (1 - missed)
-        return _Judged(read, rows, chances)
+        read = self._reader.read(documents)
+        found = features(read, learned.lexicon, learned.profile)
+        odds = found.odds(learned.weights)
+        likely = (odds >= _LEAST_ODDS) & self._heard
+        for place, (document, one) in enumerate(zip(documents, read, strict=True)):
+            numbers = np.flatnonzero(likely[place])
+            chances = dict(
+                zip(numbers.tolist(), chance(odds[place, numbers]).tolist(), strict=True)
+            )
+            for number, mentions in one.mentions.items():
+                of_names, trust = _chance_of(mentions), float(self._trust[number])
+                of_all = _alone(float(odds[place, number])) if self._heard[number] else 0.0
+                untaught = 1 - (1 - of_names) * (1 - of_all)
+                chances[number] = trust * of_all + (1 - trust) * untaught
+            yield _Judged(document, one, found, place, chances)
 
-    def _reasons(self, number: int, judged: "_Judged", document: Document) -> list[Evidence]:
+    def _reasons(self, number: int, judged: "_Judged") -> list[Evidence]:
         """What speaks for one tag; each reason weighs what it would say alone."""
-        row, trust = judged.rows[number : number + 1], float(self._trust[number])
-        heard = float(self._heard[number])
-        by_name, by_words = row.copy(), row.copy()
-        by_name[:, SIMILARITY] = 0
-        by_words[:, : SIMILARITY.start] = 0
-        weights = self._learned.weights
+        trust, heard = float(self._trust[number]), float(self._heard[number])
+        *weights, constant = self._learned.weights.tolist()
+        numbers = judged.found.of(judged.place, np.array([number]))[:, 0].tolist()
+        said = list(map(mul, numbers, weights))
+        by_words = sum(said[SIMILARITY])
+        by_name = sum(said[: SIMILARITY.start])
+        by_prior = sum(said[SIMILARITY.stop :]) + constant
         reasons: list[Evidence] = []
         if mentions := judged.read.mentions.get(number):
-            reasons += _mentioned(mentions, trust, float(probability(by_name, weights)[0]))
-        weight = heard * float(probability(by_words, weights)[0])
+            reasons += _mentioned(mentions, judged.document, trust, _alone(by_name + by_prior))
+        weight = heard * _alone(by_words + by_prior)
         if weight >= _LEAST:
-            reasons += self._similar(number, judged.read, document, weight)
+            reasons += self._similar(number, judged, weight)
         return reasons
 
-    def _sums_of(self, number: int) -> dict[int, float]:
-        """The words of a tag's clippings, added up, by term."""
-        if number not in self._sums:
-            self._sums[number] = self._learned.profile.sums.of_tag(number)
-        return self._sums[number]
+    def _lessons_of(self, number: int) -> "_Lessons":
+        if number not in self._lessons:
+            if len(self._lessons) >= _MOST_HELD:
+                self._lessons.clear()
+            self._lessons[number] = _Lessons(self._learned, self._behind.get(number, []))
+        return self._lessons[number]
 
-    def _similar(
-        self, number: int, read: Read, document: Document, weight: float
-    ) -> Iterator[Evidence]:
+    def _similar(self, number: int, judged: "_Judged", weight: float) -> Iterator[Evidence]:
         """The words that speak for a tag, and the clippings of it that have most of them."""
-        learned, (ids, values) = self._learned, read.vector
-        profile = learned.profile
-        sums = self._sums_of(number)
-        said = [
-            (-value * (held - profile.mean[term]) / profile.scale[term], self._terms[term])
-            for term, value in zip(ids.tolist(), values.tolist(), strict=True)
-            if (held := sums.get(term))
-        ]
-        dense = np.zeros(len(self._terms))
-        dense[ids] = values
-        near = []
-        for place in self._behind.get(number, ()):
-            other = learned.lessons[place].vector
-            near.append((-float(dense[other.ids] @ other.values), place))
+        ids, values = judged.read.vector
+        profile, lessons = self._learned.profile, self._lessons_of(number)
+        held = lessons.sums[ids]
+        said = np.where(held > 0, values * (held - profile.mean[ids]) / profile.scale[ids], 0)
+        best = np.lexsort((ids, -said))[:_SPELLED]
+        terms = [self._terms[term] for term in ids[best[said[best] > 0]].tolist()]
         titles = [
-            _shortened(learned.lessons[place].title)
-            for nearness, place in sorted(near)[:_TOLD_CLIPPINGS]
-            if -nearness >= _LEAST_NEAR
+            _shortened(self._learned.lessons[place].title)
+            for place in lessons.nearest(judged.read.vector)
         ]
-        words = _spelled([term for weight, term in sorted(said) if weight < 0], document)
+        words = _spelled(terms, judged.document)
         if words and titles:
             detail = ", ".join(words)
             yield Evidence(EvidenceKind.SIMILAR, detail, " / ".join(titles), round(weight, 4))
 
 
+class _Lessons:
+    """The clippings of one tag, and their words added up, by term."""
+
+    def __init__(self, learned: Learned, places: Sequence[int]) -> None:
+        self._places = places
+        self._rows = Rows([learned.lessons[place].vector for place in places])
+        self._terms = len(learned.lexicon.terms)
+        self.sums = np.bincount(self._rows.ids, self._rows.values, self._terms)
+        self.sums[np.diff(learned.profile.sums.bounds) == 0] = 0  # too common to say anything
+
+    def nearest(self, vector: Vector) -> list[int]:
+        """The places of those that are nearest, if they are near at all."""
+        dense = np.zeros(self._terms)
+        dense[vector.ids] = vector.values
+        near = zip(
+            (-self._rows.times(self._rows.values, dense)).tolist(), self._places, strict=True
+        )
+        return [place for far, place in sorted(near)[:_TOLD_CLIPPINGS] if -far >= _LEAST_NEAR]
+
+
+@dataclass(slots=True)
+class _Score:
+    """``certain`` is the chance that evidence makes which needs no learning, ``chance`` the rest."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    chance: float = 0.0
+    certain: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return 1 - (1 - self.certain) * (1 - self.chance)
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """An entry as it was read, its features by tag, and the chance of every tag."""
+    """An entry as it was read, its features (of document ``place``), and the chances of the tags
+    that are worth a word: those that are named, and those that are likely enough."""
 
+    document: Document
     read: Read
-    rows: Floats
-    chances: Floats
+    found: Features
+    place: int
+    chances: dict[int, float]
 
-    def told(self) -> list[int]:
-        """The tags that are worth a word."""
-        return sorted({*self.read.mentions, *np.flatnonzero(self.chances >= _LEAST).tolist()})
+
+def _alone(odds: float) -> float:
+    return float(chance(np.array([odds]))[0])
 
 
 def _chance_of(mentions: Mentions) -> float:
-    return 1 - prod(1 - chance for _, _, chance in _places(mentions))
+    return 1 - prod(1 - by_name for _, _, by_name in _places(mentions))
 
 
-def _places(mentions: Mentions) -> Iterator[tuple[str, str, float]]:
-    """Where a name stands, how it is spelled there and how often, and what that is worth."""
-    for where, surfaces in mentions.surfaces.items():
+def _places(mentions: Mentions) -> Iterator[tuple[str, list[Found], float]]:
+    """Where a name stands, and what that is worth."""
+    for where, found in mentions.places.items():
         one, several = _PHRASE[where]
-        chance = several if mentions.words > 1 else one
+        worth = several if mentions.words > 1 else one
         if mentions.inflected:
-            chance *= _INFLECTED
-        times = min(len(surfaces), _MOST_MENTIONS) if where == "body" else 1
-        spelled = surfaces[0] + (f" ×{len(surfaces)}" if len(surfaces) > 1 else "")
-        yield where, spelled, 1 - (1 - chance) ** times
+            worth *= _INFLECTED
+        times = min(len(found), _MOST_MENTIONS) if where == "body" else 1
+        yield where, found, 1 - (1 - worth) ** times
 
 
-def _mentioned(mentions: Mentions, trust: float, learned: float) -> Iterator[Evidence]:
-    for where, spelled, chance in _places(mentions):
-        weight = round(trust * learned + (1 - trust) * chance, 4)
+def _mentioned(
+    mentions: Mentions, document: Document, trust: float, learned: float
+) -> Iterator[Evidence]:
+    for where, found, by_name in _places(mentions):
+        words = document.title if where == "title" else document.text
+        first = found[0]
+        spelled = words.surface(first.first, first.words) if first.words else first.key
+        spelled += f" ×{len(found)}" if len(found) > 1 else ""
+        weight = round(trust * learned + (1 - trust) * by_name, 4)
         yield Evidence(EvidenceKind.PHRASE, spelled, where, weight)
 
 
 def _spelled(terms: Sequence[str], document: Document) -> list[str]:
     """How the document spells these terms, the first of each pair of alike."""
-    wanted = set(terms[: 4 * _TOLD_WORDS])
-    spelled: dict[str, str] = {}
-    for words in (document.title, document.text):
-        for number, stem in enumerate(words.stems):
-            if stem in wanted:
-                spelled.setdefault(stem, words.surface(number))
-            if (
-                number + 1 < len(words.stems)
-                and (pair := f"{stem} {words.stems[number + 1]}") in wanted
-            ):
-                spelled.setdefault(pair, words.surface(number, 2))
+    texts = [(words, words.stems(document.language)) for words in (document.title, document.text)]
     told: list[str] = []
     for term in terms:
-        said = " ".join(spelled.get(term, "").split())
+        said = next(filter(None, (_said(term, words, stems) for words, stems in texts)), "")
         if said and not any(said in other or other in said for other in told):
             told.append(said)
         if len(told) == _TOLD_WORDS:
             break
     return told
+
+
+def _said(term: str, words: Words, stems: Sequence[str]) -> str:
+    """The first words that have these stems, or nothing."""
+    one, _, other = term.partition(" ")
+    at = -1
+    for _ in range(stems.count(one)):
+        at = stems.index(one, at + 1)
+        if not other:
+            return words.raw[at]
+        if stems[at + 1 : at + 2] == (other,):
+            return f"{words.raw[at]} {words.raw[at + 1]}"
+    return ""
 
 
 def _shortened(title: str) -> str:

@@ -1,21 +1,20 @@
 """Names and aliases of tags, sought in text as whole words and never inside an address."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from aggregator.match.words import Words, read_words
+from aggregator.folding import fold
+from aggregator.match.words import Remembered, Words, read_words, stem
 
-LEAD_CHARACTERS = 300
+LEAD_WORDS = 50  # about 300 characters
 _SHORT = 5  # letters of an acronym that could be a word
 
 
 class Found(NamedTuple):
-    """A phrase in a text: whose it is, its words there (first, how many), and where it begins.
+    """A phrase in a text: whose it is, and its words there (first, how many: none of a sign).
 
     ``exact``: in this form, not in another inflection or case.
     """
@@ -23,7 +22,6 @@ class Found(NamedTuple):
     key: str
     first: int
     words: int
-    start: int
     exact: bool
 
 
@@ -33,7 +31,7 @@ class Mentions:
 
     ``title`` and ``lead`` tell whether they do; ``count`` is how often in the whole text, and
     ``inflected`` whether only in another form; ``words`` is the longest's number of words.
-    ``surfaces`` are by place ("title", "lead", "body") how the entry writes them.
+    ``places`` has them by where they stand: "title", "lead", "body".
     """
 
     title: bool = False
@@ -41,7 +39,7 @@ class Mentions:
     count: int = 0
     inflected: bool = False
     words: int = 0
-    surfaces: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, list[Found]] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
@@ -62,10 +60,11 @@ class Phrases:
     def __init__(
         self, names: Mapping[str, str], traps: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._names: list[tuple[str, str, tuple[str, ...]]] = []
+        self._names: list[tuple[str, str, Words]] = []
         self._signs: list[tuple[str, str]] = []
         for name, key in names.items():
-            if words := read_words(name).folded:
+            words = read_words(name)
+            if words.raw:
                 self._names.append((key, name, words))
             elif name.strip():
                 self._signs.append((name, key))
@@ -75,20 +74,23 @@ class Phrases:
             for phrase in phrases
         ]
         self._exact = _Automaton(
-            [words for *_, words in self._names] + [words for _, words in self._traps]
+            [words.folded for *_, words in self._names] + [words for _, words in self._traps]
         )
         self._stemmed: dict[str, _Automaton] = {}
+        self._leading: dict[str, Remembered[bool]] = {}
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        """(tag, name) of every name that has words."""
-        return ((key, name) for key, name, _ in self._names)
+    def names(self) -> Iterator[tuple[str, Words]]:
+        """(tag, words) of every name that has words."""
+        return ((key, words) for key, _, words in self._names)
 
     def find(self, text: Words, language: str) -> list[Found]:
         """Every phrase in ``text``, from left to right; of those that overlap the longest.
 
-        ``language`` is the one that ``text`` was read in.
+        ``language`` is that of ``text``, or empty.
         """
-        spans = self._exact.spans(text.folded)
+        if not any(map(self._leads(language).__getitem__, text.raw)):
+            return list(self._find_signs(text))
+        spans = self._exact.spans(text.joined)
         trapped = {
             (self._traps[number - len(self._names)][0], position)
             for number, first, count in spans
@@ -100,27 +102,38 @@ class Phrases:
             if number < len(self._names):
                 key, name, _ = self._names[number]
                 if (key, first) not in trapped:
-                    exact = not _is_acronym(name) or _same_case(name, text.surface(first, count))
-                    found.append(Found(key, first, count, text.starts[first], exact))
+                    exact = not _is_acronym(name) or text.raw[first] in (name, name.upper())
+                    found.append(Found(key, first, count, exact))
         taken = {(f.key, f.first) for f in found}
-        for number, first, count in self._stems(language).spans(text.stems):
+        stems = self._stems(language)
+        for number, first, count in stems.spans(f" {' '.join(text.stems(language))} "):
             key = self._names[number][0]
             if (key, first) not in taken and (key, first) not in trapped:
-                found.append(Found(key, first, count, text.starts[first], exact=False))
+                found.append(Found(key, first, count, exact=False))
         return [*_longest(found), *self._find_signs(text)]
 
     def _stems(self, language: str) -> "_Automaton":
         if language not in self._stemmed:
             self._stemmed[language] = _Automaton(
-                [read_words(name, language).stems for _, name, _ in self._names]
+                [words.stems(language) for *_, words in self._names]
             )
         return self._stemmed[language]
+
+    def _leads(self, language: str) -> Remembered[bool]:
+        """Whether a word is the first of a name: most texts have none, and need no search."""
+        if language not in self._leading:
+            firsts = {words.folded[0] for *_, words in self._names}
+            stems = {words.stems(language)[0] for *_, words in self._names}
+            self._leading[language] = Remembered(
+                lambda word: fold(word) in firsts or stem(word, language) in stems
+            )
+        return self._leading[language]
 
     def _find_signs(self, text: Words) -> Iterator[Found]:
         for sign, key in self._signs:
             start = text.text.find(sign)
             while start >= 0:
-                yield Found(key, bisect_left(text.starts, start), 0, start, exact=True)
+                yield Found(key, text.number(start), 0, exact=True)
                 start = text.text.find(sign, start + len(sign))
 
     def mentions(self, title: Words, text: Words, language: str) -> dict[str, Mentions]:
@@ -129,7 +142,7 @@ class Phrases:
         for words, in_title in ((title, True), (text, False)):
             for found in self.find(words, language):
                 mentions = by_key.setdefault(found.key, Mentions())
-                in_lead = not in_title and found.start < LEAD_CHARACTERS
+                in_lead = not in_title and found.first < LEAD_WORDS
                 mentions.words = max(mentions.words, found.words)
                 if not found.exact:
                     mentions.inflected = True
@@ -139,8 +152,7 @@ class Phrases:
                     mentions.count += 1
                     mentions.lead |= in_lead
                 where = "title" if in_title else "lead" if in_lead else "body"
-                surface = words.surface(found.first, found.words) if found.words else ""
-                mentions.surfaces.setdefault(where, []).append(surface or found.key)
+                mentions.places.setdefault(where, []).append(found)
         for mentions in by_key.values():
             mentions.inflected &= not mentions.exact
         return by_key
@@ -154,17 +166,16 @@ class _Automaton:
         patterns = [f" {' '.join(words)} " for words in phrases]
         self._automaton = AhoCorasick(patterns) if patterns else None
 
-    def spans(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
-        """(number of the phrase, number of its first word, its words) of every occurrence."""
-        if self._automaton is None or not words:
+    def spans(self, text: str) -> list[tuple[int, int, int]]:
+        """(number of the phrase, number of its first word, its words) of every occurrence.
+
+        In ``text`` stands a space before and behind each word.
+        """
+        if self._automaton is None:
             return []
-        text = f" {' '.join(words)} "
-        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
-        if not hits:
-            return []
-        spaces = list(accumulate((len(word) + 1 for word in words), initial=0))
         return [
-            (number, bisect_left(spaces, start), self._lengths[number]) for number, start, _ in hits
+            (number, text.count(" ", 0, start), self._lengths[number])
+            for number, start, _ in self._automaton.find_matches_as_indexes(text, overlapping=True)
         ]
 
 
@@ -180,7 +191,3 @@ def _is_acronym(name: str) -> bool:
     """Whether a name is short and has capitals behind its first letter, and no digit: in other
     case it may be a common word."""
     return len(name) <= _SHORT and name.isalpha() and not name[1:].islower() and name[1:] != ""
-
-
-def _same_case(acronym: str, surface: str) -> bool:
-    return surface in (acronym, acronym.upper())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from aggregator.folding import digest, fold
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
 
-_VERSION = "3"  # change it when matching changes, so that stored entries are matched again
+_VERSION = "4"  # change it when matching changes, so that stored entries are matched again
 
 
 @dataclass(frozen=True, slots=True)

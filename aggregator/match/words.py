@@ -3,10 +3,9 @@
 import re
 import unicodedata
 from bisect import bisect_left
-from collections import Counter
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import TypeVar
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]
 
@@ -17,7 +16,14 @@ from aggregator.folding import fold
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:\+\+|#(?!\w))?"
 )
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[^\s@]{1,64}@[^\s@.]+\.\S+", re.IGNORECASE)
+# Addresses, and the sign without which there is none: most texts need no search. Each begins with
+# letters of one case, which are found fast; the next finds those of the other.
+_ADDRESSES = (
+    ("://", re.compile(r"https?://\S+")),
+    ("://", re.compile(r"https?://\S+", re.IGNORECASE)),
+    ("www.", re.compile(r"www\.\S+")),
+    ("@", re.compile(r"[^\s@]{1,64}@[^\s@.]+\.\S+")),
+)
 _ALGORITHMS = {
     "da": "danish",
     "de": "german",
@@ -41,87 +47,112 @@ _FUNCTION_WORDS = {
 }
 _TELLING = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
 FUNCTION_WORDS = frozenset(fold(word) for words in _TELLING.values() for word in words)
-_TELLING_WORDS = 200  # of a text: more do not tell more
+_TOLD_BY = {
+    word: tuple(language for language, words in _TELLING.items() if word in words)
+    for word in frozenset().union(*_TELLING.values())
+}
+TELLING_WORDS = 200  # of a text: more do not tell more
 _FEWEST_TELLING = 4
+_MOST_REMEMBERED = 1 << 17
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+class Remembered(dict[str, T]):
+    """A function of words, each word asked once: texts repeat theirs."""
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word: str) -> T:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        value = self[word] = self._function(word)
+        return value
+
+
+_folded = Remembered(fold)
+_stems: dict[str, Remembered[str]] = {}
+
+
 class Words:
-    """The words of one text, in order; ``starts`` and ``ends`` are their places in ``text``.
+    """The words of one text, in order. Where they stand in ``text`` is found out when it is asked.
 
     ``text`` is NFKC: an accent that stands by itself would part a word.
     """
 
-    text: str
-    folded: tuple[str, ...]
-    stems: tuple[str, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    __slots__ = ("_spans", "raw", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.raw: list[str] = _WORD.findall(text)
+        self._spans: list[tuple[int, int]] | None = None
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Without case and accents."""
+        return tuple(map(_folded.__getitem__, self.raw))
+
+    @property
+    def joined(self) -> str:
+        """The folded words, with a space around each."""
+        joined = f" {' '.join(self.raw)} "
+        return joined.lower() if joined.isascii() else f" {' '.join(self.folded)} "
+
+    def stems(self, language: str) -> tuple[str, ...]:
+        """Without inflection; those of a language without stemmer are the folded words."""
+        known = _stems.get(language)
+        if known is None:
+            known = _stems[language] = Remembered(partial(stem, language=language))
+        return tuple(map(known.__getitem__, self.raw))
+
+    def number(self, start: int) -> int:
+        """Of the first word that begins at the character ``start`` or behind it."""
+        return bisect_left(self._found(), (start, 0))
 
     def surface(self, first: int, count: int = 1) -> str:
         """What the text has for ``count`` words from number ``first`` on."""
-        return self.text[self.starts[first] : self.ends[first + count - 1]]
+        if count == 1:
+            return self.raw[first]
+        spans = self._found()
+        return self.text[spans[first][0] : spans[first + count - 1][1]]
+
+    def _found(self) -> list[tuple[int, int]]:
+        if self._spans is None:
+            self._spans = [match.span() for match in _WORD.finditer(self.text)]
+        return self._spans
 
 
-def read_words(text: str, language: str | None = None) -> Words:
-    """The words of ``text``, none of which stands in a web or mail address.
-
-    ``language`` (RFC 5646; only its first part counts) says how words are inflected; words of a
-    language without stemmer are their own stems.
-    """
+def read_words(text: str) -> Words:
+    """The words of ``text``, none of which stands in a web or mail address."""
     text = unicodedata.normalize("NFKC", text)
-    if "://" in text or "www." in text or "@" in text:
-        text = _ADDRESS.sub(lambda address: " " * len(address[0]), text)
-    found = list(_WORD.finditer(text))
-    words = [match[0] for match in found]
-    language = primary(language)
-    return Words(
-        text,
-        tuple(map(fold, words)),
-        tuple([stem(word, language) for word in words]),
-        tuple([match.start() for match in found]),
-        tuple([match.end() for match in found]),
-    )
+    for sign, address in _ADDRESSES:
+        if sign in text:
+            text = address.sub(lambda found: " " * len(found[0]), text)
+    return Words(text)
 
 
-def tokens(words: Words, *ends: int) -> list[Counter[str]]:
-    """What is counted of the words that begin before each of ``ends`` (ascending): stems, and
-    pairs of neighbours.
-
-    Function words and single letters tell nothing, and neither do pairs with one.
-    """
-    last = bisect_left(words.starts, ends[-1])
-    kept = [
-        "" if len(stem) < 2 or folded in FUNCTION_WORDS else stem
-        for stem, folded in zip(words.stems[:last], words.folded[:last], strict=True)
-    ]
-    pairs = [f"{one} {other}" if one and other else "" for one, other in pairwise(kept)]
-    counts: Counter[str] = Counter()
-    found, done = [], 0
-    for end in ends:
-        upto = bisect_left(words.starts, end)
-        counts.update(kept[done:upto])
-        counts.update(pairs[max(done - 1, 0) : max(upto - 1, 0)])
-        counts.pop("", None)
-        found.append(counts.copy() if end != ends[-1] else counts)
-        done = upto
-    return found
+def telling(word: str, language: str) -> str:
+    """The stem of a word, or nothing: function words and single letters tell nothing."""
+    if fold(word) in FUNCTION_WORDS:
+        return ""
+    stemmed = stem(word, language)
+    return stemmed if len(stemmed) > 1 else ""
 
 
-def guess_language(text: str, declared: str | None) -> str | None:
-    """The language of ``text`` by its function words, or ``declared`` where they do not tell.
+def guess_language(words: Sequence[str], declared: str | None) -> str | None:
+    """The language of a text by its function words, or ``declared`` where they do not tell.
 
     The text comes first: many feeds declare what their software was installed with.
     """
-    words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:2000])[:_TELLING_WORDS]]
-    counts = sorted(
-        (
-            (sum(map(telling.__contains__, words)), language)
-            for language, telling in _TELLING.items()
-        ),
-        reverse=True,
-    )
-    (most, language), (second, _) = counts[:2]
+    counts = dict.fromkeys(_TELLING, 0)
+    for word in map(str.lower, words[:TELLING_WORDS]):
+        if word in _TOLD_BY:
+            for language in _TOLD_BY[word]:
+                counts[language] += 1
+    (most, language), (second, _) = sorted(
+        ((count, language) for language, count in counts.items()), reverse=True
+    )[:2]
     return language if most >= _FEWEST_TELLING and most >= 1.5 * second else declared
 
 
@@ -130,7 +161,6 @@ def primary(language: str | None) -> str:
     return (language or "").lower().replace("_", "-").partition("-")[0]
 
 
-@lru_cache(maxsize=1 << 18)
 def stem(word: str, language: str) -> str:
     """``word`` without its inflection (Snowball, of Martin Porter), folded."""
     algorithm = _algorithm(language)

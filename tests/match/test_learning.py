@@ -8,10 +8,11 @@ import pytest
 
 from aggregator.errors import StorageError
 from aggregator.match import build_vocabulary
-from aggregator.match.learned import FEATURES, WEIGHTS, Learned
-from aggregator.match.learning import fit, held_out, teacher_of
+from aggregator.match.closing import without_closing
+from aggregator.match.learned import FEATURES, WEIGHTS, Learned, Lexicon, Postings
+from aggregator.match.learning import document_of, fit, held_out, teacher_of
 from aggregator.match.matcher import Matcher
-from aggregator.match.words import guess_language, read_words, tokens
+from aggregator.match.words import guess_language
 from aggregator.model import (
     Clipping,
     Decision,
@@ -23,6 +24,7 @@ from aggregator.model import (
     TagSettings,
 )
 
+NOTHING = Postings.of(np.zeros(0, int), np.zeros(0, int), np.zeros(0), (3, 0))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEES = [
     ("Le miel de printemps", "Les abeilles du rucher butinent le colza ; l'apiculteur récolte le miel."),
@@ -153,8 +155,8 @@ def test_the_fit_finds_what_made_the_data_and_stays_near_its_prior_without_any()
     rows = rng.normal(size=(20_000, 2))
     true = np.array([1.5, -0.5, -1.0])
     right = (rng.random(20_000) < 1 / (1 + np.exp(-(rows @ true[:2] + true[2])))).astype(float)
-    assert fit(rows, right, np.zeros(3), 1.0) == pytest.approx(true, abs=0.1)
-    assert fit(rows[:5], right[:5], true, 1000.0) == pytest.approx(true, abs=0.01)
+    assert fit(rows.T, right, np.zeros(3), 1.0) == pytest.approx(true, abs=0.1)
+    assert fit(rows[:5].T, right[:5], true, 1000.0) == pytest.approx(true, abs=0.01)
     assert len(WEIGHTS) == len(FEATURES) + 1
 
 
@@ -207,18 +209,49 @@ def test_fifty_thousand_tags():
 
 def test_the_language_of_a_text_comes_before_what_its_feed_declares():
     french = "Le rucher est dans la vallée et les abeilles sont au travail pour la ruche"
-    assert guess_language(french, "en") == "fr"
-    assert guess_language("Abeilles", "en") == "en"
-    assert guess_language("Abeilles", None) is None
+    assert guess_language(french.split(), "en") == "fr"
+    assert guess_language(["Abeilles"], "en") == "en"
+    assert guess_language(["Abeilles"], None) is None
 
 
 def test_function_words_tell_nothing_and_break_pairs():
-    (counted,) = tokens(read_words("Les abeilles de la ruche noire", "fr"), 1000)
-    assert counted == {"abeil": 1, "ruch": 1, "noir": 1, "ruch noir": 1}
+    entries = [Entry("", "", "", text="Les abeilles de la ruche noire", language="fr")] * 3
+    learned = teacher_of(build_vocabulary((), (), ()), (), entries).learned()
+    assert set(learned.lexicon.terms) == {"abeil", "ruch", "noir", "ruch noir"}
 
 
-def test_the_beginning_of_a_text_is_part_of_it():
-    words = read_words("un deux trois quatre cinq six sept huit", "fr")
-    head, whole = tokens(words, 14, 1000)
-    assert set(head) < set(whole)
-    assert whole == tokens(words, 1000)[0]
+def test_the_title_counts_twice_and_the_beginning_more_than_the_rest():
+    lexicon = Lexicon({"miel": 0, "ruche": 1, "colza": 2}, np.ones(3), NOTHING, np.ones(0))
+    text = f"ruche {'de ' * 200} colza"
+    (vector,) = lexicon.vectors([document_of("Miel", text, None)])
+    weights = dict(zip(vector.ids.tolist(), vector.values.tolist(), strict=True))
+    assert weights[0] > weights[1] > weights[2] > 0
+    assert np.linalg.norm(vector.values) == pytest.approx(1)
+
+
+def test_matching_together_is_matching_one_by_one():
+    known = matcher(clippings(), [TagSettings("Apiculture", recall="high")])
+    entries = [stored(title, text) for title, text in BEES + BIKES] + [UNNAMED, stored("", "")]
+    together = [matches for _, matches in known.match_all(entries)]
+    assert together == [known.match(entry) for entry in entries]
+    assert any(together)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Bees.\nThe post Bees appeared first on Commons Blog.", "Bees."),
+        ("Abeilles.\n\nL’article Abeilles est apparu en premier sur Les communs.", "Abeilles."),
+        ("Bees.\nContinue reading Commons →\nThe post Bees appeared first on X.", "Bees."),
+        ("The post was late.\nWe waited.", "The post was late.\nWe waited."),
+        ("The post Bees appeared first on X.\nMore of it.", "The post Bees appeared first on X.\nMore of it."),
+    ],
+)  # fmt: skip
+def test_what_programs_write_below_an_entry_is_not_read(text, kept):
+    assert without_closing(text).strip() == kept
+
+
+def test_a_blog_called_as_a_tag_does_not_lend_its_name_to_every_entry():
+    known = matcher([], [TagSettings("Commons")])
+    assert known.match(stored("Bees", "Honey.\nThe post Bees appeared first on Commons.")) == ()
+    assert known.score(stored("Bees", "Honey.\nThe commons."))

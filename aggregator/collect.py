@@ -1,7 +1,8 @@
 """The first half of a run: poll what is due, parse it, store it.
 
-With `pipeline` the only file in which stages meet. Each answer is stored by itself, in one
-transaction, so that a run that is killed has kept every answer before.
+With `pipeline` the only file in which stages meet. Each document is stored by itself, in one
+transaction, so that a run that is killed has kept every document before. Answers without one are
+stored together: whoever gave them may be asked again.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from aggregator.model import (
     Trouble,
 )
 
+_STATES_AT_ONCE = 200  # stored in one transaction
 _DOCUMENTS_AT_ONCE = 4  # parsed side by side; what is stored is stored one after another
 
 
@@ -65,8 +67,8 @@ class FeedKeeper(Protocol):
         self, subscription: Subscription, parsed: ParsedFeed, state: FeedState,
         events: Sequence[FeedEvent], now: datetime,
     ) -> list[EntryChange]: ...  # fmt: skip
-    def save_state(
-        self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
+    def save_states(
+        self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
     ) -> None: ...
 
 
@@ -140,7 +142,9 @@ async def collect(
         await answers.aclose()
         for task in taking:
             task.cancel()
+        run.keep()
     run.finish(polls)
+    run.keep()
     return run.told
 
 
@@ -153,6 +157,7 @@ class _Collector:
         self._store = store
         self._parser = parser
         self._now = now
+        self._unsaved: list[tuple[Subscription, FeedState, Sequence[FeedEvent]]] = []
         # Troubles before any publisher has answered: perhaps it is our own network.
         self._doubtful: list[tuple[Subscription, FetchFailed]] | None = []
 
@@ -226,8 +231,16 @@ class _Collector:
     def _save(
         self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
     ) -> None:
-        self._store.save_state(subscription, state, events)
+        self._unsaved.append((subscription, state, events))
         self.told.events += events
+        if len(self._unsaved) >= _STATES_AT_ONCE:
+            self.keep()
+
+    def keep(self) -> None:
+        """Store what waits to be stored."""
+        unsaved, self._unsaved = self._unsaved, []
+        if unsaved:
+            self._store.save_states(unsaved)
 
     def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
         shown = urls.redact(subscription.url)

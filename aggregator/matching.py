@@ -6,7 +6,7 @@
 What was learned is stored, so that a run in which no clipping is new learns nothing again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +17,7 @@ from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
 
 if TYPE_CHECKING:
+    from aggregator.match.learned import Embedder
     from aggregator.match.matcher import Matcher
 
 SAMPLE = 2048  # entries that tell how common words are: more do not tell more
@@ -37,6 +38,8 @@ class TeachingKeeper(ClippingKeeper, Protocol):
     def decisions(self) -> list[Decision]: ...
     def learned(self, fingerprint: str) -> bytes | None: ...
     def save_learned(self, fingerprint: str, data: bytes) -> None: ...
+    def meanings(self, names: Iterable[str]) -> dict[str, bytes]: ...
+    def save_meanings(self, meanings: Mapping[str, bytes]) -> None: ...
 
 
 class MatchKeeper(TeachingKeeper, Protocol):
@@ -84,6 +87,8 @@ def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
     if feeds:  # which may ask for the title of a subscription
         feeds += sorted(repr((s.key, s.title)) for s in config.subscriptions)
     feeds += config.publish.also
+    if config.semantic:
+        feeds.append("semantic")
     return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
 
 
@@ -116,14 +121,25 @@ def matcher_for(
 
     fingerprint = fingerprint_of(vocabulary, store)
     decisions = store.decisions()
+    embedder = embedder_for(config, store, keep=keep)
     held = store.learned(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
-        held = teacher_of(vocabulary, clippings, entries, decisions).learned().to_bytes()
+        teacher = teacher_of(vocabulary, clippings, entries, decisions, embedder)
+        held = teacher.learned().to_bytes()
         if keep:
             store.save_learned(fingerprint, held)
     learned = Learned.from_bytes(held)  # even if just made: stored numbers are rounded
-    return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions)
+    return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
+
+
+def embedder_for(config: Config, store: TeachingKeeper, *, keep: bool = True) -> "Embedder | None":
+    """What tells what texts mean, if feeds.toml wants it; ``keep`` stores what it told."""
+    if not config.semantic:
+        return None
+    from aggregator.embedding import E5Embedder, RememberingEmbedder
+
+    return RememberingEmbedder(E5Embedder(), store, keep=keep)
 
 
 def background(store: TeachingKeeper) -> list[Entry]:

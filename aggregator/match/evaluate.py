@@ -16,6 +16,7 @@ from math import sqrt
 from dateutil import parser as dateparser
 
 from aggregator.errors import ConfigError, Mistake
+from aggregator.match.learned import Embedder
 from aggregator.match.learning import FOLDS, taught, teacher_of
 from aggregator.match.matcher import HIGH_RECALL, Matcher
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
@@ -163,7 +164,9 @@ def in_order(posts: Sequence[Post]) -> list[Post]:
     return ordered
 
 
-def evaluate_posts(posts: Sequence[Post], clippings: int) -> Evaluation:
+def evaluate_posts(
+    posts: Sequence[Post], clippings: int, embedder: Embedder | None = None
+) -> Evaluation:
     """The first ``clippings`` posts stand for clippings, the rest for entries without tags.
 
     Only tags with three clippings count. How common words are is learned from both, as in a run.
@@ -175,8 +178,8 @@ def evaluate_posts(posts: Sequence[Post], clippings: int) -> Evaluation:
     ]
     vocabulary = build_vocabulary(kept, (), ())
     rest = ordered[clippings:]
-    learned = teacher_of(vocabulary, kept, map(_entry, rest)).learned()
-    matcher = Matcher(vocabulary, kept, (), learned)
+    learned = teacher_of(vocabulary, kept, map(_entry, rest), (), embedder).learned()
+    matcher = Matcher(vocabulary, kept, (), learned, (), embedder)
     counts = _Counts(vocabulary, FEWEST_CLIPPINGS)
     counts.add(matcher, rest)
     return counts.evaluation(matcher)
@@ -187,6 +190,7 @@ def evaluate_clippings(
     settings: Sequence[TagSettings],
     entries: Sequence[Entry] = (),
     decisions: Sequence[Decision] = (),
+    embedder: Embedder | None = None,
 ) -> Evaluation:
     """Each clipping as if it were an entry that came without its tags.
 
@@ -197,15 +201,16 @@ def evaluate_clippings(
     """
     kept = taught(clippings, decisions)
     vocabulary = build_vocabulary(kept, settings, ())
-    teacher = teacher_of(vocabulary, kept, entries)
+    teacher = teacher_of(vocabulary, kept, entries, (), embedder)
     counts = _Counts(vocabulary, 1)
-    matcher = Matcher(vocabulary, (), (), teacher.learned())
+    matcher = Matcher(vocabulary, (), (), teacher.learned(), (), embedder)
     for tenth in _parts(len(kept), min(FOLDS, len(kept))):
         weighed = teacher.weigh(tenth)
         alone = len(kept) <= _ALONE
         for left_out in _each(tenth) if alone else [tenth]:
             rest = [*kept[: left_out.start], *kept[left_out.stop :]]
-            without = Matcher(vocabulary, rest, (), teacher.without(left_out, weighed))
+            learned = teacher.without(left_out, weighed)
+            without = Matcher(vocabulary, rest, (), learned, (), embedder)
             some = kept[left_out.start : left_out.stop]
             counts.add(without, [Post(one.title, one.excerpt, one.tags) for one in some])
     return counts.evaluation(matcher)

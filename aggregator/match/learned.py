@@ -10,11 +10,12 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from itertools import islice, pairwise
 from math import log, log1p
 from operator import mul
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -34,15 +35,17 @@ FEATURES = (
     "cover",  # share of the words of the name (by rarity) that the title has
     "company",  # nearness to the entries in which the name stands, against other tags
     "words",  # what the words say for the tag and against all others, against other tags
+    "meaning",  # nearness in meaning to the tag's clippings, against other tags; 0 without embedder
     "prior",  # log of the share of the clippings that bear the tag, shrunk
 )
 # What the fit to many sets of tagged posts gave (benchmarks/matching prints it); each reader's
 # clippings move it. The last is the constant term.
-WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 1.14, -0.21)
+WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 0.0, 1.14, -0.21)
+WITH_MEANING = (-1.06, -0.44, 1.13, 0.21, 0.73, 0.15, 1.67, 0.29, 0.8, 0.65, 1.24, -0.07)
 NAMED = FEATURES[: FEATURES.index("company")]  # those that speak of the tag's name
-SIMILARITY = slice(FEATURES.index("company"), FEATURES.index("words") + 1)
 HEAD_WORDS = 100  # about 600 characters
 TEXT_WORDS = 700
+MEANING_CHARACTERS, _TITLED = 500, 200
 PHRASE_CHARACTERS = 20_000
 _SPREAD_FLOOR = 0.02
 _PRIOR_TAGGED, _PRIOR_CLIPPINGS = 1.5, 30  # a tag is on one clipping of twenty until they tell
@@ -123,6 +126,7 @@ class Profile:
     """What some clippings say about the tags; arrays are by tag or by term.
 
     ``sums`` add up the vectors of each tag's clippings, ``taught`` counts them among ``clippings``.
+    ``meaning`` is (tag, size) what they mean together, or of no size.
     ``mean`` is the mean vector of all, ``scale`` what a term is divided by, ``norms`` the lengths
     of the tags' weight vectors. ``stands`` counts the clippings in which the name stands, ``right``
     those of them that bear the tag.
@@ -136,6 +140,15 @@ class Profile:
     norms: Floats
     stands: Floats
     right: Floats
+    meaning: Floats
+
+
+class Embedder(Protocol):
+    """What knows what texts mean."""
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """(text, size), each row as long as one, or nothing where a text could not be read."""
+        ...
 
 
 class Lexicon:
@@ -143,13 +156,19 @@ class Lexicon:
 
     A term is a stem, or a pair of neighbours. ``rarity`` is the inverse document frequency of
     each term; ``company`` are the words that go with each tag's name; ``spread`` is the share of
-    the entries in which the name stands.
+    the entries in which the name stands. ``centre`` is the mean of their meanings, or empty.
     """
 
     def __init__(
-        self, terms: Mapping[str, int], rarity: Floats, company: Postings, spread: Floats
+        self,
+        terms: Mapping[str, int],
+        rarity: Floats,
+        company: Postings,
+        spread: Floats,
+        centre: Floats,
     ) -> None:
-        self.terms, self.rarity, self.company, self.spread = terms, rarity, company, spread
+        self.terms, self.rarity = terms, rarity
+        self.company, self.spread, self.centre = company, spread, centre
         self._stems: dict[str, int] = {}  # those in terms, numbered anew
         pairs: list[tuple[int, int, int]] = []
         singles: dict[int, int] = {}
@@ -170,6 +189,20 @@ class Lexicon:
         self._pair_codes = codes[order]
         self._pairs = np.array([number for *_, number in pairs], np.int64)[order]
         self._tables: dict[str, Remembered[int]] = {}
+
+    def knowing(self, company: Postings, spread: Floats, centre: Floats) -> "Lexicon":
+        """The same terms, with what else the entries say."""
+        known = copy(self)
+        known.company, known.spread, known.centre = company, spread, centre
+        return known
+
+    def meanings(self, documents: Sequence[Document], embedder: Embedder | None) -> Floats:
+        """What documents mean (document, size), apart from what all of them do."""
+        if embedder is None or not len(self.centre) or not documents:
+            return np.zeros((len(documents), 0))
+        held = embedder.embed(list(map(beginning, documents)))
+        known = np.abs(held).sum(1) > 0
+        return _as_long_as_one(np.where(known[:, None], held - self.centre, 0))
 
     def _numbers(self, language: str) -> "Remembered[int]":
         if language not in self._tables:
@@ -221,6 +254,16 @@ class Lexicon:
             np.concatenate([singles[single_at], self._pairs[found[known]]]),
             np.concatenate([single_at, pair_at[known]]),
         )
+
+
+def beginning(document: Document) -> str:
+    """What is read for its meaning: title and lead."""
+    return f"{document.title.text[:_TITLED]}. {document.text.text[:MEANING_CHARACTERS]}"
+
+
+def _as_long_as_one(rows: Floats) -> Floats:
+    units: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return units
 
 
 def _damped(counts: Floats) -> Floats:
@@ -281,6 +324,7 @@ class Read:
     vector: Vector
     mentions: Mapping[int, Mentions]
     cover: Mapping[int, float]
+    meaning: Floats
     tags: frozenset[int] = frozenset()
 
 
@@ -350,6 +394,10 @@ def features(read: Sequence[Read], lexicon: Lexicon, profile: Profile) -> Featur
         "company": _standing(company, np.ones(tags, bool)),
         "words": _standing(said, profile.taught > 0),
     }
+    if profile.meaning.shape[1] and len(read[0].meaning):
+        meanings = np.stack([one.meaning for one in read])
+        near = np.einsum("ns,ts->nt", meanings, profile.meaning)
+        standing["meaning"] = _standing(near, profile.taught > 0)
     return Features([_named(one, lexicon, profile) for one in read], standing, np.log(share))
 
 
@@ -401,6 +449,7 @@ class Lesson:
     title: str
     tags: tuple[int, ...]
     vector: Vector
+    meaning: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,6 +473,8 @@ class Learned:
             "terms": _bytes("\n".join(self.lexicon.terms)),
             "rarity": self.lexicon.rarity,
             "spread": self.lexicon.spread,
+            "centre": self.lexicon.centre,
+            "meanings": np.array([lesson.meaning for lesson in self.lessons]),
             "weights": self.weights,
             "shifts": self.shifts,
             "titles": _bytes(json.dumps([lesson.title for lesson in self.lessons])),
@@ -460,7 +511,7 @@ class Learned:
             return cls(
                 lexicon=Lexicon(
                     {term: number for number, term in enumerate(terms) if term},
-                    held["rarity"], postings["company"], held["spread"],
+                    held["rarity"], postings["company"], held["spread"], held["centre"],
                 ),
                 profile=Profile(
                     sums=postings["sums"],
@@ -469,9 +520,10 @@ class Learned:
                 weights=held["weights"],
                 shifts=held["shifts"],
                 lessons=tuple(
-                    Lesson(title, tuple(tags.tolist()), Vector(ids, values))
-                    for title, tags, ids, values in zip(
-                        titles, *(_cut(held, name) for name in ("tags", "ids", "values")), strict=True
+                    Lesson(title, tuple(tags.tolist()), Vector(ids, values), meaning)
+                    for title, tags, ids, values, meaning in zip(
+                        titles, *(_cut(held, name) for name in ("tags", "ids", "values")),
+                        held["meanings"], strict=True,
                     )
                 ),
             )  # fmt: skip

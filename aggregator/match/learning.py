@@ -17,7 +17,9 @@ from aggregator.match.learned import (
     PHRASE_CHARACTERS,
     TEXT_WORDS,
     WEIGHTS,
+    WITH_MEANING,
     Document,
+    Embedder,
     Floats,
     Ints,
     Learned,
@@ -29,6 +31,7 @@ from aggregator.match.learned import (
     Read,
     Vector,
     batches,
+    beginning,
     chance,
     features,
 )
@@ -52,6 +55,7 @@ _SEEN = 3  # entries in which a word must be that is in no clipping
 _COMPANY = 60  # words that go with a name
 _STIFFNESS = 100.0  # pairs that it takes to move a weight by one, about
 _TAG_STIFFNESS = 8.0
+_CENTRE = 256  # clippings, and as many entries, that tell what all texts mean
 _SPREAD_ENTRIES = 50  # of which one has the name, until the entries tell
 _MOST_PAIRS = 400_000  # of clipping and tag, to weigh from
 _HELD_OUT_ONCE = 2000  # clippings from which on one part is held out, instead of each in turn
@@ -80,10 +84,12 @@ class Teacher:
         lessons: Sequence[Tagged],
         entries: Sequence[Document],
         rejected: Sequence[Tagged] = (),
+        embedder: Embedder | None = None,
     ) -> None:
         self._tags = len(vocabulary.tags)
         phrases = Phrases(vocabulary.names, vocabulary.traps)
-        self._lexicon, reader = _lexicon(vocabulary, phrases, lessons, entries)
+        self._lexicon = _lexicon(vocabulary, phrases, lessons, entries, embedder)
+        reader = reader_for(vocabulary, phrases, self._lexicon, embedder)
         self._read = _read(reader, lessons)
         self._rejected = _read(reader, rejected)
 
@@ -104,7 +110,9 @@ class Teacher:
 
     def _of(self, read: Sequence["Read"], weighed: tuple[Floats, Floats]) -> Learned:
         profile = _profile(read, self._tags, len(self._lexicon.terms))
-        lessons = (Lesson(one.title, tuple(sorted(one.tags)), one.vector) for one in read)
+        lessons = (
+            Lesson(one.title, tuple(sorted(one.tags)), one.vector, one.meaning) for one in read
+        )
         return Learned(self._lexicon, profile, *weighed, tuple(lessons))
 
 
@@ -113,6 +121,7 @@ def teacher_of(
     clippings: Sequence[Clipping],
     entries: Iterable[Entry],
     decisions: Sequence[Decision] = (),
+    embedder: Embedder | None = None,
 ) -> Teacher:
     """What makes a `Learned` of the reader's clippings, and of the entries that were confirmed."""
     numbers = vocabulary.numbers
@@ -132,7 +141,7 @@ def teacher_of(
         for decision in decisions
         if not decision.confirmed and decision.tag in numbers
     ]
-    return Teacher(vocabulary, lessons, documents, rejected)
+    return Teacher(vocabulary, lessons, documents, rejected, embedder)
 
 
 def taught(clippings: Iterable[Clipping], decisions: Iterable[Decision] = ()) -> list[Clipping]:
@@ -161,10 +170,15 @@ class Reader:
     """Makes of documents what is scored."""
 
     def __init__(
-        self, phrases: Phrases, numbers: Mapping[str, int], lexicon: Lexicon, names: Names
+        self,
+        phrases: Phrases,
+        numbers: Mapping[str, int],
+        lexicon: Lexicon,
+        names: Names,
+        embedder: Embedder | None,
     ) -> None:
         self._phrases, self._numbers = phrases, numbers
-        self._lexicon, self._names = lexicon, names
+        self._lexicon, self._names, self._embedder = lexicon, names, embedder
 
     def read(self, documents: Sequence[Document]) -> list[Read]:
         """Their words, the names in them, and how much of each name their titles have."""
@@ -172,19 +186,22 @@ class Reader:
             vector for some in batches(documents, 1) for vector in self._lexicon.vectors(some)
         ]
         found = []
-        for document, vector in zip(documents, vectors, strict=True):
+        meanings = self._lexicon.meanings(documents, self._embedder)
+        for document, vector, meaning in zip(documents, vectors, meanings, strict=True):
             named = self._phrases.mentions(document.title, document.text, document.language)
             mentions = {self._numbers[key]: mention for key, mention in named.items()}
             cover = self._names.cover(document.title, document.language)
-            found.append(Read(document.title.text, vector, mentions, cover))
+            found.append(Read(document.title.text, vector, mentions, cover, meaning))
         return found
 
 
-def reader_for(vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon) -> Reader:
+def reader_for(
+    vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon, embedder: Embedder | None = None
+) -> Reader:
     """What reads for a vocabulary."""
     numbers = vocabulary.numbers
     names = Names([(numbers[key], words) for key, words in phrases.names()], lexicon)
-    return Reader(phrases, numbers, lexicon, names)
+    return Reader(phrases, numbers, lexicon, names, embedder)
 
 
 def _lexicon(
@@ -192,7 +209,8 @@ def _lexicon(
     phrases: Phrases,
     lessons: Sequence[Tagged],
     entries: Sequence[Document],
-) -> tuple[Lexicon, Reader]:
+    embedder: Embedder | None,
+) -> Lexicon:
     size = len(vocabulary.tags)
     seen: Counter[str] = Counter()
     of_lessons: set[str] = set()
@@ -213,7 +231,7 @@ def _lexicon(
     terms = {term: number for number, term in enumerate(kept)}
     rarity = np.array([log((documents + 1) / (seen[term] + 0.5)) for term in kept])
     nothing = Postings.of(_ints(()), _ints(()), np.zeros(0), (len(kept), size))
-    bare = Lexicon(terms, rarity, nothing, np.full(size, 1 / _SPREAD_ENTRIES))
+    bare = Lexicon(terms, rarity, nothing, np.full(size, 1 / _SPREAD_ENTRIES), np.zeros(0))
     reader = reader_for(vocabulary, phrases, bare)
     read = reader.read(entries)
     spread = np.ones(size)
@@ -221,8 +239,11 @@ def _lexicon(
         for tag, mentions in one.mentions.items():
             spread[tag] += mentions.exact
     spread /= len(entries) + _SPREAD_ENTRIES
-    lexicon = Lexicon(terms, rarity, _company(read, len(kept), size), spread)
-    return lexicon, reader
+    centre = np.zeros(0)
+    if embedder:
+        some = [*(lesson.document for lesson in lessons[:_CENTRE]), *entries[:_CENTRE]]
+        centre = embedder.embed(list(map(beginning, some))).mean(0) if some else centre
+    return bare.knowing(_company(read, len(kept), size), spread, centre)
 
 
 def _distinct(document: Document) -> set[str]:
@@ -315,7 +336,11 @@ def _profile(read: Sequence[Read], tags: int, terms: int) -> Profile:
     own = np.bincount(sums.tags, weights=scaled**2, minlength=tags)
     shared = np.bincount(sums.tags, weights=scaled * common[by_term], minlength=tags)
     norms = np.sqrt(np.maximum(own - 2 * taught * shared + taught**2 * (common @ common), 0))
-    return Profile(sums, taught, len(read), mean, squares, norms, stands, right)
+    together = np.zeros((tags, len(read[0].meaning) if read else 0))
+    for one in read:
+        together[sorted(one.tags)] += one.meaning
+    together /= np.maximum(np.linalg.norm(together, axis=1, keepdims=True), 1e-9)
+    return Profile(sums, taught, len(read), mean, squares, norms, stands, right, together)
 
 
 def held_out(count: int, most: int) -> Iterator[tuple[range, range]]:
@@ -337,7 +362,7 @@ def held_out(count: int, most: int) -> Iterator[tuple[range, range]]:
 def _weigh(
     read: Sequence[Read], rejected: Sequence[Read], lexicon: Lexicon, tags: int
 ) -> tuple[Floats, Floats]:
-    prior = np.array(WEIGHTS)
+    prior = np.array(WITH_MEANING if len(lexicon.centre) else WEIGHTS)
     most = max(_MOST_PAIRS // max(tags, 1), 1)
     rows: list[Floats] = []
     right: list[Floats] = []

@@ -11,9 +11,12 @@ from operator import mul
 import numpy as np
 
 from aggregator.match.learned import (
-    SIMILARITY,
+    FEATURES,
+    NAMED,
     Document,
+    Embedder,
     Features,
+    Floats,
     Learned,
     Read,
     Rows,
@@ -82,11 +85,14 @@ class Matcher:
         subscriptions: Sequence[Subscription],
         learned: Learned | None = None,
         decisions: Sequence[Decision] = (),
+        embedder: Embedder | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         phrases = Phrases(vocabulary.names, vocabulary.traps)
-        self._learned = learned or teacher_of(vocabulary, clippings, (), decisions).learned()
-        self._reader = reader_for(vocabulary, phrases, self._learned.lexicon)
+        self._learned = learned or (
+            teacher_of(vocabulary, clippings, (), decisions, embedder).learned()
+        )
+        self._reader = reader_for(vocabulary, phrases, self._learned.lexicon, embedder)
         self._numbers = vocabulary.numbers
         self._lessons: dict[int, _Lessons] = {}
         self._terms = list(self._learned.lexicon.terms)
@@ -296,16 +302,20 @@ class Matcher:
         trust, heard = float(self._trust[number]), float(self._heard[number])
         *weights, constant = self._learned.weights.tolist()
         numbers = judged.found.of(judged.place, np.array([number]))[:, 0].tolist()
-        said = list(map(mul, numbers, weights))
-        by_words = sum(said[SIMILARITY])
-        by_name = sum(said[: SIMILARITY.start])
-        by_prior = sum(said[SIMILARITY.stop :]) + constant
+        said = dict(zip(FEATURES, map(mul, numbers, weights), strict=True))
+        by_prior = said["prior"] + constant
         reasons: list[Evidence] = []
         if mentions := judged.read.mentions.get(number):
+            by_name = sum(said[feature] for feature in NAMED)
             reasons += _mentioned(mentions, judged.document, trust, _alone(by_name + by_prior))
-        weight = heard * _alone(by_words + by_prior)
-        if weight >= _LEAST:
-            reasons += self._similar(number, judged, weight)
+        by_words = heard * _alone(said["company"] + said["words"] + by_prior)
+        if by_words >= _LEAST:
+            reasons += self._similar(number, judged, by_words)
+        by_meaning = heard * _alone(said["meaning"] + by_prior)
+        if said["meaning"] > 0 and by_meaning >= _LEAST:
+            near = self._lessons_of(number).meant(judged.read.meaning)
+            titles = " / ".join(_shortened(self._learned.lessons[place].title) for place in near)
+            reasons.append(Evidence(EvidenceKind.MEANING, "", titles, round(by_meaning, 4)))
         return reasons
 
     def _lessons_of(self, number: int) -> "_Lessons":
@@ -339,6 +349,7 @@ class _Lessons:
     def __init__(self, learned: Learned, places: Sequence[int]) -> None:
         self._places = places
         self._rows = Rows([learned.lessons[place].vector for place in places])
+        self._meanings = np.array([learned.lessons[place].meaning for place in places])
         self._terms = len(learned.lexicon.terms)
         self.sums = np.bincount(self._rows.ids, self._rows.values, self._terms)
         self.sums[np.diff(learned.profile.sums.bounds) == 0] = 0  # too common to say anything
@@ -351,6 +362,11 @@ class _Lessons:
             (-self._rows.times(self._rows.values, dense)).tolist(), self._places, strict=True
         )
         return [place for far, place in sorted(near)[:_TOLD_CLIPPINGS] if -far >= _LEAST_NEAR]
+
+    def meant(self, meaning: Floats) -> list[int]:
+        """The places of those that mean most nearly the same."""
+        order = np.argsort(-(self._meanings @ meaning), kind="stable")
+        return [self._places[number] for number in order[:_TOLD_CLIPPINGS].tolist()]
 
 
 @dataclass(slots=True)

@@ -48,6 +48,7 @@ class EvidenceKind(Enum):
     RULE = "rule"
     PHRASE = "phrase"
     SIMILAR = "similar"
+    MEANING = "meaning"
     NARROWER = "narrower"
 
 

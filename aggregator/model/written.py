@@ -101,7 +101,10 @@ class PublishSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """feeds.toml, checked. Paths are as written there, relative to its folder."""
+    """feeds.toml, checked. Paths are as written there, relative to its folder.
+
+    ``semantic``: entries are also compared with the clippings by what they mean.
+    """
 
     site: Site
     clippings: tuple[str, ...]
@@ -110,6 +113,7 @@ class Config:
     store_url: str
     publish: PublishSettings
     feeds: tuple[CombinedFeed, ...] = ()
+    semantic: bool = False
 
     @property
     def clippings_keys(self) -> tuple[str, ...]:

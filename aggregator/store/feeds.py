@@ -117,12 +117,18 @@ class FeedStore(Connection):
             feed.dirty = feed.dirty or any(c is not EntryChange.UNCHANGED for c in changes)
             return changes
 
-    def save_state(
-        self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
+    def save_states(
+        self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
     ) -> None:
-        """Store what an answer without a document has changed."""
+        """Store what answers without a document have changed."""
         with self._session() as session:
-            _take(session, feed_row(session, subscription), state, events)
+            for chunk in chunks(saved):
+                keys = [subscription.key for subscription, *_ in chunk]
+                held = session.exec(select(FeedRow).where(col(FeedRow.url).in_(keys)))
+                feeds = {row.url: row for row in held}
+                for subscription, state, events in chunk:
+                    feed = feeds.get(subscription.key) or feed_row(session, subscription)
+                    _take(session, feed, state, events)
 
     def events(self, limit: int, key: str | None = None) -> list[FeedEvent]:
         """What happened to subscriptions, or to the one of ``key``, the latest first."""

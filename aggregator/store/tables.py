@@ -224,6 +224,15 @@ class ListingRow(SQLModel, table=True):
     listed_at: datetime
 
 
+class MeaningRow(SQLModel, table=True):
+    """What a text means: a vector in half precision. ``name`` is that of model and text."""
+
+    __tablename__ = "meaning"
+
+    name: str = Field(primary_key=True)
+    vector: bytes
+
+
 class PingRow(SQLModel, table=True):
     """An address of which the hub is yet to be told that it changed."""
 

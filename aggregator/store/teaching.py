@@ -1,6 +1,6 @@
 """What matching learns from beside the clippings, and what it has learned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlmodel import col, func, select
@@ -8,8 +8,8 @@ from sqlmodel import col, func, select
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import matches_of
-from aggregator.store.tables import DecisionRow, EntryRow, FeedRow, LearnedRow, MatchRow
+from aggregator.store.rows import chunks, matches_of
+from aggregator.store.tables import DecisionRow, EntryRow, FeedRow, LearnedRow, MatchRow, MeaningRow
 
 _THE_ONE = 1
 
@@ -65,6 +65,20 @@ class TeachingStore(Connection):
         """In place of what was learned before."""
         with self._session() as session:
             session.merge(LearnedRow(id=_THE_ONE, fingerprint=fingerprint, data=data))
+
+    def meanings(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The vectors that are known, by the names of their texts."""
+        known: dict[str, bytes] = {}
+        with self._session() as session:
+            for chunk in chunks(list(dict.fromkeys(names))):
+                rows = session.exec(select(MeaningRow).where(col(MeaningRow.name).in_(chunk)))
+                known |= {row.name: row.vector for row in rows}
+        return known
+
+    def save_meanings(self, meanings: Mapping[str, bytes]) -> None:
+        """Vectors that were not known."""
+        with self._session() as session:
+            session.add_all(MeaningRow(name=name, vector=v) for name, v in meanings.items())
 
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""

@@ -247,6 +247,7 @@ def test_the_schema_describes_every_key():
         "subscriptions",
         "tags",
         "feeds",
+        "matching",
         "store",
         "publish",
     }

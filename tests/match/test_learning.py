@@ -221,7 +221,9 @@ def test_function_words_tell_nothing_and_break_pairs():
 
 
 def test_the_title_counts_twice_and_the_beginning_more_than_the_rest():
-    lexicon = Lexicon({"miel": 0, "ruche": 1, "colza": 2}, np.ones(3), NOTHING, np.ones(0))
+    lexicon = Lexicon(
+        {"miel": 0, "ruche": 1, "colza": 2}, np.ones(3), NOTHING, np.ones(0), np.zeros(0)
+    )
     text = f"ruche {'de ' * 200} colza"
     (vector,) = lexicon.vectors([document_of("Miel", text, None)])
     weights = dict(zip(vector.ids.tolist(), vector.values.tolist(), strict=True))

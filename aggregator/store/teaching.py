@@ -93,6 +93,11 @@ class TeachingStore(Connection):
                 for row, entry in rows
             ]
 
+    def count_decisions(self) -> int:
+        """How many entries' tags the reader decided."""
+        with self._session() as session:
+            return session.exec(select(func.count()).select_from(DecisionRow)).one()
+
     def save_decision(
         self, rows: Iterable[int], tag: str, confirmed: bool | None, now: datetime
     ) -> None:

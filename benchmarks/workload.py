@@ -61,7 +61,7 @@ def _item(feed: int, entry: int, words: list[str], chance: random.Random) -> str
     link = f"https://f{feed}.example/{entry}"
     return (
         f"<item><title>{escape(title)}</title><link>{link}</link><guid>{link}</guid>"
-        f"<pubDate>Mon, {23 - entry:02} Nov 2026 10:00:00 GMT</pubDate>"
+        f"<pubDate>{23 - entry:02} Nov 2026 {feed % 24:02}:{feed % 60:02}:{entry:02} GMT</pubDate>"
         f"<description>{escape(text)}</description></item>"
     )
 

@@ -236,8 +236,10 @@ def _precedence(copy: Copy) -> tuple[object, ...]:
     return clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
 
 
-def _other_places(lead: StoredEntry, copies: Iterable[Copy]) -> dict[str, str]:
+def _other_places(lead: StoredEntry, copies: Sequence[Copy]) -> dict[str, str]:
     """Address and title of the other places where the story stands, in the order of addresses."""
+    if all(copy.stored.entry.link == lead.entry.link for copy in copies):
+        return {}  # most stories stand in one place
     seen = {link_key(lead.entry.link or "")}
     places = {}
     for copy in sorted(

@@ -6,9 +6,11 @@ and what it cannot read has no meaning, which says nothing for or against any ta
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -48,15 +50,29 @@ class E5Embedder:
         if self._child is None:
             # Not forked: a copy of a process with threads may stand still for ever.
             context = multiprocessing.get_context("spawn")
-            self._child = ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts)
-        clean = [text[:_MOST_CHARACTERS].replace("\0", " ") for text in texts]
+            self._child = ProcessPoolExecutor(
+                1, mp_context=context, initializer=_go_with_the_parent
+            )
         try:
-            return self._child.submit(_embed, clean).result(_SECONDS).astype(np.float64)
+            vectors = self._submit([_clean(text) for text in texts]).result(_SECONDS)
+            return vectors.astype(np.float64)
         except (BrokenProcessPool, TimeoutError):
             self._stop()
+        except BaseException:  # Ctrl-C too: at the end Python would wait for the child
+            self._stop()
+            raise
         if len(texts) > 1:
             return np.concatenate([self._tried([text]) for text in texts])
         return self._tried(texts, again=False) if again else np.zeros((1, SIZE))
+
+    def _submit(self, texts: list[str]) -> "Future[NDArray[np.float32]]":
+        """Ctrl-C is for us alone: a child is deaf to it from its beginning."""
+        assert self._child is not None
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._child.submit(_embed, texts)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
     def _stop(self) -> None:
         child, self._child = self._child, None
@@ -66,9 +82,22 @@ class E5Embedder:
             child.shutdown()
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the parent, which stops its children."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _clean(text: str) -> str:
+    """What C can read: no NUL, no lone surrogates, no endless words."""
+    cut = text[:_MOST_CHARACTERS].replace("\0", " ")
+    return cut.encode("utf-8", "replace").decode()
+
+
+def _go_with_the_parent() -> None:
+    """In the child: however its parent ends, it does not stay behind."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 _model: Any = None
@@ -98,13 +127,10 @@ class MeaningKeeper(Protocol):
 
 
 class RememberingEmbedder:
-    """What was read once is not read again: reading takes a fifth of a second a text.
+    """What was read once is not read again: reading takes a fifth of a second a text."""
 
-    ``keep`` stores what is new.
-    """
-
-    def __init__(self, embedder: Embedder, keeper: MeaningKeeper, *, keep: bool) -> None:
-        self._embedder, self._keeper, self._keep = embedder, keeper, keep
+    def __init__(self, embedder: Embedder, keeper: MeaningKeeper) -> None:
+        self._embedder, self._keeper = embedder, keeper
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """As the embedder's, rounded to half precision."""
@@ -116,7 +142,7 @@ class RememberingEmbedder:
             vectors = self._embedder.embed([missing[name] for name in some]).astype(np.float16)
             new = {name: vector.tobytes() for name, vector in zip(some, vectors, strict=True)}
             known |= new
-            if self._keep:
-                self._keeper.save_meanings(new)
+            # What could not be read, perhaps for want of memory just now, is tried again.
+            self._keeper.save_meanings({name: v for name, v in new.items() if any(v)})
         rows = [np.frombuffer(known[name], np.float16) for name in names]
         return np.array(rows, np.float64).reshape(len(rows), SIZE)

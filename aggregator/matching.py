@@ -122,7 +122,7 @@ def matcher_for(
 
     fingerprint = fingerprint_of(vocabulary, store)
     decisions = store.decisions()
-    embedder = embedder_for(config, store, keep=keep)
+    embedder = embedder_for(config, store)
     held = store.learned(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
@@ -134,13 +134,13 @@ def matcher_for(
     return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
 
 
-def embedder_for(config: Config, store: TeachingKeeper, *, keep: bool = True) -> "Embedder | None":
-    """What tells what texts mean, if feeds.toml wants it; ``keep`` stores what it told."""
+def embedder_for(config: Config, store: TeachingKeeper) -> "Embedder | None":
+    """What tells what texts mean, if feeds.toml wants it; what it told is kept."""
     if not config.semantic:
         return None
     from aggregator.embedding import E5Embedder, RememberingEmbedder
 
-    return RememberingEmbedder(E5Embedder(), store, keep=keep)
+    return RememberingEmbedder(E5Embedder(), store)
 
 
 def background(store: TeachingKeeper) -> list[Entry]:

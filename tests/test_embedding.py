@@ -4,6 +4,10 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,12 +67,16 @@ def test_what_was_learned_with_meanings_is_of_use_without():
 def test_each_text_is_read_once_and_kept(tmp_path):
     store = Store("sqlite:///kept.sqlite3", tmp_path)
     asked = Known()
-    for keep, times in ((False, 2), (True, 4), (True, 4)):
-        RememberingEmbedder(asked, store, keep=keep).embed(["蜂", "车", "蜂"])
-        assert len(asked.asked) == times
-    again = RememberingEmbedder(asked, store, keep=True).embed(["车"])
+    for _ in range(2):
+        RememberingEmbedder(asked, store).embed(["蜂", "车", "蜂"])
+        assert len(asked.asked) == 2
+    again = RememberingEmbedder(asked, store).embed(["车"])
     assert again == pytest.approx(Known().embed(["车"]), abs=1e-3)
-    assert RememberingEmbedder(asked, store, keep=True).embed([]).shape == (0, SIZE)
+    assert RememberingEmbedder(asked, store).embed([]).shape == (0, SIZE)
+    held = store.meanings(store.meanings([]))
+    store.save_meanings({"name": b"one"} | held)
+    store.save_meanings({"name": b"another"})  # as another process does meanwhile
+    assert store.meanings(["name"]) == {"name": b"one"}
     store.close()
 
 
@@ -90,7 +98,19 @@ def test_a_translation_means_the_same(embedder):
     assert np.linalg.norm(french) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "\0", "x" * 100_000, "\ud7ff\uffff 🌱"])
+def test_what_could_not_be_read_is_tried_again(tmp_path):
+    class Silent(Known):
+        def embed(self, texts):
+            return 0 * super().embed(texts)
+
+    store, silent = Store("sqlite:///kept.sqlite3", tmp_path), Silent()
+    for _ in range(2):
+        assert not RememberingEmbedder(silent, store).embed(["蜂"]).any()
+    assert silent.asked == ["蜂", "蜂"]
+    store.close()
+
+
+@pytest.mark.parametrize("text", ["", "\0", "\ud800", "x" * 100_000, "\ud7ff\uffff 🌱"])
 def test_any_text_has_a_vector(embedder, text):
     assert embedder.embed([text]).shape == (1, SIZE)
 
@@ -100,6 +120,30 @@ def test_a_child_that_dies_is_replaced(embedder):
     for child in multiprocessing.active_children():
         os.kill(child.pid or 0, signal.SIGKILL)
     assert embedder.embed(["bees"]) == pytest.approx(before)
+
+
+def test_no_child_stays_when_its_parent_is_killed(tmp_path, embedder):
+    program = (
+        "import multiprocessing, time\n"
+        "from aggregator.embedding import E5Embedder\n"
+        "if __name__ == '__main__':\n"
+        "    embedder = E5Embedder()\n"
+        "    embedder.embed(['bees'])\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    with subprocess.Popen(
+        [sys.executable, "program.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("it is still there")
 
 
 def test_evaluate_compares_meanings_where_it_is_asked_to(tmp_path, embedder):

@@ -15,7 +15,8 @@ _CREDITS = (
 )
 _READ_ON = ("continue reading", "read more", "lire la suite", "weiterlesen", "seguir leyendo")
 _CLOSING = re.compile(
-    rf"(?:(?:{'|'.join(_CREDITS)}) .+|(?:{'|'.join(_READ_ON)})\b.{{0,200}})", re.IGNORECASE
+    rf"(?:(?:{'|'.join(_CREDITS)}) .+|(?:{'|'.join(_READ_ON)})\b(?:.{{0,80}}[→…»\]])?)",
+    re.IGNORECASE,
 )
 _MOST_PARAGRAPHS = 2
 _MOST_CHARACTERS = 500
@@ -25,7 +26,7 @@ def without_closing(text: str) -> str:
     """``text`` without such lines at its end."""
     for _ in range(_MOST_PARAGRAPHS):
         above, _, last = text.rstrip().rpartition("\n")
-        if not last or len(last) > _MOST_CHARACTERS or not _CLOSING.fullmatch(last.strip()):
+        if not above or len(last) > _MOST_CHARACTERS or not _CLOSING.fullmatch(last.strip()):
             break
         text = above
     return text

@@ -27,7 +27,7 @@ from aggregator.match.words import Remembered, Words, telling
 
 FEATURES = (
     "title",  # the name stands in the title: 0 or 1
-    "lead",  # in the first 300 characters of the text: 0 or 1
+    "lead",  # in the first fifty words of the text: 0 or 1
     "count",  # log(1 + how often in the text)
     "support",  # log odds that a clipping in which the name stands bears the tag
     "inflected",  # the name stands there in another form only: 0 or 1
@@ -156,7 +156,7 @@ class Lexicon:
 
     A term is a stem, or a pair of neighbours. ``rarity`` is the inverse document frequency of
     each term; ``company`` are the words that go with each tag's name; ``spread`` is the share of
-    the entries in which the name stands. ``centre`` is the mean of their meanings, or empty.
+    the entries in which the name stands. ``centre`` is the mean of the meanings of some clippings and entries, or empty.
     """
 
     def __init__(
@@ -396,7 +396,9 @@ def features(read: Sequence[Read], lexicon: Lexicon, profile: Profile) -> Featur
     }
     if profile.meaning.shape[1] and len(read[0].meaning):
         meanings = np.stack([one.meaning for one in read])
-        near = np.einsum("ns,ts->nt", meanings, profile.meaning)
+        near = np.zeros((len(read), tags))
+        some = np.flatnonzero(profile.taught)
+        near[:, some] = np.einsum("ns,ts->nt", meanings, profile.meaning[some])
         standing["meaning"] = _standing(near, profile.taught > 0)
     return Features([_named(one, lexicon, profile) for one in read], standing, np.log(share))
 
@@ -427,7 +429,7 @@ def _standing(values: Floats, counted: NDArray[np.bool_]) -> Floats:
     if count < 2:
         return values / _SPREAD_FLOOR / 10
     middle = values.sum(1) / count
-    square = np.einsum("ij,ij->i", values, values) / count
+    square = (values * values).sum(1) / count  # row by row, each in the same order
     spread = np.sqrt(np.maximum(square - middle * middle, 0)) + _SPREAD_FLOOR
     values -= middle[:, None]
     values /= spread[:, None]

@@ -41,7 +41,7 @@ from aggregator.match.words import (
     TELLING_WORDS,
     Remembered,
     guess_language,
-    primary,
+    known_language,
     read_words,
     telling,
 )
@@ -125,21 +125,22 @@ def teacher_of(
 ) -> Teacher:
     """What makes a `Learned` of the reader's clippings, and of the entries that were confirmed."""
     numbers = vocabulary.numbers
+    known = [decision for decision in decisions if vocabulary.key(decision.tag)]
     lessons = [
         Tagged(
             document_of(clipping.title, clipping.excerpt, None),
             frozenset(numbers[key] for key in map(vocabulary.key, clipping.tags) if key),
         )
-        for clipping in taught(clippings, decisions)
+        for clipping in taught(clippings, known)
     ]
     documents = [document_of(entry.title, entry.text, entry.language) for entry in entries]
     rejected = [
         Tagged(
             document_of(decision.entry.title, decision.entry.text, decision.entry.language),
-            frozenset({numbers[decision.tag]}),
+            frozenset({numbers[key]}),
         )
         for decision in decisions
-        if not decision.confirmed and decision.tag in numbers
+        if not decision.confirmed and (key := vocabulary.key(decision.tag))
     ]
     return Teacher(vocabulary, lessons, documents, rejected, embedder)
 
@@ -163,7 +164,7 @@ def document_of(title: str, text: str, declared: str | None) -> Document:
     title_words = read_words(title)
     text_words = read_words(without_closing(text[:PHRASE_CHARACTERS]))
     language = guess_language([*title_words.raw, *text_words.raw[:TELLING_WORDS]], declared)
-    return Document(title_words, text_words, primary(language))
+    return Document(title_words, text_words, known_language(language))
 
 
 class Reader:

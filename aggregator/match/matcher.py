@@ -113,8 +113,8 @@ class Matcher:
         self._subscriptions = {s.key: s for s in subscriptions if s.tags}
         self._decided: defaultdict[int, dict[str, bool]] = defaultdict(dict)
         for decision in decisions:
-            if decision.tag in self._numbers:
-                self._decided[decision.row][decision.tag] = decision.confirmed
+            if key := vocabulary.key(decision.tag):
+                self._decided[decision.row][key] = decision.confirmed
         self._behind: defaultdict[int, list[int]] = defaultdict(list)
         for place, lesson in enumerate(self._learned.lessons):
             for number in lesson.tags:
@@ -204,7 +204,11 @@ class Matcher:
     ) -> tuple[Match, ...]:
         """Those with at least this share of their threshold, with their reasons."""
         refused = {key for key, yes in self._decided.get(stored.row, {}).items() if not yes}
-        belong = sorted(key for key, one in scores.items() if one.total >= self.threshold(key))
+        belong = sorted(
+            key
+            for key, one in scores.items()
+            if key not in refused and one.total >= self.threshold(key)
+        )
         raised = {upper for key in belong for upper in self._tag(key).broader}
         told: dict[str, _Score] = {}
         for key, one in scores.items():
@@ -213,8 +217,9 @@ class Matcher:
                 if reasons or one.evidence:
                     chance = one.chance if reasons else 0.0
                     told[key] = _Score([*one.evidence, *reasons], chance, one.certain)
-        for key in belong:
-            self._raise(key, told)
+        before = {key: told[key].total for key in belong if key in told}
+        for key, score in before.items():
+            self._raise(key, score, told)
         matches = (
             Match(key, round(one.total, 4), tuple(one.evidence))
             for key, one in told.items()
@@ -268,12 +273,9 @@ class Matcher:
     def _tag(self, key: str) -> Tag:
         return self._vocabulary.tags[self._numbers[key]]
 
-    def _raise(self, key: str, told: dict[str, "_Score"]) -> None:
+    def _raise(self, key: str, score: float, told: dict[str, "_Score"]) -> None:
         """What belongs to a tag belongs to those above it."""
-        if key not in told:
-            return
         for upper in self._tag(key).broader:
-            score = told[key].total
             above = told.setdefault(upper, _Score())
             above.certain = 1 - (1 - above.certain) * (1 - score)
             reason = Evidence(EvidenceKind.NARROWER, self._tag(key).name, "tag", round(score, 4))
@@ -330,7 +332,8 @@ class Matcher:
         ids, values = judged.read.vector
         profile, lessons = self._learned.profile, self._lessons_of(number)
         held = lessons.sums[ids]
-        said = np.where(held > 0, values * (held - profile.mean[ids]) / profile.scale[ids], 0)
+        usual = profile.taught[number] * profile.mean[ids]
+        said = np.where(held > 0, values * (held - usual) / profile.scale[ids], 0)
         best = np.lexsort((ids, -said))[:_SPELLED]
         terms = [self._terms[term] for term in ids[best[said[best] > 0]].tolist()]
         titles = [

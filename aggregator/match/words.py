@@ -22,6 +22,7 @@ _ADDRESSES = (
     ("://", re.compile(r"https?://\S+")),
     ("://", re.compile(r"https?://\S+", re.IGNORECASE)),
     ("www.", re.compile(r"www\.\S+")),
+    ("www.", re.compile(r"www\.\S+", re.IGNORECASE)),
     ("@", re.compile(r"[^\s@]{1,64}@[^\s@.]+\.\S+")),
 )
 _ALGORITHMS = {
@@ -126,8 +127,9 @@ class Words:
 def read_words(text: str) -> Words:
     """The words of ``text``, none of which stands in a web or mail address."""
     text = unicodedata.normalize("NFKC", text)
+    lower = text.lower()
     for sign, address in _ADDRESSES:
-        if sign in text:
+        if sign in lower:
             text = address.sub(lambda found: " " * len(found[0]), text)
     return Words(text)
 
@@ -159,6 +161,13 @@ def guess_language(words: Sequence[str], declared: str | None) -> str | None:
 def primary(language: str | None) -> str:
     """The first part of a language tag: ``"fr"`` of ``"fr-CA"``."""
     return (language or "").lower().replace("_", "-").partition("-")[0]
+
+
+def known_language(language: str | None) -> str:
+    """A language whose inflection is known, or nothing: the others are read alike, and strangers
+    declare what they like."""
+    code = primary(language)
+    return code if code in _ALGORITHMS else ""
 
 
 def stem(word: str, language: str) -> str:

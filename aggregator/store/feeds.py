@@ -128,6 +128,7 @@ class FeedStore(Connection):
                 feeds = {row.url: row for row in held}
                 for subscription, state, events in chunk:
                     feed = feeds.get(subscription.key) or feed_row(session, subscription)
+                    feed.role = subscription.role.value
                     _take(session, feed, state, events)
 
     def events(self, limit: int, key: str | None = None) -> list[FeedEvent]:

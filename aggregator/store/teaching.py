@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import col, func, select
 
 from aggregator.model import Decision, Entry, Match, Role
@@ -76,9 +77,11 @@ class TeachingStore(Connection):
         return known
 
     def save_meanings(self, meanings: Mapping[str, bytes]) -> None:
-        """Vectors that were not known."""
-        with self._session() as session:
-            session.add_all(MeaningRow(name=name, vector=v) for name, v in meanings.items())
+        """Vectors that were not known, unless another process has stored them meanwhile."""
+        rows = [{"name": name, "vector": vector} for name, vector in meanings.items()]
+        if rows:
+            with self._session() as session:
+                session.exec(insert(MeaningRow).on_conflict_do_nothing(), params=rows)
 
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""

@@ -253,6 +253,52 @@ def test_what_programs_write_below_an_entry_is_not_read(text, kept):
     assert without_closing(text).strip() == kept
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Read more about how commons work, in this piece.", "The post office appeared first on."],
+)
+def test_a_text_of_one_line_is_read_whatever_it_says(text):
+    assert without_closing(text) == text
+
+
+def test_languages_without_stemmer_are_read_alike():
+    assert (
+        document_of("Miel", "Ruche", "xx").language == document_of("Miel", "", None).language == ""
+    )
+    assert document_of("Miel", "Ruche", "fr-CA").language == "fr"
+
+
+def test_a_rejected_tag_lifts_no_tag_above_it():
+    settings = [TagSettings("Commons", broader=("Economy",)), TagSettings("Economy")]
+    entry = stored("The commons", row=7)
+    no = [Decision(7, entry.entry, "commons", confirmed=False)]
+    assert {match.tag for match in matcher([], settings).match(entry)} == {"commons", "economy"}
+    assert not [m for m in matcher([], settings, no).match(entry) if not m.near]
+
+
+def test_a_decision_holds_when_its_tag_becomes_an_alias():
+    settings = [TagSettings("Communs", aliases=("Commons",))]
+    entry = stored("The commons", row=7)
+    no = [Decision(7, entry.entry, "commons", confirmed=False)]
+    assert matcher([], settings, no).match(entry) == ()
+
+
+def test_a_confirmed_entry_whose_tag_is_no_more_teaches_nothing():
+    entry = stored("The commons", row=7)
+    yes = [Decision(7, entry.entry, "vanished", confirmed=True)]
+    vocabulary = build_vocabulary(clippings(), (), ())
+    assert len(teacher_of(vocabulary, clippings(), (), yes).learned().lessons) == len(clippings())
+
+
+def test_tags_above_each_other_do_not_depend_on_their_names():
+    scores = []
+    for name in ("Alpha", "Zeta"):
+        settings = [TagSettings(name, broader=("Beta",)), TagSettings("Beta", broader=("Gamma",))]
+        found = matcher([], settings).match(stored(f"{name} and Beta"))
+        scores.append({m.score for m in found if m.tag == "gamma"})
+    assert scores[0] == scores[1]
+
+
 def test_a_blog_called_as_a_tag_does_not_lend_its_name_to_every_entry():
     known = matcher([], [TagSettings("Commons")])
     assert known.match(stored("Bees", "Honey.\nThe post Bees appeared first on Commons.")) == ()

@@ -117,6 +117,8 @@ def test_phrases_are_found_whatever_their_spelling(tag, text, surface):
         ("ios", "curiosity"),
         ("commons", "see https://example.org/commons/x and www.commons.example"),
         ("commons", "write to commons@example.org"),
+        ("commons", "WWW.commons.example or Www.commons.example"),
+        ("commons", "HTTPS://commons.example/commons"),
         ("Pair_à_pair", "une paire à paire"),
     ],
 )

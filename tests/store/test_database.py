@@ -94,6 +94,14 @@ def test_a_second_poll_stores_nothing_new(store):
     assert found.changed_at == NOW
 
 
+def test_a_feed_that_became_one_of_clippings_is_known_as_one_though_nothing_else_changed(store):
+    save(store, ENTRY)
+    clipped = subscription("https://a.example/feed", role=Role.CLIPPINGS)
+    store.save_states([(clipped, state(), ())])
+    (stored,) = store.unmatched("v")
+    assert stored.role is Role.CLIPPINGS
+
+
 def test_a_state_comes_back_whole(store):
     whole = state(
         body_hash="hash",

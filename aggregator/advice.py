@@ -169,7 +169,7 @@ async def preview_feed(
     now: datetime,
     allow_private: tuple[Network, ...] = (),
 ) -> Preview:
-    """Fetch a feed and match its entries; nothing of it is stored."""
+    """Fetch a feed and match its entries; nothing of it is stored but what texts mean."""
     shown = urls.redact(url)
     if not urls.is_web(url):
         return Preview(shown, trouble="no web address")

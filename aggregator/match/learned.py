@@ -188,7 +188,9 @@ class Lexicon:
         order = np.argsort(codes)
         self._pair_codes = codes[order]
         self._pairs = np.array([number for *_, number in pairs], np.int64)[order]
-        self._tables: dict[str, Remembered[int]] = {}
+        self._numbers = Remembered(
+            lambda language: Remembered(lambda word: self._stems.get(telling(word, language), -1))
+        )
 
     def knowing(self, company: Postings, spread: Floats, centre: Floats) -> "Lexicon":
         """The same terms, with what else the entries say."""
@@ -204,19 +206,12 @@ class Lexicon:
         known = np.abs(held).sum(1) > 0
         return _as_long_as_one(np.where(known[:, None], held - self.centre, 0))
 
-    def _numbers(self, language: str) -> "Remembered[int]":
-        if language not in self._tables:
-            self._tables[language] = Remembered(
-                lambda word: self._stems.get(telling(word, language), -1)
-            )
-        return self._tables[language]
-
     def vectors(self, documents: Sequence[Document]) -> list[Vector]:
         """The words of documents: half the beginning, half the whole; the title counts twice."""
         stems: list[int] = []
         lengths: list[int] = []  # of title, beginning and rest
         for document in documents:
-            number = self._numbers(document.language).__getitem__
+            number = self._numbers[document.language].__getitem__
             title, text = document.title, document.text
             titled, length = len(title.raw), min(len(text.raw), TEXT_WORDS)
             head = min(length, HEAD_WORDS)

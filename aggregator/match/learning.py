@@ -6,7 +6,7 @@ Nothing is drawn at random: the same vocabulary, clippings and sample of entries
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 from math import log
 
@@ -59,6 +59,7 @@ _CENTRE = 256  # clippings, and as many entries, that tell what all texts mean
 _SPREAD_ENTRIES = 50  # of which one has the name, until the entries tell
 _MOST_PAIRS = 400_000  # of clipping and tag, to weigh from
 _HELD_OUT_ONCE = 2000  # clippings from which on one part is held out, instead of each in turn
+_telling = Remembered(lambda language: Remembered(partial(telling, language=language)))
 _NO_SPREAD = 1.0  # of a word's weights, added so that a word of one clipping is not all
 
 
@@ -249,18 +250,13 @@ def _lexicon(
 
 def _distinct(document: Document) -> set[str]:
     """The stems and pairs of neighbours that tell something."""
-    tells = _telling(document.language).__getitem__
+    tells = _telling[document.language].__getitem__
     terms: set[str] = set()
     for words in (document.title.raw, document.text.raw[:TEXT_WORDS]):
         stems = list(map(tells, words))
         terms.update(stems)
         terms.update([f"{one} {other}" for one, other in pairwise(stems) if one and other])
     return terms - {""}
-
-
-@lru_cache(maxsize=16)
-def _telling(language: str) -> Remembered[str]:
-    return Remembered(partial(telling, language=language))
 
 
 def _read(reader: Reader, lessons: Sequence[Tagged]) -> list[Read]:

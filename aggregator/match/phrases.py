@@ -76,8 +76,8 @@ class Phrases:
         self._exact = _Automaton(
             [words.folded for *_, words in self._names] + [words for _, words in self._traps]
         )
-        self._stemmed: dict[str, _Automaton] = {}
-        self._leading: dict[str, Remembered[bool]] = {}
+        self._stemmed = Remembered(self._stems)
+        self._leading = Remembered(self._leads)
 
     def names(self) -> Iterator[tuple[str, Words]]:
         """(tag, words) of every name that has words."""
@@ -88,7 +88,7 @@ class Phrases:
 
         ``language`` is that of ``text``, or empty.
         """
-        if not any(map(self._leads(language).__getitem__, text.raw)):
+        if not any(map(self._leading[language].__getitem__, text.raw)):
             return list(self._find_signs(text))
         spans = self._exact.spans(text.joined)
         trapped = {
@@ -105,7 +105,7 @@ class Phrases:
                     exact = not _is_acronym(name) or text.raw[first] in (name, name.upper())
                     found.append(Found(key, first, count, exact))
         taken = {(f.key, f.first) for f in found}
-        stems = self._stems(language)
+        stems = self._stemmed[language]
         for number, first, count in stems.spans(f" {' '.join(text.stems(language))} "):
             key = self._names[number][0]
             if (key, first) not in taken and (key, first) not in trapped:
@@ -113,21 +113,13 @@ class Phrases:
         return [*_longest(found), *self._find_signs(text)]
 
     def _stems(self, language: str) -> "_Automaton":
-        if language not in self._stemmed:
-            self._stemmed[language] = _Automaton(
-                [words.stems(language) for *_, words in self._names]
-            )
-        return self._stemmed[language]
+        return _Automaton([words.stems(language) for *_, words in self._names])
 
     def _leads(self, language: str) -> Remembered[bool]:
         """Whether a word is the first of a name: most texts have none, and need no search."""
-        if language not in self._leading:
-            firsts = {words.folded[0] for *_, words in self._names}
-            stems = {words.stems(language)[0] for *_, words in self._names}
-            self._leading[language] = Remembered(
-                lambda word: fold(word) in firsts or stem(word, language) in stems
-            )
-        return self._leading[language]
+        firsts = {words.folded[0] for *_, words in self._names}
+        stems = {words.stems(language)[0] for *_, words in self._names}
+        return Remembered(lambda word: fold(word) in firsts or stem(word, language) in stems)
 
     def _find_signs(self, text: Words) -> Iterator[Found]:
         for sign, key in self._signs:

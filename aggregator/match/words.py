@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 class Remembered(dict[str, T]):
-    """A function of words, each word asked once: texts repeat theirs."""
+    """A function of words (or languages), each asked once: texts repeat theirs."""
 
     def __init__(self, function: Callable[[str], T]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Remembered(dict[str, T]):
 
 
 _folded = Remembered(fold)
-_stems: dict[str, Remembered[str]] = {}
+_stems = Remembered(lambda language: Remembered(partial(stem, language=language)))
 
 
 class Words:
@@ -102,10 +102,7 @@ class Words:
 
     def stems(self, language: str) -> tuple[str, ...]:
         """Without inflection; those of a language without stemmer are the folded words."""
-        known = _stems.get(language)
-        if known is None:
-            known = _stems[language] = Remembered(partial(stem, language=language))
-        return tuple(map(known.__getitem__, self.raw))
+        return tuple(map(_stems[language].__getitem__, self.raw))
 
     def number(self, start: int) -> int:
         """Of the first word that begins at the character ``start`` or behind it."""

@@ -12,6 +12,7 @@ from aggregator.store.rows import (
     chunks,
     describe,
     feed_row,
+    feed_rows,
     mark_feeds_of,
     save_entries,
 )
@@ -122,14 +123,9 @@ class FeedStore(Connection):
     ) -> None:
         """Store what answers without a document have changed."""
         with self._session() as session:
-            for chunk in chunks(saved):
-                keys = [subscription.key for subscription, *_ in chunk]
-                held = session.exec(select(FeedRow).where(col(FeedRow.url).in_(keys)))
-                feeds = {row.url: row for row in held}
-                for subscription, state, events in chunk:
-                    feed = feeds.get(subscription.key) or feed_row(session, subscription)
-                    feed.role = subscription.role.value
-                    _take(session, feed, state, events)
+            feeds = feed_rows(session, [subscription for subscription, *_ in saved])
+            for subscription, state, events in saved:
+                _take(session, feeds[subscription.key], state, events)
 
     def events(self, limit: int, key: str | None = None) -> list[FeedEvent]:
         """What happened to subscriptions, or to the one of ``key``, the latest first."""

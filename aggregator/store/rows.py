@@ -37,18 +37,23 @@ IN_ONE_QUERY = 500  # SQLite's limit on variables is 32,766; a short statement i
 
 def feed_row(session: Session, subscription: Subscription) -> FeedRow:
     """The row of a subscription, made if need be."""
-    feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
-    if feed is None:
-        feed = FeedRow(
-            url=subscription.key,
-            role=subscription.role.value,
-            atom_id=subscription.key,
-            title=subscription.title,
-        )
-        session.add(feed)
-        session.flush()
-    feed.role = subscription.role.value
-    return feed
+    return feed_rows(session, [subscription])[subscription.key]
+
+
+def feed_rows(session: Session, subscriptions: Sequence[Subscription]) -> dict[str, FeedRow]:
+    """The rows of subscriptions by their keys, made if need be."""
+    feeds: dict[str, FeedRow] = {}
+    for chunk in chunks([subscription.key for subscription in subscriptions]):
+        held = session.exec(select(FeedRow).where(col(FeedRow.url).in_(chunk)))
+        feeds |= {row.url: row for row in held}
+    for subscription in subscriptions:
+        key, role = subscription.key, subscription.role.value
+        if key not in feeds:
+            feeds[key] = FeedRow(url=key, role=role, atom_id=key, title=subscription.title)
+            session.add(feeds[key])
+            session.flush()
+        feeds[key].role = role
+    return feeds
 
 
 def save_entries(

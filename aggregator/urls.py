@@ -47,12 +47,19 @@ _SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
 MAX_CHARACTERS = 4096  # of an address that we ask
 _WEB = ("http", "https")
 _NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
-
+# Addresses of which splitting, joining and canonical form are known without asking the standard
+# library and w3lib: most are so, and each entry's is asked for several times.
+_TAME = re.compile(
+    r"https?://((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?)"
+)
+_BRACKET = re.compile(r"[][]")  # an address with one may be none
 _NO_IRI = re.compile(r"[<>\"{}|\\^`]")  # in no IRI (RFC 3987 section 2.2), and in many a link
 
 
 def is_web(url: str) -> bool:
     """Whether this is an absolute http or https address with a host."""
+    if _TAME.fullmatch(url):
+        return True
     try:
         parts = urlsplit(url)
         return parts.scheme.lower() in _WEB and bool(parts.hostname) and not _NEVER.search(url)
@@ -62,6 +69,8 @@ def is_web(url: str) -> bool:
 
 def absolute(base: str, link: str) -> str | None:
     """``link`` resolved against ``base`` if that gives a web address, else None."""
+    if _TAME.fullmatch(link) and _TAME.match(base) and base.isascii() and not _BRACKET.search(base):
+        return link
     try:
         joined = _NEVER.sub("", urljoin(base, link.strip().replace(" ", "%20")))
     except ValueError:
@@ -81,6 +90,8 @@ def link_key(url: str) -> str:
     Scheme, ``www.``, default port, trailing slash, the order of query parameters, those that
     track visitors, and the fragment are left out; but ``#comment-12`` names a thing of its own.
     """
+    if (tame := _TAME.fullmatch(url)) and "xn--" not in url.lower():
+        return tame[1].lower().removeprefix("www.") + tame[2].rstrip("/")
     try:
         _, _, _, query, fragment = urlsplit(url)
         names = [pair.partition("=")[0] for pair in query.split("&")] if query else []

@@ -1,5 +1,10 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator import urls
 from aggregator.urls import absolute, is_web, link_key, redact, without_secrets
 
 PAGE = "https://example.org/a/b?x=1&y=2"
@@ -83,3 +88,18 @@ def test_what_no_iri_may_hold_is_escaped():
     assert absolute("https://a.example/", "/<?php%20x['l'];?>{|}") == (
         "https://a.example/%3C?php%20x['l'];?%3E%7B%7C%7D"
     )
+
+
+PIECES = st.sampled_from([
+    "http://", "https://", "HTTPS://", "a.example", "www.a.example", "A.Example", "xn--e1a.example", "a..b", "a", "1.2.3.4",
+    ":80", "/", "//", "/b", "/b.html", "/.", "/../c", "/b;c", "?", "?x=1", "#", "#c-12", " ", "é", "%41", "[", "]", "@", "~_-",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=6).map("".join), st.lists(PIECES, max_size=4).map("".join))
+def test_what_is_known_of_tame_addresses_is_what_one_finds_out(url, base):
+    base = f"https://feed.example/{base}"
+    known = is_web(url), absolute(base, url), link_key(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(urls, "_TAME", re.compile("(?!)"))
+        assert known == (is_web(url), absolute(base, url), link_key(url))

@@ -13,6 +13,8 @@ from aggregator.parse.clean import clean_html, legal, one_line, text_from_html
 from aggregator.urls import absolute, is_web, link_key
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_ENTRIES = 300  # of one document
 _TITLE_CHARACTERS = 1000
 _DERIVED_TITLE_CHARACTERS = 80
@@ -102,7 +104,8 @@ def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
 def _entry(draft: EntryDraft, language: str | None) -> Entry:
     content_base = draft.content_base or draft.base
     content = clean_html(draft.content_html, content_base)
-    summary = clean_html(draft.summary_html, content_base)
+    same = draft.summary_html == draft.content_html
+    summary = content if same else clean_html(draft.summary_html, content_base)
     if not content:
         content, summary = summary, ""
     elif summary == content:
@@ -139,7 +142,7 @@ def _author(author: Author) -> Author:
     name = one_line(text_from_html(author.name)) or one_line(author.email or "")
     email = one_line(author.email or "")
     uri = author.uri if author.uri and is_web(author.uri) else None
-    return Author(name, email if re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", email) else None, uri)
+    return Author(name, email if email and _EMAIL.fullmatch(email) else None, uri)
 
 
 def _category(category: Category) -> Category:
@@ -155,7 +158,7 @@ def _enclosures(draft: EntryDraft) -> list[Enclosure]:
         url = absolute(draft.base, enclosure.url) if enclosure.url else None
         media_type = one_line(enclosure.type or "")
         if url:
-            known = re.fullmatch(r"[\w.+-]+/[\w.+-]+", media_type, re.ASCII)
+            known = _MEDIA_TYPE.fullmatch(media_type)
             found.append(Enclosure(url, media_type if known else None, enclosure.length_bytes))
     return found
 
@@ -173,15 +176,15 @@ def _identified(
     The ladder is guid, link, title and date, content. A guid or link that stands on several
     entries of the document names none of them by itself, and is helped by the next rung.
     """
-    links = Counter(link_key(e.link) for e in entries if e.link)
+    pages = [link_key(e.link) if e.link else None for e in entries]
+    links = Counter(filter(None, pages))
     home = link_key(feed.link) if feed.link else None
     names = [legal(draft.guid) for draft in drafts]
     guids = Counter(filter(None, names))
     atom_ids = Counter(d.atom_id for d in drafts if d.atom_id)
     raw: dict[str, Entry] = {}
     done: dict[str, Entry] = {}
-    for draft, guid, entry in zip(drafts, names, entries, strict=True):
-        page = link_key(entry.link) if entry.link else None
+    for draft, guid, page, entry in zip(drafts, names, pages, entries, strict=True):
         if page and (links[page] > 1 or page == home or not urlsplit(entry.link or "").path[1:]):
             page = None
         date = (entry.published or entry.updated or "") and str(entry.published or entry.updated)

@@ -1,8 +1,12 @@
+import html
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.parse.clean import clean_html, legal, text_from_html
+from aggregator.parse import clean
+from aggregator.parse.clean import clean_html, legal, one_line, text_from_html
 
 BASE = "https://a.example/dir/page"
 
@@ -132,3 +136,37 @@ def test_frames_of_well_known_players_only(frame, kept):
     cleaned = clean_html(f"<p>a</p>{frame}", "https://a.example/")
     assert cleaned == f"<p>a</p>{kept}"
     assert clean_html(cleaned, "https://a.example/") == cleaned
+
+
+def test_every_character_is_legal_or_not_wherever_it_stands():
+    for number in range(0x110000):
+        character = chr(number)
+        wanted = clean._ILLEGAL.sub("", character)
+        assert legal(character) == wanted, number
+        assert legal(f"\n{character}") == f"\n{wanted}", number
+
+
+def slowly(text):
+    """`text_from_html` without any of its short ways."""
+    text = clean._ILLEGAL.sub("", text)
+    spaces = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
+    if "<" in text:
+        text = clean._to_blocks.clean(spaces.sub(" ", text))
+        text = clean._TAG.sub("\n", clean._PARAGRAPH.sub("\n\n", text))
+    lines = [spaces.sub(" ", line).strip() for line in html.unescape(text).split("\n")]
+    return clean._ILLEGAL.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()
+
+
+WORDS = st.sampled_from([
+    "a", "é", " ", "  ", "\n", "\r\n", "\t", "\u200b", "\ufeff", "\xa0", "\u2028", "\x0b", "\x1f", "\x85", "\ud800", "\ufffe",
+    "&", "&amp;", "&amp;amp;", "&lt;", "&nbsp;", "&#160;", "&#11;", "&eacute;", "&quot", "<", ">", "<p>", "</p>", "<br>", "<b>",
+    "<b title='&lt;'>", "</b>", "<!-- c -->", "<pre>\n", "<table>", "<td>", "<script>", "</script>", "<xmp>", "<plaintext>",
+])  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(WORDS, max_size=12).map("".join))
+def test_short_ways_to_a_text_lead_to_the_same(text):
+    assert text_from_html(text) == slowly(text)
+    breaks = re.compile("[ \t\r\n\f\u2028\u2029]+")
+    assert one_line(text) == breaks.sub(" ", clean._ILLEGAL.sub("", text)).strip()

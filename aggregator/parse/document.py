@@ -9,6 +9,7 @@ from aggregator.parse.draft import NotAFeed, finish
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
 from aggregator.parse.links import read_page
+from aggregator.parse.wellformed import read_wellformed
 from aggregator.parse.xmlfeed import read_xmlfeed
 from aggregator.urls import redact
 
@@ -40,11 +41,13 @@ def parse_document(
 ) -> ParsedFeed | ParseFailed:
     """Read RSS, Atom, RDF, CDF or JSON Feed; ``language`` is used where the feed states none."""
     is_json = looks_like_json(fetched.body)
-    read = read_jsonfeed if is_json else read_xmlfeed
     try:
         if not is_json:
             refuse_unsafe_entities(fetched.body, fetched.content_type)
-        return finish(fetched.key, read(fetched, now), language)
+            draft = read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
+        else:
+            draft = read_jsonfeed(fetched, now)
+        return finish(fetched.key, draft, language)
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:

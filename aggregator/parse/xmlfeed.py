@@ -2,30 +2,43 @@
 
 Traps of feedparser 6.0 that are avoided here: a string argument may open a file or an address,
 so it gets BytesIO; ``.get("updated_parsed")`` falls back to published, so keys are tested with
-``in``; with a base address it resolves guids too, so it gets none, and links are resolved here;
+``in`` (`readings`); with a base address it resolves guids too, so it gets none, and links are resolved here;
 HTML is not "bozo", so the version is tested; its sanitiser lets text/plain through, so
 all cleaning is `clean`'s.
 """
 
 import re
+from contextlib import suppress
 from datetime import datetime
-from html import escape
+from functools import lru_cache
 from io import BytesIO
+from time import struct_time
 from typing import Any
 
 import feedparser
+from feedparser.datetimes import _parse_date
+from feedparser.encodings import convert_to_utf8
+from feedparser.html import _cp1252
+from feedparser.mixin import _FeedParserMixin as _Mixin
+from feedparser.urls import _urljoin, make_safe_absolute_uri
 
-from aggregator.model import Author, Category, Enclosure, Fetched
+from aggregator.model import Fetched
 from aggregator.parse.clean import legal
-from aggregator.parse.dates import from_struct
-from aggregator.parse.draft import EntryDraft, FeedDraft, NotAFeed
-from aggregator.parse.hints import xml_hints
-from aggregator.urls import absolute, is_web
+from aggregator.parse.draft import FeedDraft, NotAFeed
+from aggregator.parse.readings import draft_of
 
-_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));")
+_REFERENCE = re.compile(rb"&#(?:[xX][0-9a-fA-F]+|[0-9]+);")
 _MOST_DIGITS = 12
 _ENTRY = re.compile(rb"<(?:item|entry)[\s>]")
 _MOST_AT_AN_END = 500
+_LONGEST_DATE = 100  # that is remembered
+_C1 = re.compile("[\x80-\x9f]")
+NAMESPACES = {uri.lower(): prefix.lower() for uri, prefix in _Mixin.namespaces.items()}
+HANDLED = frozenset(
+    name.removeprefix("_start_").removeprefix("_end_")
+    for name in dir(_Mixin)
+    if name.startswith(("_start_", "_end_"))
+)
 _HARMLESS = (
     feedparser.exceptions.NonXMLContentType,  # RSS as text/html: the body decides
     feedparser.exceptions.CharacterEncodingOverride,  # see the warning below
@@ -34,42 +47,100 @@ _HARMLESS = (
 
 def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     """Raises NotAFeed where feedparser finds neither a format nor an entry."""
-    body, left_out = _ends(fetched.body)
+    body, left_out = ends(fetched.body)
     parsed = feedparser.parse(
-        BytesIO(_REFERENCE.sub(_sound, body)),
+        BytesIO(body),
         response_headers={"content-type": fetched.content_type},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
-    feed, version = parsed.feed, parsed.get("version", "")
-    if not version and not parsed.entries:
+    if not parsed.get("version") and not parsed.entries:
         raise NotAFeed("no format that is known")
+    return draft_of(parsed, fetched, warnings_of(parsed, left_out), now)
+
+
+def warnings_of(parsed: Any, left_out: int) -> list[str]:
+    """What was odd about a document that feedparser read."""
     warnings = [f"{left_out} entries in the middle of the document were left out"] * bool(left_out)
     trouble = parsed.get("bozo_exception")
     if isinstance(trouble, feedparser.exceptions.CharacterEncodingOverride):
-        warnings.append(f"read as {parsed.encoding}, which is not the encoding it declares")
+        warnings.append(f"read as {parsed['encoding']}, which is not the encoding it declares")
     elif trouble is not None and not isinstance(trouble, _HARMLESS):
         where = str(trouble).removeprefix("<unknown>:")  # expat's name for what has none
         warnings.append(f"damaged: {where}; read as far as possible")
-    base = _base(feed.get("title_detail"), fetched.final_url)
-    return FeedDraft(
-        base=base,
-        id=feed.get("id", "") if version.startswith("atom") else "",
-        title_html=_html(feed.get("title_detail")),
-        link=feed.get("link", ""),
-        language=feed.get("language") or "",
-        rights=_html(feed.get("rights_detail")),
-        entries=[_entry(entry, feed, version, fetched.final_url, now) for entry in parsed.entries],
-        warnings=warnings,
-        hints=xml_hints(feed, fetched.body),
-    )
+    return warnings
 
 
-def _ends(body: bytes) -> tuple[bytes, int]:
+# What follows is for `wellformed`, which reads as feedparser does.
+
+
+class Authorship:
+    """What feedparser makes of the persons in ``here``, by its own methods."""
+
+    here: dict[str, Any]
+    _save_author = _Mixin._save_author
+    _sync_author_detail = _Mixin._sync_author_detail
+
+    def _get_context(self) -> dict[str, Any]:
+        return self.here
+
+
+def decoded(body: bytes, content_type: str) -> tuple[bytes, dict[str, Any]]:
+    """The document in UTF-8, as feedparser hands it to expat, and what it says of its encoding."""
+    said: dict[str, Any] = {}
+    return convert_to_utf8({"content-type": content_type}, body, said), said
+
+
+def repaired(text: str, base: str | None = None) -> str:
+    """A value as ``pop`` in mixin.py leaves it; with ``base``, one that is an address."""
+    text = text.strip()
+    if base is not None and text:
+        text = resolved(base, text)
+    if text.isascii():
+        return text
+    with suppress(UnicodeError):  # UTF-8 that was taken for Latin-1, and encoded again
+        text = text.encode("iso-8859-1").decode("utf-8")
+    # In UTF-8 these begin with C2, and bytes are several times faster to look through.
+    if b"\xc2" in text.encode("utf-8", "surrogatepass") and _C1.search(text):
+        return text.translate(_cp1252)
+    return text
+
+
+def resolved(base: str, link: str) -> str:
+    """``link`` as feedparser makes it absolute."""
+    return str(_urljoin(base, link)) if base or ":///" in link else link
+
+
+def within(base: str, inner: str) -> str | None:
+    """The xml:base ``inner`` within ``base``, unless elements within change it once more."""
+    joined = (make_safe_absolute_uri(base, inner) or base) if base else resolved(base, inner)
+    again = (make_safe_absolute_uri(joined, joined) or joined) if joined else joined
+    return joined if again == joined else None
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether feedparser takes a text of RSS for HTML."""
+    return ("</" in text or "&" in text) and bool(_Mixin.looks_like_html(text))
+
+
+def parse_date(text: str) -> struct_time | None:
+    """A date in any of the many formats that feedparser knows."""
+    return _parse_short(text) if len(text) < _LONGEST_DATE else _parse_short.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # some feeds date every entry alike, and updated as published
+def _parse_short(text: str) -> struct_time | None:
+    parsed: struct_time | None = _parse_date(text)
+    return parsed
+
+
+def ends(body: bytes) -> tuple[bytes, int]:
     """The document with its first and last 500 entries, and how many that leaves out.
 
     feedparser reads about a thousand a second. Newest come first almost everywhere, else last.
     """
+    if not all(map(_is_sound, set(_REFERENCE.findall(body)))):
+        body = _REFERENCE.sub(lambda found: found[0] if _is_sound(found[0]) else b"", body)
     starts = [match.start() for match in _ENTRY.finditer(body)]
     left_out = len(starts) - 2 * _MOST_AT_AN_END
     if left_out <= 0:
@@ -77,109 +148,13 @@ def _ends(body: bytes) -> tuple[bytes, int]:
     return body[: starts[_MOST_AT_AN_END]] + body[starts[-_MOST_AT_AN_END] :], left_out
 
 
-def _sound(reference: re.Match[bytes]) -> bytes:
-    """A character reference, or nothing in place of one to what XML cannot hold.
+def _is_sound(reference: bytes) -> bool:
+    """Whether a character reference is to what XML can hold.
 
-    Those make a document ill-formed, and in ill-formed documents feedparser raises on them.
+    Others make a document ill-formed, and in ill-formed documents feedparser raises on them.
     """
-    hexadecimal, decimal = reference.groups()
-    digits = hexadecimal or decimal
+    digits = reference[2:-1].lstrip(b"xX")
     if len(digits) > _MOST_DIGITS:
-        return b""
-    number = int(digits, 16 if hexadecimal else 10)
-    return reference[0] if number < 0x110000 and legal(chr(number)) else b""
-
-
-def _entry(entry: Any, feed: Any, version: str, url: str, now: datetime) -> EntryDraft:
-    content = _best(entry.get("content") or [])
-    summary = entry.get("summary_detail")
-    title = entry.get("title_detail")
-    identifier = entry.get("id") or ""
-    base = _base(title or summary or content, url)
-    link = entry.get("link") or ""
-    if entry.get("guidislink") and not is_web(link):
-        link = ""  # a guid without isPermaLink="false" that is no address all the same
-    return EntryDraft(
-        base=base,
-        content_base=_base(content or summary, base),
-        guid=identifier.strip(),
-        atom_id=identifier.strip() if version.startswith("atom") else "",
-        title_html=_html(title),
-        link=link,
-        summary_html=_html(summary),
-        content_html=_html(content),
-        authors=authors_of(entry) or authors_of(feed),
-        categories=[
-            Category(tag.get("term") or "", tag.get("scheme"), tag.get("label"))
-            for tag in entry.get("tags", [])
-        ],
-        enclosures=enclosures_of(entry),
-        published=from_struct(_own(entry, "published_parsed"), now),
-        updated=from_struct(_own(entry, "updated_parsed"), now),
-        language=(content or summary or title or {}).get("language") or "",
-        rights=_html(entry.get("rights_detail")),
-    )
-
-
-def _own(entry: Any, key: str) -> Any:
-    """The value of ``key`` itself: feedparser's ``get`` would answer with another key's."""
-    return entry[key] if key in entry else None  # noqa: SIM401 (the docstring says why)
-
-
-def _best(contents: list[Any]) -> Any:
-    """The longest HTML, else the longest text: some feeds give teaser and whole as contents."""
-    readable = [
-        c for c in contents if "text" in c.get("type", "text") or "html" in c.get("type", "")
-    ]
-    return max(
-        readable, key=lambda c: ("html" in c.get("type", ""), len(c.get("value", ""))), default=None
-    )
-
-
-def _html(detail: Any) -> str:
-    """A text construct as HTML. RSS does not say which it is; feedparser looks."""
-    if not detail:
-        return ""
-    value = detail.get("value") or ""
-    return value if "html" in detail.get("type", "html") else escape(value, quote=False)
-
-
-def _base(detail: Any, url: str) -> str:
-    """The xml:base in force on an element, absolute; the document's address where there is none."""
-    return absolute(url, (detail or {}).get("base") or "") or url
-
-
-def authors_of(holder: Any) -> list[Author]:
-    """The authors of a feedparser entry or feed.
-
-    feedparser gives an author without an address the one before's, sometimes cut short
-    (``_sync_author_detail`` in its mixin.py): that is taken back.
-    """
-    authors: list[Author] = []
-    for person in holder.get("authors", []):
-        email = person.get("email")
-        if email and any((known.email or "").startswith(email) for known in authors):
-            email = None
-        authors.append(Author(person.get("name") or "", email, person.get("href")))
-    return authors
-
-
-def enclosures_of(entry: Any) -> list[Enclosure]:
-    """The enclosures of a feedparser entry.
-
-    feedparser calls every link without a type "text/html", which no enclosure is.
-    """
-    return [
-        Enclosure(
-            link.get("href") or "",
-            None if link.get("type") == "text/html" else link.get("type"),
-            _length(link.get("length")),
-        )
-        for link in entry.get("links", [])
-        if link.get("rel") == "enclosure"
-    ]
-
-
-def _length(value: str | None) -> int | None:
-    text = (value or "").strip()
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+        return False
+    number = int(digits, 10 if reference[2:3].isdigit() else 16)
+    return number < 0x110000 and bool(legal(chr(number)))

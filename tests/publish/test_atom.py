@@ -22,7 +22,7 @@ from aggregator.model import (
     Source,
 )
 from aggregator.parse.clean import clean_html, legal, one_line
-from aggregator.parse.xmlfeed import authors_of, enclosures_of
+from aggregator.parse.readings import authors_of, enclosures_of
 from aggregator.publish import render_atom, render_opml
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -101,7 +101,7 @@ def fingerprint_of(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
     """
     return digest(
         vocabulary.fingerprint,
-        str(_sample_size(store.collected())),
+        str(sample_size(store.collected())),
         str(_power_of_two(store.count_decisions())),
     )
 
@@ -145,10 +145,11 @@ def embedder_for(config: Config, store: TeachingKeeper) -> "Embedder | None":
 
 def background(store: TeachingKeeper) -> list[Entry]:
     """The entries that tell how common words are."""
-    return store.sample(_sample_size(store.collected()))
+    return store.sample(sample_size(store.collected()))
 
 
-def _sample_size(collected: int) -> int:
+def sample_size(collected: int) -> int:
+    """Of how many entries that is, where so many are collected."""
     size = min(_power_of_two(collected), SAMPLE)
     return size if size >= _FEWEST else 0
 

@@ -1,7 +1,8 @@
-"""A run, from feeds.toml to outputs/: here and in the three it calls, the stages meet.
+"""A run, from feeds.toml to outputs/: here and in the four it calls, the stages meet.
 
     due subscriptions | poll | parse | store         collect
     unmatched entries | learn | match | store        matching
+    old entries       | prune                        retention
     changed stories   | place | render | write       publishing
     changed feeds     | ping                         the hub, if there is one
 
@@ -27,10 +28,11 @@ from aggregator.model import (
     RunReport,
 )
 from aggregator.publishing import ListKeeper, Writer, place_stories, publish
+from aggregator.retention import PruneKeeper, prune_some
 from aggregator.urls import redact
 
 
-class Keeper(FeedKeeper, MatchKeeper, ListKeeper, Protocol):
+class Keeper(FeedKeeper, MatchKeeper, PruneKeeper, ListKeeper, Protocol):
     """What a run needs of `store`; each method is one transaction."""
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
@@ -65,7 +67,7 @@ async def run(
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     told = await collect(config, store, poller, parser, progress, now, everything=everything)
     store.group(now)
-    done = _rest(config, clippings, store, writer, now)
+    done = _rest(config, clippings, store, writer, now, new=told.new)
     warnings = [*told.warnings, *done.warnings]
     warnings += await tell_hub(config.publish, store, poller)
     return RunReport(
@@ -76,6 +78,7 @@ async def run(
         new=told.new,
         modified=told.modified,
         matched=done.matched,
+        pruned=done.pruned,
         offline=told.offline,
         written=done.written,
         troubles=tuple(sorted(told.troubles, key=lambda trouble: trouble.title)),
@@ -91,15 +94,17 @@ def retag(
     say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     store.group(now)
-    return _rest(config, clippings, store, writer, now)
+    return _rest(config, clippings, store, writer, now, new=0)
 
 
 def _rest(
-    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime
-) -> RunReport:
+    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime,
+    *, new: int,
+) -> RunReport:  # fmt: skip
     """The line from what is stored to what is published."""
     vocabulary, clippings = knowledge_of(config, clippings, store)
     matched = match(config, vocabulary, clippings, store, now)
+    pruned = prune_some(config, store, new, now).entries
     place_stories(config, vocabulary, store, now)
     written = publish(config, vocabulary, clippings, store, writer)
     warnings = list(unknown_tags(vocabulary, config.feeds))
@@ -108,7 +113,7 @@ def _rest(
             "no clippings with tags: only names, rules and categories are matched; "
             "[clippings] files says where to put them"
         )
-    return RunReport(matched=matched, written=written, warnings=tuple(warnings))
+    return RunReport(matched=matched, pruned=pruned, written=written, warnings=tuple(warnings))
 
 
 async def tell_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:

@@ -63,7 +63,8 @@ class TagStatus:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One entry of ``explain``; ``matches`` hold the tag's name, score, threshold, number of
-    clippings, evidence, and whether they are only ``near``; ``missed`` are the nearest others."""
+    clippings, evidence, and whether they are only ``near``; ``missed`` are the nearest others.
+    ``pruned_at``: when its content was removed, since when it is not matched again."""
 
     title: str
     id: str
@@ -72,6 +73,7 @@ class Explanation:
     first_seen_at: datetime
     matches: tuple[dict[str, object], ...]
     missed: tuple[dict[str, object], ...]
+    pruned_at: datetime | None = None
 
 
 def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
@@ -176,6 +178,7 @@ def explanations(
                 first_seen_at=stored.first_seen_at,
                 matches=matches,
                 missed=tuple(map(told, missed[:_MISSED])),
+                pruned_at=stored.pruned_at,
             )
         )
     return found

@@ -81,6 +81,11 @@ class Talk:
         for entry in found:
             lines = [entry.title, f"  {entry.link or entry.id}", f"  in {entry.feed}"]
             lines += [f"  first seen {entry.first_seen_at:%Y-%m-%d %H:%M} UTC"]
+            if entry.pruned_at:
+                lines.append(
+                    f"  its content was removed on {entry.pruned_at:%Y-%m-%d}, since when it is not "
+                    "matched"
+                )
             if all(match["near"] for match in entry.matches):
                 lines.append("  belongs to no tag" + (", but nearly to" if entry.matches else ""))
             for match in entry.matches:
@@ -185,10 +190,11 @@ class Talk:
                 self.say(warning)
         if watched:
             waiting = f", {report.waiting} not due" if report.waiting else ""
+            pruned = f", {report.pruned} pruned" if report.pruned else ""
             self._err.print(
                 f"{report.polled} polled ({report.fetched} fetched, {report.not_modified} not "
                 f"modified, {len(report.troubles)} failed){waiting}; {report.new} new entries, "
-                f"{report.modified} modified, {report.matched} new matches; "
+                f"{report.modified} modified, {report.matched} new matches{pruned}; "
                 f"{len(report.written)} files written"
             )
 

@@ -426,7 +426,7 @@ def test_prune_takes_away_what_has_ended(working, publisher):
     publisher["/other"] = rss(item("Autre", "https://b.example/"))
     working.configure([publisher.url("/feed"), publisher.url("/other")], clippings=CLIPPING)
     call(working.root, "run")
-    assert call(working.root, "prune")[1] == "no feed has ended\n"
+    assert call(working.root, "prune")[1].startswith("no feed has ended\n")
     pages = set((working.outputs / "_source").iterdir())
     working.configure([publisher.url("/feed")], clippings=CLIPPING.replace(" #P2P", ""))
     call(working.root, "run")

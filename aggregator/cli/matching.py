@@ -1,7 +1,5 @@
 """The commands by which the reader and the matching come to terms."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +8,7 @@ from aggregator.cli.shell import (
     EXIT_USAGE,
     AllowPrivate,
     AsJson,
+    alone,
     exit_codes,
     fetcher_for,
     networks_of,
@@ -20,7 +19,6 @@ from aggregator.cli.shell import (
 )
 
 if TYPE_CHECKING:
-    from aggregator.project import Project
     from aggregator.store import Store
 
 Entry = Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Its link, or its id.")]
@@ -53,7 +51,7 @@ def _decide(context: typer.Context, entry: str, tag: str, confirmed: bool | None
         from aggregator.advice import decide
 
         project = project_of(context)
-        with _alone(project) as store:
+        with alone(project) as store:
             told = decide(
                 entry, tag, confirmed, project.config, project.clippings, store, read_clock()
             )
@@ -79,7 +77,7 @@ def retag(
 
         project = project_of(context)
         config = project.config
-        with _alone(project) as store:
+        with alone(project) as store:
             moves = changes(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
                 writer = OutputFolder(
@@ -149,16 +147,3 @@ def aliases(context: typer.Context, json: AsJson = False) -> None:
         project = project_of(context)
         found = suggest_aliases(project.config, project.clippings)
         talk.json(found) if json else talk.aliases(found)
-
-
-@contextmanager
-def _alone(project: "Project") -> Iterator["Store"]:
-    """The store, while no run is at work. Raises LockedError."""
-    from aggregator.runlock import run_lock
-    from aggregator.store.engine import database_path
-
-    with (
-        run_lock(database_path(project.config.store_url, project.root)),
-        store_of(project) as store,
-    ):
-        yield store

@@ -1,11 +1,13 @@
-"""The commands that deal with what was published."""
+"""The commands that deal with what was published, and with what is no longer wanted."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aggregator.cli.shell import (
     EXIT_USAGE,
+    AsJson,
+    alone,
     exit_codes,
     project_of,
     read_clock,
@@ -13,30 +15,117 @@ from aggregator.cli.shell import (
     talk_of,
 )
 
+if TYPE_CHECKING:
+    from aggregator.model import Channel, Pruned
+    from aggregator.project import Project
+    from aggregator.store import Store
 
-def prune(context: typer.Context) -> None:
-    """Take away the feeds of tags and queries, and the pages of sources, that are no more."""
+
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be taken away.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Take away the feeds of tags and queries, and the pages of sources, that are no more, and the
+    content of old entries that belong to no tag."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.publish import OutputFolder
-        from aggregator.publish.pages import SOURCES, Pages
-        from aggregator.runlock import run_lock
-        from aggregator.store.engine import database_path
+        from aggregator.model import Pruned
+        from aggregator.retention import prune_all
 
         project = project_of(context)
-        config = project.config
-        with run_lock(database_path(config.store_url, project.root)), store_of(project) as store:
-            folder = OutputFolder(project.root / config.publish.directory, config.publish.compress)
-            ended = store.prune()
-            for channel in ended:
-                folder.remove(channel.slug)
-                talk.say(f"{channel.name}: took away {channel.slug}.atom and its archive")
-            titles = {s.key: s.title for s in config.subscriptions}
-            wanted = Pages(config.site, titles, ()).source_names()
-            for name in folder.keep_only(SOURCES, wanted):
-                talk.say(f"took away {name}")
-            if not ended:
-                talk.say("no feed has ended")
+        with alone(project) as store:
+            channels, pages = _plan(project, store) if dry_run else _take_away(project, store)
+            pruned = prune_all(
+                project.config, project.clippings, store, read_clock(),
+                ended=[channel.key for channel in channels] if dry_run else None,
+            )  # fmt: skip
+        if json:
+            found = pruned or Pruned()
+            talk.json(
+                {
+                    "feeds": [channel.slug for channel in channels],
+                    "pages": pages,
+                    "entries": found.entries,
+                    "size_bytes": found.size_bytes,
+                    "dry_run": dry_run,
+                }
+            )
+        takes = "would take away" if dry_run else "took away"
+        for channel in channels:
+            talk.say(f"{channel.name}: {takes} {channel.slug}.atom and its archive")
+        for name in pages:
+            talk.say(f"{takes} {name}")
+        if not channels:
+            talk.say("no feed has ended")
+        talk.say(_told(pruned, takes, project.config.keep_unmatched_days))
+
+
+def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
+    """The feeds that have ended, and the pages of sources that are no more."""
+    from aggregator.publish.files import pages_beside
+    from aggregator.publish.pages import SOURCES
+
+    outputs = project.root / project.config.publish.directory
+    ended = [channel for channel in store.channels() if channel.ended_at]
+    return ended, pages_beside(outputs, SOURCES, _pages_of_sources(project))
+
+
+def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
+    """Take them out of the store and the outputs; gives what they were."""
+    from aggregator.publish import OutputFolder
+    from aggregator.publish.pages import SOURCES
+
+    settings = project.config.publish
+    folder = OutputFolder(project.root / settings.directory, settings.compress)
+    ended = store.prune()
+    for channel in ended:
+        folder.remove(channel.slug)
+    return ended, folder.keep_only(SOURCES, _pages_of_sources(project))
+
+
+def _pages_of_sources(project: "Project") -> list[str]:
+    from aggregator.publish.pages import Pages
+
+    titles = {s.key: s.title for s in project.config.subscriptions}
+    return Pages(project.config.site, titles, ()).source_names()
+
+
+def _told(pruned: "Pruned | None", takes: str, days: int) -> str:
+    """What is said of the content of entries."""
+    from aggregator.store.space import megabytes
+
+    if pruned is None:
+        return (
+            "no content was looked at: feeds.toml or the clippings have changed, or a run was cut "
+            'short; "aggregator run" matches what is stored, and then "aggregator prune" can tell'
+        )
+    if not days:
+        return "all content is kept: [store] keep_unmatched_days is 0"
+    if not pruned.entries:
+        return f"no entry without a tag has content that is older than {days} days"
+    return (
+        f"{takes} the content of {pruned.entries:,} entries of no tag that had not changed for "
+        f"{days} days: {megabytes(pruned.size_bytes)} ({pruned.size_bytes:,} bytes)"
+    )
+
+
+def vacuum(context: typer.Context, json: AsJson = False) -> None:
+    """Give the space of what was pruned back to the disk, which takes as much again for a while."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        import shutil
+
+        from aggregator.store.space import megabytes
+
+        with alone(project_of(context)) as store:
+            before, after = store.vacuum(lambda folder: shutil.disk_usage(folder).free)
+            name = store.path.name
+        if json:
+            talk.json({"before_bytes": before, "after_bytes": after})
+        talk.say(f"{name}: {megabytes(before)} before, {megabytes(after)} after")
 
 
 def serve(

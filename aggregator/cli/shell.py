@@ -95,6 +95,19 @@ def store_of(project: "Project") -> Iterator["Store"]:
 
 
 @contextmanager
+def alone(project: "Project") -> Iterator["Store"]:
+    """The store, while no run is at work. Raises LockedError."""
+    from aggregator.runlock import run_lock
+    from aggregator.store.engine import database_path
+
+    with (
+        run_lock(database_path(project.config.store_url, project.root)),
+        store_of(project) as store,
+    ):
+        yield store
+
+
+@contextmanager
 def exit_codes(talk: Talk) -> Iterator[None]:
     """Errors that are raised on purpose become a message and an exit code; bugs stay bugs."""
 

@@ -265,6 +265,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
         ),
         feeds=tuple(CombinedFeed(f.name, f.query, f.title, f.description) for f in table.feeds),
         semantic=table.matching.semantic,
+        keep_unmatched_days=table.store.keep_unmatched_days,
     )
 
 

@@ -222,6 +222,14 @@ class StoreTable(_Table):
     url: Annotated[str, AfterValidator(_sqlite)] = Field(
         default="sqlite:///aggregator.sqlite3", description="SQLAlchemy address of the database"
     )
+    keep_unmatched_days: int = Field(
+        default=180,
+        ge=0,
+        le=36500,
+        strict=True,
+        description="Days after which the content of entries that belong to no tag and no feed of "
+        "[[feeds]] is removed; 0: never",
+    )
 
 
 class PublishTable(_Table):

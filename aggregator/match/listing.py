@@ -69,8 +69,10 @@ class Lister:
         """The keys of the channels that ``story`` belongs to.
 
         A clipping is of no tag only if the reader gave it none, and nobody can read one that has
-        no link: those are known, and not published.
+        no link: those are known, and not published. So is what was pruned.
         """
+        if story.pruned:
+            return frozenset()
         if all(_is_clipping(copy) and not copy.stored.entry.link for copy in story.copies):
             return frozenset()
         matches = [match for copy in story.copies for match in copy.matches]
@@ -157,9 +159,10 @@ def place(story: Story, now_in: frozenset[str], lister: Lister) -> Placing:
 
     A feed that has ended keeps what it has, unless the story itself is no more.
     """
-    wanted = lister.channels(story) if story.copies else frozenset[str]()
-    leaves = (now_in & lister.keys if story.copies else now_in) - wanted
-    late = is_late(story) if story.copies else True
+    there = bool(story.copies) and not story.pruned
+    wanted = lister.channels(story) if there else frozenset[str]()
+    leaves = (now_in & lister.keys if there else now_in) - wanted
+    late = is_late(story) if there else True
     return Placing(story.row, story.id, story.updated, late, wanted - now_in, leaves)
 
 

@@ -169,7 +169,11 @@ class Matcher:
         self, entries: Sequence[StoredEntry]
     ) -> Iterator[tuple[StoredEntry, "_Judged | None"]]:
         # The reader chose the tags of what was clipped; and without tags there is nothing to read for.
-        read = [bool(self._numbers) and stored.role is not Role.CLIPPINGS for stored in entries]
+        # Of what was pruned there is nothing to read.
+        read = [
+            bool(self._numbers) and stored.role is not Role.CLIPPINGS and not stored.pruned_at
+            for stored in entries
+        ]
         judged = self._judge(
             [
                 document_of(stored.entry.title, stored.entry.text, stored.entry.language)
@@ -247,7 +251,7 @@ class Matcher:
             for tag in clipping.tags:
                 if tagged := self._vocabulary.key(tag):
                     yield tagged, Evidence(EvidenceKind.CLIPPED, clipping.title, "link", _CLIPPED)
-        if stored.role is Role.CLIPPINGS:
+        if stored.role is Role.CLIPPINGS or stored.pruned_at:
             return
         if subscription := self._subscriptions.get(stored.feed_url):
             for tag in subscription.tags:

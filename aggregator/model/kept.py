@@ -20,7 +20,8 @@ class EntryChange(Enum):
 class StoredEntry:
     """An entry with what the store knows of it. ``row`` is the database's own number.
 
-    ``came_with_feed``: it stood in the first document we ever had of its feed.
+    ``came_with_feed``: it stood in the first document we ever had of its feed. ``pruned_at``: when
+    its content was removed, for it belonged to no tag; what is left keeps its place.
     """
 
     row: int
@@ -31,6 +32,7 @@ class StoredEntry:
     first_seen_at: datetime
     changed_at: datetime
     came_with_feed: bool = False
+    pruned_at: datetime | None = None
 
     @property
     def date(self) -> datetime:
@@ -142,6 +144,23 @@ class Story:
     updated: datetime
     copies: tuple[Copy, ...]
     listed: bool = False
+
+    @property
+    def pruned(self) -> bool:
+        """Whether nothing is left to show: no copy has its content, and the reader put none into a
+        tag since."""
+        return bool(self.copies) and all(
+            copy.stored.pruned_at and all(match.near for match in copy.matches)
+            for copy in self.copies
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, or would be: the content of how many entries, and its size."""
+
+    entries: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ class RunReport:
     """What one run did. ``polled`` = fetched + not_modified + len(troubles).
 
     ``waiting`` were not due, or had asked us to wait. ``offline``: no publisher answered, and
-    none was punished for it. ``events`` are to be told, once.
+    none was punished for it. ``events`` are to be told, once. ``pruned`` counts the entries whose
+    content was removed.
     """
 
     polled: int = 0
@@ -156,6 +157,7 @@ class RunReport:
     new: int = 0
     modified: int = 0
     matched: int = 0
+    pruned: int = 0
     offline: bool = False
     written: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()

@@ -104,6 +104,7 @@ class Config:
     """feeds.toml, checked. Paths are as written there, relative to its folder.
 
     ``semantic``: entries are also compared with the clippings by what they mean.
+    ``keep_unmatched_days``: how long the content of entries of no tag is kept; 0 is for ever.
     """
 
     site: Site
@@ -114,6 +115,7 @@ class Config:
     publish: PublishSettings
     feeds: tuple[CombinedFeed, ...] = ()
     semantic: bool = False
+    keep_unmatched_days: int = 180
 
     @property
     def clippings_keys(self) -> tuple[str, ...]:

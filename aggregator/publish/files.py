@@ -91,13 +91,12 @@ class OutputFolder:
         self._touched.clear()
 
     def keep_only(self, folder: str, names: Collection[str]) -> list[str]:
-        """Take away the files of a folder that are not among ``names``; gives which."""
-        found = sorted((self._folder / folder).glob("*.html"))
-        others = [path for path in found if f"{folder}/{path.name}" not in names]
-        for path in others:
+        """Take away the pages of a folder that are not among ``names``; gives which."""
+        others = pages_beside(self._folder, folder, names)
+        for path in (self._folder / name for name in others):
             for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                 file.unlink(missing_ok=True)
-        return [f"{folder}/{path.name}" for path in others]
+        return others
 
     def remove(self, slug: str) -> None:
         """Take away every file of the output feed with this slug, its archive included."""
@@ -110,6 +109,12 @@ class OutputFolder:
                 shutil.rmtree(self._folder / slug)
         except OSError as error:
             raise PublishError(f"{self._folder / slug}: {error.strerror or error}") from error
+
+
+def pages_beside(outputs: Path, folder: str, names: Collection[str]) -> list[str]:
+    """The pages in a folder of the outputs that are not among ``names``."""
+    found = (f"{folder}/{path.name}" for path in sorted((outputs / folder).glob("*.html")))
+    return [name for name in found if name not in names]
 
 
 def _sibling(path: Path, coding: str) -> Path:

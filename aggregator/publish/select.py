@@ -61,7 +61,7 @@ class Editor:
 
     def entry(self, story: Story) -> PublishedEntry:
         """One entry from the copies of a story: its publisher's own words before those of others,
-        a clipping's last."""
+        a clipping's last, unless they are all that was kept."""
         lead = min(story.copies, key=_precedence).stored
         entry, clipped = lead.entry, lead.role is Role.CLIPPINGS
         matches = _strongest(match for copy in story.copies for match in copy.matches)
@@ -228,12 +228,14 @@ def _page(channel: Channel, month: str) -> str:
 
 
 def _precedence(copy: Copy) -> tuple[object, ...]:
-    """Smaller is better: the publisher on whose site the page is, who had it first, an address."""
+    """Smaller is better: what has its content, the publisher on whose site the page is, who had it
+    first, an address."""
     stored = copy.stored
     home = host(stored.feed.link or stored.feed_url).removeprefix("www.")
     elsewhere = not stored.entry.link or host(stored.entry.link).removeprefix("www.") != home
     clipped = stored.role is Role.CLIPPINGS
-    return clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
+    pruned = stored.pruned_at is not None
+    return pruned, clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
 
 
 def _other_places(lead: StoredEntry, copies: Sequence[Copy]) -> dict[str, str]:

@@ -134,7 +134,7 @@ def _newest(store: Store) -> Iterator[Story]:
     last: int | None = None
     for _ in range(_LOOKED_AT // _AT_ONCE):
         stories = store.newest(_AT_ONCE, before=last)
-        yield from (story for story in stories if story.copies)
+        yield from (story for story in stories if story.copies and not story.pruned)
         if len(stories) < _AT_ONCE:
             return
         last = stories[-1].row

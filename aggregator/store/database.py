@@ -1,6 +1,6 @@
 """The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
 `stories` of the stories, `placings` and `listings` of the output feeds, `teaching` of what is
-learned.
+learned, what `retention` takes away, and `space` gives back.
 
 Every query is in these files, one short transaction per step of a run.
 """
@@ -15,6 +15,7 @@ from aggregator.store import values
 from aggregator.store.feeds import FeedStore
 from aggregator.store.listings import ListingStore
 from aggregator.store.placings import PlacingStore
+from aggregator.store.retention import RetentionStore
 from aggregator.store.rows import (
     CLIPPINGS_URL,
     IN_ONE_QUERY,
@@ -24,12 +25,12 @@ from aggregator.store.rows import (
     matches_of,
     save_entries,
 )
+from aggregator.store.space import SpaceStore
 from aggregator.store.stories import StoryStore
 from aggregator.store.tables import BandRow, DecisionRow, EntryRow, FeedRow, MatchRow, StoryRow
-from aggregator.store.teaching import TeachingStore
 
 
-class Store(FeedStore, StoryStore, PlacingStore, ListingStore, TeachingStore):
+class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
@@ -64,7 +65,7 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, TeachingStore):
             rows = session.exec(
                 select(EntryRow)
                 .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(col(FeedRow.url).in_(list(urls)))
+                .where(col(FeedRow.url).in_(list(urls)), col(EntryRow.pruned_at).is_(None))
                 .order_by(FeedRow.url, EntryRow.key)
             )
             return [values.entry_of(row) for row in rows]
@@ -72,8 +73,13 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, TeachingStore):
     # -- matching ----------------------------------------------------------------------------
 
     def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]:
-        """Entries that were not yet matched with this vocabulary, in the order of their rows."""
+        """Entries that were not yet matched with this vocabulary, in the order of their rows.
+
+        One without its content keeps what it has, unless the reader has decided about it: words
+        that are no longer there must not count as words that never were.
+        """
         last = 0
+        decided = select(DecisionRow.entry_id)
         while True:
             with self._session() as session:
                 rows = session.exec(
@@ -82,6 +88,11 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, TeachingStore):
                     .where(
                         col(EntryRow.id) > last,
                         or_(col(EntryRow.vocabulary).is_(None), EntryRow.vocabulary != vocabulary),
+                        or_(
+                            col(EntryRow.pruned_at).is_(None),
+                            col(EntryRow.vocabulary).is_(None),
+                            col(EntryRow.id).in_(decided),
+                        ),
                     )
                     .order_by(col(EntryRow.id))
                     .limit(IN_ONE_QUERY)

@@ -49,10 +49,11 @@ def decide(known_hash: str | None, entry: Entry) -> EntryChange:
 def is_noise(old: Entry, new: Entry) -> bool:
     """Whether only numbers and the parameters of addresses differ: a counter of visits, the
     address of a tracking pixel, a session's id. Or a date that was corrected: nobody can know."""
-    return _essence(old) == _essence(new)
+    return essence(old) == essence(new)
 
 
-def _essence(entry: Entry) -> str:
+def essence(entry: Entry) -> str:
+    """A digest of what an entry says, but for numbers and the parameters of addresses."""
     return digest(
         _NUMBER.sub("#", entry.title),
         _plain(entry.link or ""),

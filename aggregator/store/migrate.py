@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aggregator.errors import StorageError
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 def upgrade(connection: Connection) -> None:

@@ -8,12 +8,13 @@ from typing import TypeVar
 from sqlmodel import Session, col, or_, select, update
 
 from aggregator.identity import mint_id
-from aggregator.model import Copy, Entry, EntryChange, Feed, Match, Story, Subscription
+from aggregator.model import Copy, Entry, EntryChange, Feed, Match, Role, Story, Subscription
 from aggregator.store import values
 from aggregator.store.decide import (
     MOST_NOISE,
     MOST_REVISIONS,
     decide,
+    essence,
     find_twin,
     is_noise,
     is_significant,
@@ -77,7 +78,7 @@ def save_entries(
             changes.append(EntryChange.NEW)
         else:
             row.key = entry.key
-            changes.append(_update(session, row, entry, now))
+            changes.append(_update(session, feed, row, entry, now))
     return changes
 
 
@@ -130,12 +131,20 @@ def _own_page(session: Session, feed: FeedRow, entry: Entry) -> Entry:
     return replace(entry, page=None, id=own if minted else entry.id)
 
 
-def _update(session: Session, row: EntryRow, entry: Entry, now: datetime) -> EntryChange:
-    change = decide(row.content_hash, entry)
+def _update(
+    session: Session, feed: FeedRow, row: EntryRow, entry: Entry, now: datetime
+) -> EntryChange:
+    # A feed of the reader's own clippings may once have been a subscription: they are kept whole.
+    wanted = row.pruned_at is not None and feed.role == Role.CLIPPINGS.value
+    change = EntryChange.MODIFIED if wanted else decide(row.content_hash, entry)
     if change is not EntryChange.MODIFIED:
         return change
     old = values.entry_of(row)
-    if is_noise(old, entry):
+    noise = is_noise(old, entry)
+    if row.pruned_at:  # only a digest is left of what it said: its title tells what is significant
+        noise = row.essence == essence(entry) and not wanted
+        old = replace(old, text=entry.text)
+    if noise:
         if row.noise == MOST_NOISE:
             return EntryChange.UNCHANGED
         row.noise += 1
@@ -144,7 +153,8 @@ def _update(session: Session, row: EntryRow, entry: Entry, now: datetime) -> Ent
     if significant and story and story.revisions >= MOST_REVISIONS:
         significant = False
     revised = revise(old, entry, now, significant=significant)
-    row.sqlmodel_update(values.entry_columns(revised) | {"changed_at": now, "vocabulary": None})
+    whole = {"changed_at": now, "vocabulary": None, "pruned_at": None, "essence": None}
+    row.sqlmodel_update(values.entry_columns(revised) | whole)
     if story:
         if significant:
             story.revisions += 1

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
+from sqlmodel import text as sql
 
 
 class FeedRow(SQLModel, table=True):
@@ -96,11 +97,16 @@ class EntryRow(SQLModel, table=True):
     """An entry of a feed. ``vocabulary`` is the fingerprint it was last matched with, or None.
 
     ``story_id`` is None until it was grouped. ``noise`` counts the changes that were stored
-    although they may be those of a counter.
+    although they may be those of a counter. ``pruned_at``: its content was removed then, by
+    `retention`; ``essence`` is `decide.essence` of what it said.
     """
 
     __tablename__ = "entry"
-    __table_args__ = (UniqueConstraint("feed_id", "key"),)
+    __table_args__ = (
+        UniqueConstraint("feed_id", "key"),
+        # Those that still have their content: what was removed is not looked at again.
+        Index("ix_entry_whole", "changed_at", sqlite_where=sql("pruned_at IS NULL")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     feed_id: int = Field(foreign_key="feed.id")
@@ -125,6 +131,19 @@ class EntryRow(SQLModel, table=True):
     first_seen_at: datetime
     changed_at: datetime
     vocabulary: str | None = Field(default=None, index=True)
+    pruned_at: datetime | None = None
+    essence: str | None = None
+
+
+class PruningRow(SQLModel, table=True):
+    """The one place among the whole entries, by ``changed_at`` and id, up to which runs have looked
+    for what is to be pruned."""
+
+    __tablename__ = "pruning"
+
+    id: int | None = Field(default=None, primary_key=True)
+    changed_at: datetime
+    entry_id: int
 
 
 class BandRow(SQLModel, table=True):

@@ -28,12 +28,15 @@ class TeachingStore(Connection):
             ).one()
 
     def sample(self, size: int) -> list[Entry]:
-        """``size`` entries of subscriptions, the same for the same entries however they came."""
+        """``size`` entries of subscriptions, the same for the same entries however they came.
+
+        `retention` leaves them their content.
+        """
         with self._session() as session:
             rows = session.exec(
                 select(EntryRow)
                 .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(FeedRow.role == Role.SUBSCRIPTION.value)
+                .where(FeedRow.role == Role.SUBSCRIPTION.value, col(EntryRow.pruned_at).is_(None))
                 .order_by(EntryRow.content_hash, FeedRow.url, EntryRow.key)
                 .limit(size)
             )

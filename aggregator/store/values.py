@@ -90,6 +90,7 @@ def stored_entry(row: EntryRow, feed: FeedRow) -> StoredEntry:
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         came_with_feed=row.first_seen_at == feed.first_succeeded_at,
+        pruned_at=row.pruned_at,
     )
 
 

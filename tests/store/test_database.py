@@ -308,9 +308,8 @@ def test_runs_are_remembered(store):
     assert store.was_offline()
 
 
-def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
-    """Ids, slugs, and what stood in the live feeds."""
-    path = tmp_path / "db.sqlite3"
+def upgrade_to(version, path):
+    """Make a database as the program of that version did."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         alembic = Config()
@@ -318,8 +317,14 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
             "script_location", str(Path(migrate.__file__).parent / "migrations")
         )
         alembic.attributes["connection"] = connection
-        command.upgrade(alembic, "0002")
+        command.upgrade(alembic, version)
     engine.dispose()
+
+
+def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
+    """Ids, slugs, and what stood in the live feeds."""
+    path = tmp_path / "db.sqlite3"
+    upgrade_to("0002", path)
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(
             """
@@ -351,6 +356,45 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
     assert store.counts() == {"tag:communs": {"2026-11": 2}}
     assert len(list(store.unmatched("v"))) == 3
     store.close()
+
+
+def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
+    path = tmp_path / "db.sqlite3"
+    upgrade_to("0005", path)
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(
+            """
+            INSERT INTO feed (id, url, role, atom_id, title, failures, next_poll_reason, told,
+              ended, moved_count, move_adopted, silent, dirty, rendered)
+            VALUES (1, 'https://a.example/f', 'subscription', 'urn:f', 'A', 0, '', 0, 0, 0, 0, 0, 0, '');
+            INSERT INTO story (id, atom_id, updated, revisions, listed, unlisted)
+            VALUES (1, 'tag:a', '2020-01-01 00:00:00.000000', 0, 1, 0);
+            INSERT INTO entry (id, feed_id, story_id, key, atom_id, title, summary, content, text,
+              authors, categories, enclosures, content_hash, noise, first_seen_at, changed_at,
+              vocabulary)
+            VALUES (1, 1, 1, 'k', 'tag:a', 'T', '', '<p>c</p>', 'c', '[]', '[]', '[]', 'h', 0,
+              '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', 'v');
+            """
+        )
+    with closing(Store("sqlite:///db.sqlite3", tmp_path)) as store:
+        (copy,) = store.find("tag:a", "")
+        assert (copy.stored.entry.content, copy.stored.pruned_at) == ("<p>c</p>", None)
+        assert store.prune_all(NOW, lambda _: 0, NOW).entries == 1
+        (copy,) = store.find("tag:a", "")
+        assert (copy.stored.entry.content, copy.stored.pruned_at) == ("", NOW)
+
+
+def test_old_entries_are_found_without_reading_all(store):
+    """However many are kept for ever, and however many were pruned."""
+    with closing(sqlite3.connect(store.path)) as database:
+        plan = database.execute(
+            "EXPLAIN QUERY PLAN SELECT changed_at, id, story_id FROM entry WHERE pruned_at IS NULL "
+            "AND changed_at < '2026' AND changed_at >= '2025' AND (changed_at > '2025' OR id > 5) "
+            "ORDER BY changed_at, id LIMIT 500"
+        ).fetchall()
+    assert [step[3] for step in plan] == [
+        "SEARCH entry USING INDEX ix_entry_whole (changed_at>? AND changed_at<?)"
+    ]
 
 
 def test_migrations_make_the_tables_that_the_code_uses(store):

@@ -11,6 +11,7 @@ from aggregator.errors import StorageError
 from aggregator.runlock import run_lock
 from tests.harness import item, rss
 from tests.test_cli import call
+from tests.test_serve import serving
 
 LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=200)
 SALT = "Du sel. " * 500
@@ -97,6 +98,15 @@ def test_explain_says_that_the_content_is_gone(old):
     (told,) = json.loads(call(old.root, "explain", "https://feed.example/1", "--json")[0])
     assert told["pruned_at"]
     assert told["missed"] == []
+
+
+def test_a_query_on_demand_does_not_find_what_is_empty(old):
+    call(old.root, "prune")
+    with serving(old) as (ask, _):
+        status, _, body = ask("/query.atom?q=NOT%20lang:fr")
+    assert status == 200
+    assert b"Le jardin" in body
+    assert b"Tomates" not in body
 
 
 def test_vacuum_gives_the_space_back(old):

@@ -8,13 +8,9 @@ matches every entry with the tags, and writes their feeds.
 ``python -m benchmarks.runs FEEDS ROUNDS`` for other numbers than 1,000 and 3.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -23,20 +19,12 @@ from rich.table import Table
 
 from benchmarks.peers import Program, programs, set_up
 from benchmarks.server import address, serving, turn
+from benchmarks.timing import Timed, time_process
 from benchmarks.workload import FEEDS, count_entries, editions
 
 PHASES = {"cold": 0, "warm": 0, "delta": 1, "quiet day": 2}  # and which edition is served
 ROUNDS = 3
 _REPOSITORY = Path(__file__).resolve().parents[1]
-
-
-@dataclass
-class Timed:
-    """One program in one phase: seconds of each round, and the most memory, in MB, of its tree."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    peak: float = 0.0
 
 
 def main(feeds: int = FEEDS, rounds: int = ROUNDS) -> None:
@@ -75,55 +63,7 @@ def _round(program: Program, port: int, phases: dict[str, Timed]) -> None:
             subprocess.run(program.prepare, cwd=folder, check=True)
         for phase, edition in PHASES.items():
             turn(port, edition)
-            _time(program, folder, phases[phase])
-
-
-def _time(program: Program, folder: Path, timed: Timed) -> None:
-    before, began = os.times(), time.monotonic()
-    process = subprocess.Popen(
-        program.command,
-        cwd=folder,
-        env={**os.environ, "HOME": str(folder)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    watch = threading.Thread(target=_watch, args=(process, timed))
-    watch.start()
-    process.wait()
-    timed.wall.append(time.monotonic() - began)
-    watch.join()
-    after = os.times()
-    timed.cpu.append(
-        after.children_user + after.children_system - before.children_user - before.children_system
-    )
-
-
-def _watch(process: subprocess.Popen[bytes], timed: Timed) -> None:
-    """Note the memory of a process and of all below it, twenty times a second."""
-    while process.poll() is None:
-        timed.peak = max(timed.peak, sum(map(_memory, _tree(process.pid))))
-        time.sleep(0.05)
-
-
-def _tree(root: int) -> list[int]:
-    found = [root]
-    for pid in found:
-        try:
-            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-        except OSError:
-            continue
-    return found
-
-
-def _memory(pid: int) -> float:
-    """MB, with what it shares with others counted in parts."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return 0.0
+            time_process(program.command, folder, phases[phase])
 
 
 if __name__ == "__main__":

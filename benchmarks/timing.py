@@ -1,0 +1,70 @@
+"""How long a command takes, as a process of its own, and the most memory of its tree."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Timed:
+    """One program in one phase: seconds of each round, and the most memory, in MB, of its tree."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+
+def time_process(command: Sequence[str], folder: Path, timed: Timed) -> bytes:
+    """Run ``command`` in ``folder`` to its end, and add it to ``timed``; gives what it printed."""
+    printed = folder / "printed"
+    before, began = os.times(), time.monotonic()
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "HOME": str(folder)},
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+        )
+    watch = threading.Thread(target=_watch, args=(process, timed))
+    watch.start()
+    process.wait()
+    timed.wall.append(time.monotonic() - began)
+    watch.join()
+    after = os.times()
+    timed.cpu.append(
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+    return printed.read_bytes()
+
+
+def _watch(process: subprocess.Popen[bytes], timed: Timed) -> None:
+    """Note the memory of a process and of all below it, twenty times a second."""
+    while process.poll() is None:
+        timed.peak = max(timed.peak, sum(map(_memory, _tree(process.pid))))
+        time.sleep(0.05)
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        try:
+            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def _memory(pid: int) -> float:
+    """MB, with what it shares with others counted in parts."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0

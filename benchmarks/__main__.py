@@ -1,4 +1,5 @@
-"""``make bench``: every benchmark in turn."""
+"""``make bench``: every benchmark in turn, but for that which takes an hour: ``python -m
+benchmarks.scaling`` (or, in a minute, ``python -m benchmarks.scaling 1000 20000``)."""
 
 from benchmarks import matching, outputs, politeness, runs, transport
 

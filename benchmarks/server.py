@@ -49,7 +49,7 @@ def _answers(
     answers = {}
     for path, body in documents.items():
         digest = sha256(body).digest()
-        etag = b'"%b"' % digest.hex()[:16].encode()
+        etag = etag_of(body).encode()
         # A time of its own for each body: some readers send no ETag.
         at = b"Mon, 23 Nov 2026 %02d:%02d:%02d GMT" % (10 + number, digest[0] % 60, digest[1] % 60)
         head = b"ETag: %b\r\nLast-Modified: %b\r\n" % (etag, at)
@@ -57,6 +57,11 @@ def _answers(
         unchanged = b"HTTP/1.1 304 Not Modified\r\n%b\r\n" % head
         answers[path.encode()] = ((etag, at), whole % (head, len(body)) + body, unchanged)
     return answers
+
+
+def etag_of(body: bytes) -> str:
+    """The ETag with which a document is served, whatever its edition."""
+    return f'"{sha256(body).hexdigest()[:16]}"'
 
 
 @contextmanager
@@ -78,5 +83,6 @@ def turn(port: int, edition: int) -> None:
 
 
 def address(port: int, number: int, path: str) -> str:
-    """The address of feed ``number``: each has a loopback host of its own."""
-    return f"http://127.1.{number // 250}.{number % 250 + 1}:{port}{path}"
+    """The address of feed ``number``: each of millions has a loopback host of its own."""
+    high, low = divmod(number, 250)
+    return f"http://127.{1 + high // 250}.{high % 250}.{low + 1}:{port}{path}"

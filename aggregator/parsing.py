@@ -11,19 +11,22 @@ import os
 import resource
 import signal
 import sys
+import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from pebble import ProcessExpired, ProcessPool
+from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
 
-from aggregator.model import Fetched, ParsedFeed, ParseFailed
-from aggregator.parse import parse_document
+if TYPE_CHECKING:
+    from pebble import ProcessPool
 
 CPU_SECONDS = 10
 MEMORY_BYTES = 512 * 1024 * 1024
 _WALL_SECONDS = 60.0  # where the machine is so busy that CPU seconds come slowly
 _MOST_CHILDREN = 4
+
+_Document = tuple[Fetched, datetime, str | None, SeenDocument | None]
 
 
 class ParsingPool:
@@ -34,7 +37,9 @@ class ParsingPool:
     """
 
     def __init__(self, *, cpu_seconds: int = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._cpu_seconds = cpu_seconds
+        self.wall_seconds = 0.0  # of all that was read
+        self.cpu_seconds = 0.0
+        self._most_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
         self._idle: list[ProcessPool] = []
         self._children: list[ProcessPool] = []
@@ -51,17 +56,23 @@ class ParsingPool:
             child.join()
 
     async def parse(
-        self, fetched: Fetched, now: datetime, language: str | None
+        self,
+        fetched: Fetched,
+        now: datetime,
+        language: str | None,
+        seen: SeenDocument | None = None,
     ) -> ParsedFeed | ParseFailed:
         """`parse_document`, bounded. Never raises for what is in a document."""
         async with self._turns:
             child = self._idle.pop() if self._idle else self._start()
             try:
-                return await self._parse_in(child, fetched, now, language)
+                return await self._parse_in(child, (fetched, now, language, seen))
             finally:
                 self._idle.append(child)
 
-    def _start(self) -> ProcessPool:
+    def _start(self) -> "ProcessPool":
+        from pebble import ProcessPool  # most runs read no document
+
         child = ProcessPool(
             max_workers=1,
             # Not forked: a copy of a process with threads may stand still for ever.
@@ -73,22 +84,26 @@ class ParsingPool:
         return child
 
     async def _parse_in(
-        self, child: ProcessPool, fetched: Fetched, now: datetime, language: str | None
+        self, child: "ProcessPool", document: _Document
     ) -> ParsedFeed | ParseFailed:
-        future = child.schedule(
-            _parse, args=(fetched, now, language, self._cpu_seconds), timeout=_WALL_SECONDS
-        )
+        from pebble import ProcessExpired
+
+        key = document[0].key
+        future = child.schedule(_parse, args=(*document, self._most_seconds), timeout=_WALL_SECONDS)
         try:
-            parsed: ParsedFeed | ParseFailed = await asyncio.wrap_future(future)
+            read: tuple[ParsedFeed | ParseFailed, float, float] = await asyncio.wrap_future(future)
         except FutureTimeoutError:
-            return ParseFailed(fetched.key, self._too_slow)
+            return ParseFailed(key, self._too_slow)
         except ProcessExpired as expired:
             slow = expired.exitcode == -signal.SIGXCPU
             broke = f"reading the document broke the parser (exit code {expired.exitcode})"
-            return ParseFailed(fetched.key, self._too_slow if slow else broke)
+            return ParseFailed(key, self._too_slow if slow else broke)
         except MemoryError:
             size = self._memory_bytes // 1024 // 1024
-            return ParseFailed(fetched.key, f"reading the document took more than {size} MiB")
+            return ParseFailed(key, f"reading the document took more than {size} MiB")
+        parsed, wall, cpu = read
+        self.wall_seconds += wall
+        self.cpu_seconds += cpu
         return parsed
 
 
@@ -98,11 +113,19 @@ def _limit_memory(most_bytes: int) -> None:
 
 
 def _parse(
-    fetched: Fetched, now: datetime, language: str | None, cpu_seconds: int
-) -> ParsedFeed | ParseFailed:
-    """In the child. Past its limit the kernel ends it (SIGXCPU)."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    fetched: Fetched,
+    now: datetime,
+    language: str | None,
+    seen: SeenDocument | None,
+    cpu_seconds: int,
+) -> tuple[ParsedFeed | ParseFailed, float, float]:
+    """In the child. Past its limit the kernel ends it (SIGXCPU). Gives also the seconds, of the
+    clock and of the processor, that it took."""
+    from aggregator.parse import parse_document  # no parent ever needs the readers
+
+    began = time.perf_counter(), time.process_time()
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = int(used.ru_utime + used.ru_stime) + 1 + cpu_seconds
+    soft = int(began[1]) + 1 + cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-    return parse_document(fetched, now, language)
+    parsed = parse_document(fetched, now, language, seen)
+    return parsed, time.perf_counter() - began[0], time.process_time() - began[1]

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from aggregator import urls
 from aggregator.fetch import schedule
 from aggregator.model import (
-    Entry,
     FeedEvent,
     FeedEventKind,
     FeedState,
@@ -37,7 +36,7 @@ def fetched(
     same_feed: bool,
 ) -> Change:
     """A document was read. ``same_feed``: what a permanent redirect led to is the feed we know."""
-    gap, newest_at = schedule.rhythm(_dates(parsed.entries), now)
+    gap, newest_at = schedule.rhythm(parsed.dates, now)
     if outcome.partial:  # RFC 3229: what is not in it has not gone
         gap, newest_at = state.gap or gap, newest_at or state.newest_at
         body_hash = ""
@@ -48,7 +47,7 @@ def fetched(
         lifetime=outcome.caching.lifetime,
         hints=parsed.hints,
         gap=gap,
-        newest_at=newest_at or (now if parsed.entries else state.newest_at or now),
+        newest_at=newest_at or (now if parsed.keys else state.newest_at or now),
         warning="; ".join((*outcome.warnings, *parsed.warnings)) or None,
         fetched_at=now,
     )
@@ -189,10 +188,6 @@ def _moved(state: FeedState, moved_to: str | None, now: datetime) -> Move | None
     return replace(
         move, count=count, adopted=count >= ADOPT_COUNT and now - move.since_at >= ADOPT_AFTER
     )
-
-
-def _dates(entries: tuple[Entry, ...]) -> list[datetime]:
-    return [date for entry in entries if (date := entry.published or entry.updated)]
 
 
 def _later(now: datetime, delay: timedelta | None) -> datetime | None:

@@ -274,14 +274,65 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenEntry:
+    """An entry as it stood in a document: enough to know it again without reading it.
+
+    ``digest`` is of its bytes; ``names`` are its guid, page and atom:id, by which entries of one
+    document are told apart; ``date`` is when it was published, or else updated.
+    """
+
+    digest: str
+    key: str
+    names: tuple[str, ...]
+    date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDocument:
+    """A document that was read. ``context`` is a digest of all outside its entries on which the
+    reading of an entry depends; ``entries`` are `SeenEntry` values as `parse.delta` writes them,
+    and nobody else reads."""
+
+    context: str
+    entries: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A document understood. ``warnings`` say what was odd and how it was read."""
+    """A document understood. ``warnings`` say what was odd and how it was read.
+
+    ``known`` are the entries of the document that were not read, because they stood in the
+    document before just so; ``seen`` is what to remember of the document, None if it is odd.
+    """
 
     key: str
     feed: Feed
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
     hints: Hints = Hints()
+    known: tuple[SeenEntry, ...] = ()
+    seen: SeenDocument | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """Those of all entries of the document, read or known."""
+        return [*(entry.key for entry in self.entries), *(entry.key for entry in self.known)]
+
+    @property
+    def dates(self) -> list[datetime]:
+        """Those of all entries of the document that have one."""
+        read = (entry.published or entry.updated for entry in self.entries)
+        return [date for date in (*read, *(entry.date for entry in self.known)) if date]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document that was read, with the state that its subscription now has and the news of it."""
+
+    subscription: Subscription
+    parsed: ParsedFeed
+    state: FeedState
+    events: tuple[FeedEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """A document of any kind -> `model.ParsedFeed`, or why it is none. Total: never raises."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
-from aggregator.model import Fetched, ParsedFeed, ParseFailed
+from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
+from aggregator.parse import delta
 from aggregator.parse.clean import one_line, text_from_html
-from aggregator.parse.draft import NotAFeed, finish
+from aggregator.parse.draft import FeedDraft, NotAFeed, finish
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
 from aggregator.parse.links import read_page
@@ -37,17 +39,18 @@ _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 def parse_document(
-    fetched: Fetched, now: datetime, language: str | None = None
+    fetched: Fetched, now: datetime, language: str | None = None, seen: SeenDocument | None = None
 ) -> ParsedFeed | ParseFailed:
-    """Read RSS, Atom, RDF, CDF or JSON Feed; ``language`` is used where the feed states none."""
+    """Read RSS, Atom, RDF, CDF or JSON Feed; ``language`` is used where the feed states none.
+
+    Entries that were ``seen`` in the document before are not read again.
+    """
     is_json = looks_like_json(fetched.body)
     try:
-        if not is_json:
-            refuse_unsafe_entities(fetched.body, fetched.content_type)
-            draft = read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
-        else:
-            draft = read_jsonfeed(fetched, now)
-        return finish(fetched.key, draft, language)
+        if is_json:
+            return finish(fetched.key, read_jsonfeed(fetched, now), language)
+        refuse_unsafe_entities(fetched.body, fetched.content_type)
+        return _xml(fetched, now, language, seen)
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:
@@ -58,6 +61,25 @@ def parse_document(
     except Exception as error:  # a parser's bug on one document must not cost the others a run
         reason = f"the document could not be read ({type(error).__name__}: {error})"
         return ParseFailed(fetched.key, reason)
+
+
+def _xml(
+    fetched: Fetched, now: datetime, language: str | None, seen: SeenDocument | None
+) -> ParsedFeed:
+    pieces = delta.cut(fetched)
+    if pieces is None:
+        return finish(fetched.key, _read_xml(fetched, now), language)
+    if seen:
+        new = delta.read_new(_read_xml, fetched, pieces, seen, now, language)
+        if new:
+            return new
+    draft = pieces.read(_read_xml, fetched, now, [False] * len(pieces.entries))
+    parsed = finish(fetched.key, draft, language)
+    return replace(parsed, seen=delta.remember(fetched, pieces, draft, parsed, language))
+
+
+def _read_xml(fetched: Fetched, now: datetime) -> FeedDraft:
+    return read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
 
 
 def _kind(fetched: Fetched) -> str | None:

@@ -50,7 +50,7 @@ class EntryDraft:
 
 @dataclass(slots=True)
 class FeedDraft:
-    """A feed as a format states it."""
+    """A feed as a format states it; ``authors`` are those of entries that name none."""
 
     base: str
     id: str = ""
@@ -58,6 +58,7 @@ class FeedDraft:
     link: str = ""
     language: str = ""
     rights: str = ""
+    authors: list[Author] = field(default_factory=list)
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     hints: Hints = field(default_factory=Hints)

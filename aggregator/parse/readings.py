@@ -24,6 +24,7 @@ def draft_of(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) 
         link=feed.get("link", ""),
         language=feed.get("language") or "",
         rights=_html(feed.get("rights_detail")),
+        authors=authors,
         entries=[
             _entry(entry, authors, version, fetched.final_url, now) for entry in parsed["entries"]
         ],

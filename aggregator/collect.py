@@ -1,20 +1,21 @@
 """The first half of a run: poll what is due, parse it, store it.
 
-With `pipeline` the only file in which stages meet. Each document is stored by itself, in one
-transaction, so that a run that is killed has kept every document before. Answers without one are
-stored together: whoever gave them may be asked again.
+With `pipeline` the only file in which stages meet. What is answered is stored a few dozen answers
+at a time, each document with its validators in one transaction: a run that is killed has kept all
+but the last, and asks for those again.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from aggregator import urls
 from aggregator.fetch import health, schedule
 from aggregator.fetch.hosts import host_of
+from aggregator.meter import Meter
 from aggregator.model import (
     Config,
     Deferred,
@@ -29,12 +30,18 @@ from aggregator.model import (
     ParsedFeed,
     ParseFailed,
     Poll,
+    Reading,
+    Role,
+    SeenDocument,
     Subscription,
     Trouble,
 )
 
 _STATES_AT_ONCE = 200  # stored in one transaction
-_DOCUMENTS_AT_ONCE = 4  # parsed side by side; what is stored is stored one after another
+_ENTRIES_AT_ONCE = 500  # likewise, and as many of the documents they came in
+_DOCUMENTS_AT_ONCE = 50
+_TAKEN_AT_ONCE = 64  # answers that wait for a child or to be stored
+_BYTES_AT_ONCE = 16 * 1024 * 1024  # of their bodies
 
 
 class Poller(Protocol):
@@ -47,12 +54,19 @@ class Poller(Protocol):
 
 
 class Parser(Protocol):
-    """What a run needs of `parsing`."""
+    """What a run needs of `parsing`; the seconds are those of all it has read."""
+
+    wall_seconds: float
+    cpu_seconds: float
 
     async def parse(
-        self, fetched: Fetched, now: datetime, language: str | None
+        self,
+        fetched: Fetched,
+        now: datetime,
+        language: str | None,
+        seen: SeenDocument | None = None,
     ) -> ParsedFeed | ParseFailed:
-        """Read a document, in bounded time and memory."""
+        """Read a document, but for what was ``seen`` in the one before; in bounded time and memory."""
 
 
 class FeedKeeper(Protocol):
@@ -63,10 +77,10 @@ class FeedKeeper(Protocol):
     def holds(self, now: datetime) -> dict[str, datetime]: ...
     def save_hold(self, host: str, not_before: datetime) -> None: ...
     def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool: ...
-    def save_answer(
-        self, subscription: Subscription, parsed: ParsedFeed, state: FeedState,
-        events: Sequence[FeedEvent], now: datetime,
-    ) -> list[EntryChange]: ...  # fmt: skip
+    def seen(self, subscription: Subscription) -> SeenDocument | None: ...
+    def save_readings(
+        self, readings: Sequence[Reading], now: datetime
+    ) -> list[list[EntryChange]]: ...
     def save_states(
         self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
     ) -> None: ...
@@ -97,45 +111,57 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
 
 
-async def collect(
-    config: Config,
-    store: FeedKeeper,
-    poller: Poller,
-    parser: Parser,
-    progress: Progress,
-    now: datetime,
-    *,
-    everything: bool = False,
-) -> Collected:
-    """Poll what is due, or ``everything`` that has not asked us to wait; store what it says."""
-    run = _Collector(store, parser, now)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask in this run, and what is known of every subscription, by key; ``holds`` are the
+    hosts that asked us to wait."""
+
+    polls: list[Poll]
+    states: dict[str, FeedState]
+    holds: dict[str, datetime]
+    waiting: int
+
+
+def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool = False) -> Plan:
+    """Choose what is due, or ``everything`` that has not asked us to wait."""
     store.adopt_addresses(subscription.key for subscription in config.subscriptions)
-    run.states = store.states()
+    states = store.states()
     holds = store.holds(now)
     due = []
     for subscription in config.subscriptions:
-        state = run.states.setdefault(subscription.key, FeedState(subscription.key))
+        state = states.setdefault(subscription.key, FeedState(subscription.key))
         if schedule.is_due(subscription, state, holds, now, everything=everything):
             due.append((subscription, state))
     polls = [
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
         for subscription, state in schedule.shares(due)
     ]
-    run.told.waiting = len(config.subscriptions) - len(polls)
-    progress.begin(len(polls))
+    return Plan(polls, states, holds, len(config.subscriptions) - len(polls))
 
-    async def take(subscription: Subscription, outcome: FetchOutcome) -> None:
-        progress.polled(subscription, await run.take(subscription, outcome))
 
-    answers = poller.poll(polls, holds, now)
-    taking: set[asyncio.Task[None]] = set()
+async def collect(
+    plan: Plan,
+    store: FeedKeeper,
+    poller: Poller,
+    parser: Parser,
+    progress: Progress,
+    meter: Meter,
+    now: datetime,
+) -> Collected:
+    """Poll what is planned; store what it says."""
+    run = _Collector(plan, store, parser, progress, meter, now)
+    progress.begin(len(plan.polls))
+    answers = poller.poll(plan.polls, plan.holds, now)
+    taking: dict[asyncio.Task[None], int] = {}  # and the bytes that each holds
     try:
         async for subscription, outcome in answers:
-            if len(taking) == _DOCUMENTS_AT_ONCE:
-                done, taking = await asyncio.wait(taking, return_when=asyncio.FIRST_COMPLETED)
+            while len(taking) >= _TAKEN_AT_ONCE or sum(taking.values()) > _BYTES_AT_ONCE:
+                done, _ = await asyncio.wait(taking, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
+                    del taking[task]
                     task.result()
-            taking.add(asyncio.create_task(take(subscription, outcome)))
+            size = len(outcome.body) if isinstance(outcome, Fetched) else 0
+            taking[asyncio.create_task(run.take(subscription, outcome))] = size
         for task in taking:
             await task
     finally:
@@ -143,7 +169,7 @@ async def collect(
         for task in taking:
             task.cancel()
         run.keep()
-    run.finish(polls)
+    run.finish(plan.polls)
     run.keep()
     return run.told
 
@@ -151,18 +177,40 @@ async def collect(
 class _Collector:
     """Takes answers one by one."""
 
-    def __init__(self, store: FeedKeeper, parser: Parser, now: datetime) -> None:
-        self.told = Collected()
-        self.states: dict[str, FeedState] = {}
+    def __init__(
+        self,
+        plan: Plan,
+        store: FeedKeeper,
+        parser: Parser,
+        progress: Progress,
+        meter: Meter,
+        now: datetime,
+    ) -> None:
+        self.told = Collected(waiting=plan.waiting)
+        self.states = plan.states
         self._store = store
         self._parser = parser
+        self._progress = progress
+        self._meter = meter
         self._now = now
+        self._readings: list[Reading] = []
         self._unsaved: list[tuple[Subscription, FeedState, Sequence[FeedEvent]]] = []
         # Troubles before any publisher has answered: perhaps it is our own network.
         self._doubtful: list[tuple[Subscription, FetchFailed]] | None = []
 
-    async def take(self, subscription: Subscription, outcome: FetchOutcome) -> str:
-        """Store one answer; gives what became of it, in words."""
+    async def take(self, subscription: Subscription, outcome: FetchOutcome) -> None:
+        """Store one answer, or keep it to be stored with others."""
+        if isinstance(outcome, Fetched):
+            self._settle()
+            told = await self._document(subscription, outcome)
+        else:
+            told = self._without_document(subscription, outcome)
+        if told is not None:
+            self._progress.polled(subscription, told)
+
+    def _without_document(
+        self, subscription: Subscription, outcome: NotModified | Gone | FetchFailed | Deferred
+    ) -> str:
         match outcome:
             case Deferred():
                 self.told.waiting += 1
@@ -180,27 +228,31 @@ class _Collector:
                 return self._trouble(subscription, state, state.last_error or "")
             case NotModified():
                 return self._unchanged(subscription, outcome)
-            case Fetched():
-                return await self._document(subscription, outcome)
 
-    async def _document(self, subscription: Subscription, outcome: Fetched) -> str:
+    async def _document(self, subscription: Subscription, outcome: Fetched) -> str | None:
+        """What became of it, in words, or None where its storing will tell."""
         state, now = self.states[subscription.key], self._now
+        self._meter.add("fetch", size=len(outcome.body))
         body_hash = hashlib.sha256(outcome.body).hexdigest()
         if body_hash == state.body_hash:  # a server that does not answer conditional requests
             return self._unchanged(subscription, outcome)
-        parsed = await self._parser.parse(outcome, now, subscription.language)
+        # A part of a document (RFC 3229) is read whole: what it leaves out stands all the same. And
+        # of clippings, all: what was once pruned as of a subscription comes back.
+        first = state.succeeded_at is None
+        whole = first or outcome.partial or subscription.role is Role.CLIPPINGS
+        with self._meter.stage("store"):
+            seen = None if whole else self._store.seen(subscription)
+        parsed = await self._parser.parse(outcome, now, subscription.language, seen)
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
             return self._failed(subscription, failure)
+        if outcome.partial:
+            parsed = replace(parsed, seen=None)
         same_feed = outcome.moved_to is not None and self._store.is_same_feed(subscription, parsed)
         state, events = health.fetched(
             subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
         )
-        changes = self._store.save_answer(subscription, parsed, state, events, now)
-        new, modified = changes.count(EntryChange.NEW), changes.count(EntryChange.MODIFIED)
         self.told.fetched += 1
-        self.told.new += new
-        self.told.modified += modified
         self.told.events += events
         self.told.warnings += [
             f'"{subscription.title}": {warning}'
@@ -211,7 +263,11 @@ class _Collector:
             if not same_feed:
                 moved += ", which is another feed"
             self.told.warnings.append(f'"{subscription.title}": {moved}')
-        return f"{new} new, {modified} modified"
+        self._readings.append(Reading(subscription, parsed, state, events))
+        entries = sum(len(reading.parsed.entries) for reading in self._readings)
+        if entries >= _ENTRIES_AT_ONCE or len(self._readings) >= _DOCUMENTS_AT_ONCE:
+            self._keep_readings()
+        return None
 
     def _unchanged(self, subscription: Subscription, outcome: Fetched | NotModified) -> str:
         state = self.states[subscription.key]
@@ -236,11 +292,26 @@ class _Collector:
         if len(self._unsaved) >= _STATES_AT_ONCE:
             self.keep()
 
+    def _keep_readings(self) -> None:
+        readings, self._readings = self._readings, []
+        with self._meter.stage("store"):
+            saved = self._store.save_readings(readings, self._now)
+        for reading, changes in zip(readings, saved, strict=True):
+            self._meter.add("parse", entries=len(reading.parsed.entries))
+            self._meter.add("store", entries=len(reading.parsed.entries))
+            new, modified = changes.count(EntryChange.NEW), changes.count(EntryChange.MODIFIED)
+            self.told.new += new
+            self.told.modified += modified
+            self._progress.polled(reading.subscription, f"{new} new, {modified} modified")
+
     def keep(self) -> None:
         """Store what waits to be stored."""
+        if self._readings:
+            self._keep_readings()
         unsaved, self._unsaved = self._unsaved, []
         if unsaved:
-            self._store.save_states(unsaved)
+            with self._meter.stage("store"):
+                self._store.save_states(unsaved)
 
     def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
         shown = urls.redact(subscription.url)

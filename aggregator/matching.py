@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from aggregator.clippings import clipping_from_entry
 from aggregator.folding import digest
 from aggregator.match import Vocabulary, build_vocabulary
+from aggregator.meter import Meter
 from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 2048  # entries that tell how common words are: more do not tell more
 _FEWEST = 64
+_AT_ONCE = 500  # entries whose matches are stored in one transaction
 
 
 class ClippingKeeper(Protocol):
@@ -48,7 +50,7 @@ class MatchKeeper(TeachingKeeper, Protocol):
 
     def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
     def save_matches(
-        self, matched: Iterable[MatchedEntry], vocabulary: str, now: datetime
+        self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
     ) -> int: ...
 
 
@@ -57,6 +59,7 @@ def match(
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
     store: MatchKeeper,
+    meter: Meter,
     now: datetime,
 ) -> int:
     """Match what was not yet matched with this knowledge; gives how many matches are new."""
@@ -65,12 +68,17 @@ def match(
     first = next(unmatched, None)
     if first is None:  # the usual run: nothing is learned, nothing even read
         return 0
-    matcher = matcher_for(config, vocabulary, clippings, store)
-    matched = [
-        MatchedEntry(stored.row, matches)
-        for stored, matches in matcher.match_all(chain([first], unmatched))
-    ]
-    return store.save_matches(matched, fingerprint, now)
+    with meter.stage("learn"):
+        matcher = matcher_for(config, vocabulary, clippings, store, fingerprint=fingerprint)
+    new = 0
+    matched: list[MatchedEntry] = []
+    for stored, matches in matcher.match_all(chain([first], unmatched)):
+        meter.add("match", entries=1)
+        matched.append(MatchedEntry(stored.row, matches))
+        if len(matched) == _AT_ONCE:
+            new += store.save_matches(matched, fingerprint, now)
+            matched = []
+    return new + store.save_matches(matched, fingerprint, now)
 
 
 def knowledge_of(
@@ -113,6 +121,7 @@ def matcher_for(
     store: TeachingKeeper,
     *,
     keep: bool = True,
+    fingerprint: str | None = None,
 ) -> "Matcher":
     """The matcher of a run, with what was learned before or, if that is of other clippings,
     with what is learned now; ``keep`` stores that."""
@@ -120,7 +129,7 @@ def matcher_for(
     from aggregator.match.learning import teacher_of
     from aggregator.match.matcher import Matcher
 
-    fingerprint = fingerprint_of(vocabulary, store)
+    fingerprint = fingerprint or fingerprint_of(vocabulary, store)
     decisions = store.decisions()
     embedder = embedder_for(config, store)
     held = store.learned(fingerprint)

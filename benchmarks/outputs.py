@@ -15,8 +15,18 @@ from pathlib import Path
 from aggregator.config import parse_config
 from aggregator.identity import mint_id
 from aggregator.matching import match, vocabulary_of
-from aggregator.model import Category, Config, Entry, Feed, FeedState, ParsedFeed, Subscription
-from aggregator.publish import OutputFolder
+from aggregator.meter import Meter
+from aggregator.model import (
+    Category,
+    Config,
+    Entry,
+    Feed,
+    FeedState,
+    ParsedFeed,
+    Reading,
+    Subscription,
+)
+from aggregator.publish.files import OutputFolder
 from aggregator.publishing import place_stories, publish
 from aggregator.store import Store
 
@@ -58,9 +68,8 @@ def _entries(feed: int, first: int, number: int) -> Iterator[Entry]:
 def _save(store: Store, subscription: Subscription, entries: list[Entry], now: datetime) -> None:
     feed = Feed(subscription.key, subscription.title, f"https://{subscription.title}.example/")
     state = FeedState(subscription.key, fetched_at=now, succeeded_at=now)
-    store.save_answer(
-        subscription, ParsedFeed(subscription.key, feed, tuple(entries)), state, (), now
-    )
+    parsed = ParsedFeed(subscription.key, feed, tuple(entries))
+    store.save_readings([Reading(subscription, parsed, state)], now)
 
 
 def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> dict[str, float]:
@@ -70,7 +79,7 @@ def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> 
     store.group(now)
     grouped = clock()
     vocabulary = vocabulary_of(config, [])
-    match(config, vocabulary, [], store, now)
+    match(config, vocabulary, [], store, Meter(), now)
     matched = clock()
     place_stories(config, vocabulary, store, now)
     placed = clock()

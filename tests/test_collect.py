@@ -346,3 +346,42 @@ def test_two_thousand_subscriptions_on_three_hundred_hosts(installation):
     assert len(publishers.asked) == 2000
     assert set(publishers.most_at_once) == set(hosts)
     assert set(publishers.most_at_once.values()) == {1}
+
+
+def entries_read(report):
+    """How many entries of documents were read, and not only known again."""
+    return next(cost.entries for cost in report.stages if cost.stage == "parse")
+
+
+def test_of_a_document_only_what_is_new_is_read(installation, publisher):
+    entries = [item(f"Title {n}", f"https://feed.example/{n}") for n in range(9)]
+    publisher["/feed"] = rss(*entries)
+    installation.configure([publisher.url("/feed")])
+    assert entries_read(installation.run()) == 9
+    edited = item("Another title", "https://feed.example/8")
+    publisher["/feed"] = rss(item("New", "https://feed.example/new"), *entries[:8], edited)
+    report = installation.run(NOON + HOUR)
+    assert (report.new, report.modified, entries_read(report)) == (1, 1, 2)
+    publisher["/feed"] = rss(*entries[3:8], edited)  # the rest has left the document
+    report = installation.run(NOON + 2 * HOUR)
+    assert (report.new, report.modified, entries_read(report)) == (0, 0, 0)
+    publisher["/feed"] = rss(*entries[:8], edited)  # and is back
+    report = installation.run(NOON + 3 * HOUR)
+    assert (report.new, report.modified, entries_read(report)) == (0, 0, 3)
+
+
+def test_a_new_guid_for_an_old_page_is_seen_among_what_is_known(installation, publisher):
+    def entries(start):
+        return [
+            item(f"Title {n}", f"https://feed.example/{n}", more=f"<guid>{start}{n}</guid>")
+            for n in range(3)
+        ]
+
+    publisher["/feed"] = rss(*entries("a"))
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    publisher["/feed"] = rss(entries("b")[0], *entries("a")[1:])
+    report = installation.run(NOON + HOUR)
+    assert (report.new, report.modified, entries_read(report)) == (0, 0, 1)
+    publisher["/feed"] = rss(*entries("b"))  # known by the new one from now on
+    assert entries_read(installation.run(NOON + 2 * HOUR)) == 2

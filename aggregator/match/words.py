@@ -54,7 +54,7 @@ _TOLD_BY = {
 }
 TELLING_WORDS = 200  # of a text: more do not tell more
 _FEWEST_TELLING = 4
-_MOST_REMEMBERED = 1 << 17
+_MOST_REMEMBERED = 1 << 15
 T = TypeVar("T")
 
 

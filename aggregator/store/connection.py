@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Connection as ConnectionOfEngine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
@@ -44,6 +45,12 @@ class Connection:
             raise StorageError(
                 f"{self.path}: {reason}; the file is left as it is, restore a backup if it is damaged"
             ) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[ConnectionOfEngine]:
+        """One question, without the objects of a session."""
+        with self._guard(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -8,11 +8,16 @@ Every query is in these files, one short transaction per step of a run.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlmodel import col, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlmodel import Session
 
+from aggregator.folding import digest
 from aggregator.model import Copy, Entry, Feed, MatchedEntry, Role, StoredEntry
 from aggregator.store import values
+from aggregator.store.decide import content_hash
 from aggregator.store.feeds import FeedStore
+from aggregator.store.intake import save_entries
+from aggregator.store.known import Document
 from aggregator.store.listings import ListingStore
 from aggregator.store.placings import PlacingStore
 from aggregator.store.retention import RetentionStore
@@ -20,14 +25,24 @@ from aggregator.store.rows import (
     CLIPPINGS_URL,
     IN_ONE_QUERY,
     chunks,
-    describe,
+    copies_of,
+    feeds_of,
     mark_stories,
-    matches_of,
-    save_entries,
+    read,
+    write,
 )
 from aggregator.store.space import SpaceStore
 from aggregator.store.stories import StoryStore
-from aggregator.store.tables import BandRow, DecisionRow, EntryRow, FeedRow, MatchRow, StoryRow
+from aggregator.store.tables import (
+    BANDS,
+    DECISIONS,
+    ENTRIES,
+    FEEDS,
+    MATCHES,
+    PRUNED,
+    STORIES,
+    FeedRow,
+)
 
 
 class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore):
@@ -35,40 +50,47 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, S
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
         """Make the stored clippings those of the files: a clipping taken out there goes."""
+        every = digest(*(f"{entry.key} {content_hash(entry)}" for entry in entries))
         with self._session() as session:
-            feed = session.exec(select(FeedRow).where(FeedRow.url == CLIPPINGS_URL)).first()
-            if feed is None:
-                feed = FeedRow(
-                    url=CLIPPINGS_URL, role=Role.CLIPPINGS.value, atom_id=site.id, title=site.title
+            rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
+            if rows and rows[0].body_hash == every and values.feed_of(rows[0]) == site:
+                return
+            if not rows:
+                session.add(
+                    FeedRow(url=CLIPPINGS_URL, role=Role.CLIPPINGS.value, atom_id="", title="")
                 )
-                session.add(feed)
                 session.flush()
-            describe(feed, site)
-            save_entries(session, feed, entries, now)
+                rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
+            (feed,) = rows
+            save_entries(session, [Document(feed, entries, kept_whole=True)], now)
+            columns = values.feed_columns(site) | {"body_hash": every, "entries": len(entries)}
+            write(session, update(FEEDS).where(FEEDS.c.id == feed.id).values(columns))
             keys = {entry.key for entry in entries}
-            held = session.exec(
-                select(EntryRow.id, EntryRow.story_id, EntryRow.key).where(
-                    EntryRow.feed_id == feed.id
-                )
-            )
-            gone = [(row, story) for row, story, key in held if key not in keys]
-            mark_stories(session, [story for _, story in gone if story], corrected=True)
-            for chunk in chunks([row for row, _ in gone]):
-                session.exec(delete(BandRow).where(col(BandRow.entry_id).in_(chunk)))
-                session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(chunk)))
-                session.exec(delete(DecisionRow).where(col(DecisionRow.entry_id).in_(chunk)))
-                session.exec(delete(EntryRow).where(col(EntryRow.id).in_(chunk)))
+            held = select(ENTRIES.c.id, ENTRIES.c.story_id, ENTRIES.c.key)
+            gone = [
+                row
+                for row in read(session, held.where(ENTRIES.c.feed_id == feed.id))
+                if row.key not in keys
+            ]
+            mark_stories(session, [row.story_id for row in gone if row.story_id], corrected=True)
+            for chunk in chunks([row.id for row in gone]):
+                for table in (BANDS, MATCHES, DECISIONS):
+                    write(session, delete(table).where(table.c.entry_id.in_(chunk)))
+                write(session, delete(ENTRIES).where(ENTRIES.c.id.in_(chunk)))
 
     def clipped_entries(self, urls: Iterable[str]) -> list[Entry]:
         """The entries of these bookmark feeds, in an order that does not depend on the polling."""
+        wanted = list(urls)
+        if not wanted:
+            return []
         with self._session() as session:
-            rows = session.exec(
-                select(EntryRow)
-                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(col(FeedRow.url).in_(list(urls)), col(EntryRow.pruned_at).is_(None))
-                .order_by(FeedRow.url, EntryRow.key)
+            theirs = (
+                select(ENTRIES)
+                .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
+                .where(FEEDS.c.url.in_(wanted), ENTRIES.c.pruned_at.is_(None))
+                .order_by(FEEDS.c.url, ENTRIES.c.key)
             )
-            return [values.entry_of(row) for row in rows]
+            return [values.entry_of(row) for row in read(session, theirs)]
 
     # -- matching ----------------------------------------------------------------------------
 
@@ -78,92 +100,88 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, S
         One without its content keeps what it has, unless the reader has decided about it: words
         that are no longer there must not count as words that never were.
         """
+        mine = ENTRIES.c.vocabulary
+        other = or_(and_(mine > PRUNED, mine < vocabulary), mine > vocabulary)
         last = 0
-        decided = select(DecisionRow.entry_id)
+        with self._session() as session:
+            # All that was matched with another is found at once by the index, or is everything.
+            some = any(
+                read(session, select(ENTRIES.c.id).where(part).limit(1)) for part in other.clauses
+            )
+        stale = or_(mine.is_(None), other) if some else mine.is_(None)
         while True:
             with self._session() as session:
-                rows = session.exec(
-                    select(EntryRow, FeedRow)
-                    .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                    .where(
-                        col(EntryRow.id) > last,
-                        or_(col(EntryRow.vocabulary).is_(None), EntryRow.vocabulary != vocabulary),
-                        or_(
-                            col(EntryRow.pruned_at).is_(None),
-                            col(EntryRow.vocabulary).is_(None),
-                            col(EntryRow.id).in_(decided),
-                        ),
-                    )
-                    .order_by(col(EntryRow.id))
-                    .limit(IN_ONE_QUERY)
-                ).all()
-                found = [values.stored_entry(row, feed) for row, feed in rows]
-            if not found:
+                wanted = select(ENTRIES).where(ENTRIES.c.id > last, stale)
+                rows = read(session, wanted.order_by(ENTRIES.c.id).limit(IN_ONE_QUERY))
+                feeds = feeds_of(session, rows)
+            if not rows:
                 return
-            yield from found
-            last = found[-1].row
+            yield from (values.stored_entry(row, feeds[row.feed_id]) for row in rows)
+            last = rows[-1].id
 
-    def save_matches(self, matched: Iterable[MatchedEntry], vocabulary: str, now: datetime) -> int:
+    def save_matches(self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime) -> int:
         """Replace the matches of these entries, in one transaction; gives how many are new."""
         new = 0
         with self._session() as session:
-            for chunk in chunks(list(matched)):
-                ids = [entry.row for entry in chunk]
-                old = {
-                    (row.entry_id, row.tag): row
-                    for row in session.exec(select(MatchRow).where(col(MatchRow.entry_id).in_(ids)))
-                }
-                changed = set()
-                for entry in chunk:
-                    for match in entry.matches:
-                        row = old.pop((entry.row, match.tag), None)
-                        if row is not None and values.match_of(row) == match:
-                            continue
-                        changed.add(entry.row)
-                        columns = values.match_columns(match)
-                        if row is not None:
-                            new += row.near and not match.near
-                            row.sqlmodel_update(columns)
-                            continue
-                        new += not match.near
-                        session.add(MatchRow(entry_id=entry.row, matched_at=now, **columns))
-                for row in old.values():
-                    changed.add(row.entry_id)
-                    session.delete(row)
-                of_them = select(EntryRow.story_id).where(col(EntryRow.id).in_(ids))
-                undecided = update(StoryRow).where(col(StoryRow.id).in_(of_them))
-                session.exec(undecided.values(unlisted=True))
-                theirs = select(EntryRow.story_id).where(col(EntryRow.id).in_(changed))
-                stories = sorted({story for story in session.exec(theirs) if story})
-                mark_stories(session, stories, corrected=False)
-                session.exec(
-                    update(EntryRow).where(col(EntryRow.id).in_(ids)).values(vocabulary=vocabulary)
-                )
+            for chunk in chunks(matched):
+                new += self._save_matches(session, chunk, vocabulary, now)
+        return new
+
+    def _save_matches(
+        self, session: Session, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
+    ) -> int:
+        ids = [entry.row for entry in matched]
+        rows = read(session, select(MATCHES).where(MATCHES.c.entry_id.in_(ids)))
+        old = {(row.entry_id, row.tag): row for row in rows}
+        changed, made, new = set(), [], 0
+        for entry in matched:
+            for match in entry.matches:
+                row = old.pop((entry.row, match.tag), None)
+                if row is not None and values.match_of(row) == match:
+                    continue
+                changed.add(entry.row)
+                new += not match.near and (row is None or row.near)
+                since = {"matched_at": row.matched_at if row else now}
+                made.append({"entry_id": entry.row} | values.match_columns(match) | since)
+        changed.update(entry for entry, _ in old)
+        replaced = [*old, *((match["entry_id"], match["tag"]) for match in made)]
+        this = delete(MATCHES).where(
+            MATCHES.c.entry_id == bindparam("entry"), MATCHES.c.tag == bindparam("name")
+        )
+        if rows:
+            write(session, this, [{"entry": entry, "name": tag} for entry, tag in replaced])
+        write(session, insert(MATCHES), made)
+        told = read(
+            session,
+            select(ENTRIES.c.id, ENTRIES.c.story_id).where(
+                ENTRIES.c.id.in_(ids), ENTRIES.c.story_id.is_not(None)
+            ),
+        )
+        undecided = update(STORIES).where(STORIES.c.id.in_([row.story_id for row in told]))
+        write(session, undecided.values(unlisted=True))
+        stories = sorted({row.story_id for row in told if row.id in changed})
+        mark_stories(session, stories, corrected=False)
+        done = update(ENTRIES).where(ENTRIES.c.id.in_(ids))
+        write(session, done.values(vocabulary=vocabulary))
         return new
 
     def find(self, text: str, page: str) -> list[Copy]:
         """The entries whose id, key or link is ``text``, or whose page is ``page``, or that tell
         the story of this id."""
         with self._session() as session:
-            rows = session.exec(
-                select(EntryRow, FeedRow)
-                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(
-                    or_(
-                        EntryRow.atom_id == text,
-                        EntryRow.key == text,
-                        EntryRow.link == text,
-                        EntryRow.page == page,
-                        col(EntryRow.story_id).in_(
-                            select(StoryRow.id).where(StoryRow.atom_id == text)
-                        ),
-                    )
-                )
-                .order_by(col(EntryRow.first_seen_at), FeedRow.url, EntryRow.key)
+            entry, told = ENTRIES.c, select(STORIES.c.id).where(STORIES.c.atom_id == text)
+            meant = or_(
+                entry.atom_id == text,
+                entry.key == text,
+                entry.link == text,
+                entry.page == page,
+                entry.story_id.in_(told),
+            )
+            found = (
+                select(ENTRIES)
+                .join(FEEDS, entry.feed_id == FEEDS.c.id)
+                .where(meant)
+                .order_by(entry.first_seen_at, FEEDS.c.url, entry.key)
                 .limit(IN_ONE_QUERY)
-            ).all()
-            matches = matches_of(session, [row.id for row, _ in rows])
-            return [
-                Copy(values.stored_entry(row, feed), tuple(matches.get(row.id or 0, ())))
-                for row, feed in rows
-            ]
+            )
+            return copies_of(session, read(session, found))

@@ -1,23 +1,41 @@
 """Runs, feeds, their states and events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session, col, func, select, update
+from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, or_, select, update
 
-from aggregator.model import EntryChange, FeedEvent, FeedState, ParsedFeed, Subscription
-from aggregator.store.connection import Connection
-from aggregator.store.rows import (
-    CLIPPINGS_URL,
-    chunks,
-    describe,
-    feed_row,
-    feed_rows,
-    mark_feeds_of,
-    save_entries,
+from aggregator.model import (
+    EntryChange,
+    FeedEvent,
+    FeedState,
+    ParsedFeed,
+    Reading,
+    Role,
+    SeenDocument,
+    StageCost,
+    Subscription,
 )
-from aggregator.store.states import event_row, feed_event, feed_state, state_columns
-from aggregator.store.tables import EntryRow, FeedEventRow, FeedRow, HostRow, RunRow
+from aggregator.store import values
+from aggregator.store.connection import Connection
+from aggregator.store.intake import save_entries
+from aggregator.store.known import Document
+from aggregator.store.rows import CLIPPINGS_URL, chunks, mark_feeds_of, read, write
+from aggregator.store.states import event_columns, feed_event, feed_state, state_columns
+from aggregator.store.tables import (
+    DOCUMENTS,
+    EVENTS,
+    FEEDS,
+    EntryRow,
+    FeedEventRow,
+    FeedRow,
+    HostRow,
+    RunRow,
+)
 
 
 class FeedStore(Connection):
@@ -31,10 +49,12 @@ class FeedStore(Connection):
             session.flush()
             return row.id or 0
 
-    def finish_run(self, run: int, now: datetime, *, offline: bool) -> None:
-        """Note that a run ended, and whether it found the network gone."""
+    def finish_run(
+        self, run: int, now: datetime, *, offline: bool, stages: Sequence[StageCost] = ()
+    ) -> None:
+        """Note that a run ended, whether it found the network gone, and what its stages cost."""
         with self._session() as session:
-            ended = {"finished_at": now, "offline": offline}
+            ended = {"finished_at": now, "offline": offline, "stages": list(map(asdict, stages))}
             session.exec(update(RunRow).where(col(RunRow.id) == run).values(**ended))
 
     def was_offline(self) -> bool:
@@ -42,6 +62,13 @@ class FeedStore(Connection):
         with self._session() as session:
             ended = select(RunRow.offline).where(col(RunRow.finished_at).is_not(None))
             return bool(session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first())
+
+    def last_stages(self) -> list[StageCost]:
+        """What the stages of the latest run that ended did cost."""
+        with self._session() as session:
+            ended = select(RunRow).where(col(RunRow.finished_at).is_not(None))
+            row = session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first()
+            return [StageCost(**stage) for stage in (row.stages if row else None) or ()]
 
     def last_run(self) -> tuple[int, datetime, datetime | None] | None:
         """(pid, started_at, finished_at) of the latest run."""
@@ -52,18 +79,14 @@ class FeedStore(Connection):
     def states(self) -> dict[str, FeedState]:
         """What is known of every feed that was ever polled, by its subscription's key."""
         with self._session() as session:
-            rows = session.exec(select(FeedRow).where(col(FeedRow.url) != CLIPPINGS_URL))
+            rows = read(session, columns(FEEDS).where(FEEDS.c.url != CLIPPINGS_URL))
             return {row.url: feed_state(row) for row in rows}
 
     def entry_counts(self) -> dict[str, int]:
-        """How many entries are stored of each feed, by its address."""
+        """How many entries are stored of each feed that was ever polled, by its address."""
         with self._session() as session:
-            rows = session.exec(
-                select(FeedRow.url, func.count(col(EntryRow.id)))
-                .join(EntryRow, col(EntryRow.feed_id) == FeedRow.id)
-                .group_by(FeedRow.url)
-            )
-            return dict(rows.all())
+            known = or_(FeedRow.url != CLIPPINGS_URL, FeedRow.entries > 0)
+            return dict(session.exec(select(FeedRow.url, FeedRow.entries).where(known)).all())
 
     def adopt_addresses(self, keys: Iterable[str]) -> None:
         """Where the operator has put a feed's new address in place of the old: it is one feed."""
@@ -84,7 +107,6 @@ class FeedStore(Connection):
 
         Anything is, as long as nothing is known.
         """
-        keys = [entry.key for entry in parsed.entries]
         with self._session() as session:
             feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
             if feed is None or feed.first_succeeded_at is None:
@@ -97,25 +119,52 @@ class FeedStore(Connection):
                     .where(EntryRow.feed_id == feed.id, col(EntryRow.key).in_(chunk))
                     .limit(1)
                 ).first()
-                for chunk in chunks(keys)
+                for chunk in chunks(parsed.keys)
             )
 
-    def save_answer(
-        self, subscription: Subscription, parsed: ParsedFeed, state: FeedState,
-        events: Sequence[FeedEvent], now: datetime,
-    ) -> list[EntryChange]:  # fmt: skip
-        """Store a document's entries, and the state with its validators, in one transaction.
+    def seen(self, subscription: Subscription) -> SeenDocument | None:
+        """What its last document held, if that is known."""
+        with self._reading() as connection:
+            found = connection.execute(_SEEN, {"key": subscription.key}).first()
+            return SeenDocument(found.context, found.entries) if found else None
+
+    def save_readings(self, readings: Sequence[Reading], now: datetime) -> list[list[EntryChange]]:
+        """Store documents' entries, and the states with their validators, in one transaction.
 
         So the validators never vouch for entries that were lost on the way.
         """
         with self._session() as session:
-            feed = feed_row(session, subscription)
-            if describe(feed, parsed.feed):
-                mark_feeds_of(session, feed)
-            changes = save_entries(session, feed, parsed.entries, now)
-            feed.first_succeeded_at = feed.first_succeeded_at or now
-            _take(session, feed, state, events)
-            feed.dirty = feed.dirty or any(c is not EntryChange.UNCHANGED for c in changes)
+            feeds = _feeds(session, [reading.subscription for reading in readings])
+            rows = [feeds[reading.subscription.key] for reading in readings]
+            changes = save_entries(
+                session,
+                [
+                    Document(
+                        feed,
+                        reading.parsed.entries,
+                        [entry.key for entry in reading.parsed.known],
+                        reading.subscription.role is Role.CLIPPINGS,
+                    )
+                    for feed, reading in zip(rows, readings, strict=True)
+                ],
+                now,
+            )
+            saved = []
+            for feed, reading, told in zip(rows, readings, changes, strict=True):
+                described = values.feed_of(feed) != reading.parsed.feed
+                if described and feed.first_succeeded_at:
+                    mark_feeds_of(session, feed.id)
+                saved.append(
+                    _taken(feed, reading.subscription, reading.state, reading.events, described)
+                    | values.feed_columns(reading.parsed.feed)
+                    | {
+                        "first_succeeded_at": feed.first_succeeded_at or now,
+                        "entries": feed.entries + told.count(EntryChange.NEW),
+                    }
+                )
+            _update(session, saved)
+            write(session, insert(EVENTS), _events(reading.events for reading in readings))
+            _remember(session, rows, readings)
             return changes
 
     def save_states(
@@ -123,17 +172,30 @@ class FeedStore(Connection):
     ) -> None:
         """Store what answers without a document have changed."""
         with self._session() as session:
-            feeds = feed_rows(session, [subscription for subscription, *_ in saved])
-            for subscription, state, events in saved:
-                _take(session, feeds[subscription.key], state, events)
+            feeds = _feeds(session, [subscription for subscription, *_ in saved])
+            _update(
+                session,
+                [_taken(feeds[s.key], s, state, events) for s, state, events in saved],
+            )
+            write(session, insert(EVENTS), _events(events for *_, events in saved))
 
-    def events(self, limit: int, key: str | None = None) -> list[FeedEvent]:
-        """What happened to subscriptions, or to the one of ``key``, the latest first."""
+    def events(self, limit: int) -> list[FeedEvent]:
+        """What happened to subscriptions, the latest first."""
         wanted = select(FeedEventRow).order_by(col(FeedEventRow.id).desc()).limit(limit)
-        if key is not None:
-            wanted = wanted.where(FeedEventRow.key == key)
         with self._session() as session:
             return [feed_event(row) for row in session.exec(wanted)]
+
+    def histories(self, keys: Sequence[str], limit: int) -> dict[str, list[FeedEvent]]:
+        """What happened to each of these subscriptions, the latest first."""
+        found: dict[str, list[FeedEvent]] = {}
+        with self._session() as session:
+            for chunk in chunks(keys):
+                theirs = columns(EVENTS).where(EVENTS.c.key.in_(chunk))
+                for row in read(session, theirs.order_by(EVENTS.c.id.desc())):
+                    history = found.setdefault(row.key, [])
+                    if len(history) < limit:
+                        history.append(feed_event(row))
+        return found
 
     def holds(self, now: datetime) -> dict[str, datetime]:
         """The hosts that asked us to wait, and until when."""
@@ -147,15 +209,74 @@ class FeedStore(Connection):
             session.merge(HostRow(name=host, not_before=not_before))
 
 
-def _take(session: Session, feed: FeedRow, state: FeedState, events: Sequence[FeedEvent]) -> None:
-    """Take over a state and what is news of it; the page of the source is dirty if what it says
-    has changed."""
-    before = _said_of(feed)
-    feed.sqlmodel_update(state_columns(state))
-    session.add_all(map(event_row, events))
-    feed.dirty = feed.dirty or bool(events) or before != _said_of(feed)
+def _feeds(session: Session, subscriptions: Sequence[Subscription]) -> dict[str, Any]:
+    """The rows of subscriptions by their keys, made if need be."""
+    keys = [subscription.key for subscription in subscriptions]
+    held = {row.url: row for chunk in chunks(keys) for row in _by_url(session, chunk)}
+    new = [
+        {"url": s.key, "role": s.role.value, "atom_id": s.key, "title": s.title} | _NOTHING_KNOWN
+        for s in subscriptions
+        if s.key not in held
+    ]
+    if new:
+        write(session, insert(FEEDS), new)
+        for chunk in chunks([row["url"] for row in new]):
+            held |= {row.url: row for row in _by_url(session, chunk)}
+    return held
 
 
-def _said_of(feed: FeedRow) -> tuple[object, ...]:
-    moved = feed.moved_to if feed.move_adopted else None
-    return feed.failing_since_at, feed.last_error, feed.ended, moved, feed.silent, feed.warning
+def _by_url(session: Session, urls: Sequence[Any]) -> Sequence[Any]:
+    return read(session, columns(FEEDS).where(FEEDS.c.url.in_(urls)))
+
+
+def _taken(
+    feed: Any, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent],
+    described: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """The columns of a feed that take over a state; its page is dirty if what that says has changed,
+    or what the publisher says of it (``described``)."""
+    taken = state_columns(state)
+    told = bool(events) or _said(feed._mapping) != _said(taken)
+    return taken | {"id": feed.id, "role": subscription.role.value, "dirty": described or told}
+
+
+def _said(state: Mapping[str, Any]) -> tuple[object, ...]:
+    moved = state["moved_to"] if state["move_adopted"] else None
+    return moved, *(state[name] for name in _SAID)
+
+
+def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Give feeds new columns, of which every row has the same. What is dirty stays it: entries that
+    were stored a moment ago may have made it so."""
+    if rows:
+        names: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+        names["dirty"] = or_(FEEDS.c.dirty, names["dirty"])
+        this = update(FEEDS).where(FEEDS.c.id == bindparam("new_id")).values(names)
+        write(session, this, [{f"new_{name}": row[name] for name in row} for row in rows])
+
+
+def _events(every: Iterable[Sequence[FeedEvent]]) -> list[dict[str, Any]]:
+    return [event_columns(event) for events in every for event in events]
+
+
+def _remember(session: Session, feeds: Sequence[Any], readings: Sequence[Reading]) -> None:
+    """Keep what the documents held; of an odd one, nothing."""
+    write(session, delete(DOCUMENTS).where(DOCUMENTS.c.feed_id.in_([feed.id for feed in feeds])))
+    seen = [
+        {"feed_id": feed.id} | asdict(reading.parsed.seen)
+        for feed, reading in zip(feeds, readings, strict=True)
+        if reading.parsed.seen is not None
+    ]
+    write(session, insert(DOCUMENTS), seen)
+
+
+_SEEN = (
+    columns(DOCUMENTS)
+    .join(FEEDS, FEEDS.c.id == DOCUMENTS.c.feed_id)
+    .where(FEEDS.c.url == bindparam("key"))
+)
+_SAID = ("failing_since_at", "last_error", "ended", "silent", "warning")
+_NOTHING_KNOWN = {
+    "entries": 0, "next_poll_reason": "", "hints": {}, "failures": 0, "told": False, "ended": False,
+    "moved_count": 0, "move_adopted": False, "silent": False, "dirty": True, "rendered": "",
+}  # fmt: skip

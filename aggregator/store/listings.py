@@ -2,24 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlmodel import col, delete, func, or_, select, update
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import bindparam
+from sqlalchemy import select as columns
+from sqlmodel import col, delete, func, select, update
 
 from aggregator.model import Channel, ChannelKind, Story
 from aggregator.store import values
 from aggregator.store.connection import Connection
 from aggregator.store.placings import MONTH_LENGTH
-from aggregator.store.rows import chunks, stories_of
+from aggregator.store.rows import chunks, mark_sources, read, stories_of, write
 from aggregator.store.tables import (
+    CHANNELS,
+    ENTRIES,
+    FEEDS,
+    LISTINGS,
+    PAGES,
+    STORIES,
     ChannelRow,
-    EntryRow,
-    FeedRow,
     ListingRow,
     PageRow,
     PingRow,
-    StoryRow,
+    SiteRow,
 )
+
+_THE_ONE = 1
 
 
 class ListingStore(Connection):
@@ -43,66 +51,63 @@ class ListingStore(Connection):
         """Every document of the archives: month, whether it is dirty, and the address under which
         it was rendered; by channel, in the order of time."""
         found: defaultdict[str, list[tuple[str, bool, str]]] = defaultdict(list)
-        columns = select(PageRow.channel, PageRow.month, PageRow.dirty, PageRow.rendered)
+        rows = columns(PAGES.c.channel, PAGES.c.month, PAGES.c.dirty, PAGES.c.rendered)
         with self._session() as session:
-            rows = session.exec(columns.order_by(PageRow.channel, PageRow.month))
-            for channel, month, dirty, rendered in rows:
-                found[channel].append((month, dirty, rendered))
+            for row in read(session, rows.order_by(PAGES.c.channel, PAGES.c.month)):
+                found[row.channel].append((row.month, row.dirty, row.rendered))
         return found
 
-    def window(self, channel: str, limit: int) -> list[Story]:
-        """The stories that entered a live feed last, those first that are newest."""
-        return self._listed(channel, limit, col(ListingRow.live))
+    def window(self, channel: str, start: int, limit: int) -> list[Story]:
+        """The stories that entered a live feed last, those first that are newest, from the
+        ``start``-th on."""
+        with self._session() as session:
+            rows = self._listed(channel, LISTINGS.c.live).offset(start).limit(limit)
+            return stories_of(session, read(session, rows))
 
     def month(self, channel: str, month: str) -> list[Story]:
         """The stories of a month of a channel's archive."""
-        return self._listed(channel, None, ListingRow.month == month)
-
-    def _listed(self, channel: str, limit: int | None, condition: object) -> list[Story]:
         with self._session() as session:
-            rows = session.exec(
-                select(StoryRow)
-                .join(ListingRow, col(ListingRow.story_id) == StoryRow.id)
-                .where(ListingRow.channel == channel, condition)  # type: ignore[arg-type]
-                .order_by(
-                    col(ListingRow.listed_at).desc(), col(StoryRow.updated).desc(), StoryRow.atom_id
-                )
-                .limit(limit)
-            ).all()
-            return stories_of(session, rows)
+            return stories_of(
+                session, read(session, self._listed(channel, LISTINGS.c.month == month))
+            )
+
+    def _listed(self, channel: str, condition: Any) -> Any:
+        return (
+            columns(STORIES)
+            .join(LISTINGS, LISTINGS.c.story_id == STORIES.c.id)
+            .where(LISTINGS.c.channel == channel, condition)
+            .order_by(LISTINGS.c.listed_at.desc(), STORIES.c.updated.desc(), STORIES.c.atom_id)
+        )
 
     def newest(self, limit: int, *, before: int | None = None) -> list[Story]:
         """The stories stored last, newest first; ``before`` is a `Story.row` to go on from."""
-        rows = select(StoryRow).where(col(StoryRow.id) < before) if before else select(StoryRow)
-        return self._newest(rows, limit)
+        rows = columns(STORIES)
+        return self._newest(rows.where(STORIES.c.id < before) if before else rows, limit)
 
     def newest_listed(self, limit: int) -> list[Story]:
         """Those of them that stand in any feed."""
-        listed = select(ListingRow.story_id).where(ListingRow.story_id == StoryRow.id)
-        return self._newest(select(StoryRow).where(listed.exists()), limit)
+        listed = columns(LISTINGS.c.story_id).where(LISTINGS.c.story_id == STORIES.c.id)
+        return self._newest(columns(STORIES).where(listed.exists()), limit)
 
-    def _newest(self, rows: SelectOfScalar[StoryRow], limit: int) -> list[Story]:
+    def _newest(self, rows: Any, limit: int) -> list[Story]:
         with self._session() as session:
-            found = session.exec(rows.order_by(col(StoryRow.id).desc()).limit(limit)).all()
+            found = read(session, rows.order_by(STORIES.c.id.desc()).limit(limit))
             return stories_of(session, found)
 
     def newest_of_feed(self, key: str, limit: int) -> list[Story]:
-        """The newest stories of a subscription, as it tells them."""
+        """The newest stories of a subscription that stand in a feed of a tag or a query, as it
+        tells them."""
+        one = columns(FEEDS.c.id).where(FEEDS.c.url == key).scalar_subquery()
+        theirs = (
+            columns(ENTRIES.c.story_id)
+            .join(LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id)
+            .join(CHANNELS, CHANNELS.c.key == LISTINGS.c.channel)
+            .where(ENTRIES.c.feed_id == one, CHANNELS.c.kind != ChannelKind.OWN.value)
+        )
+        rows = columns(STORIES).where(STORIES.c.id.in_(theirs))
+        latest = rows.order_by(STORIES.c.updated.desc(), STORIES.c.atom_id).limit(limit)
         with self._session() as session:
-            rows = session.exec(
-                select(StoryRow)
-                .where(
-                    col(StoryRow.id).in_(
-                        select(EntryRow.story_id)
-                        .join(FeedRow, col(FeedRow.id) == EntryRow.feed_id)
-                        .where(FeedRow.url == key)
-                        .order_by(values.entry_date().desc(), EntryRow.key)
-                        .limit(limit)
-                    )
-                )
-                .order_by(col(StoryRow.updated).desc(), StoryRow.atom_id)
-            ).all()
-            return stories_of(session, rows, key)
+            return stories_of(session, read(session, latest), key)
 
     def places(self, stories: Iterable[int]) -> dict[int, list[str]]:
         """The channels in which these stories stand."""
@@ -152,30 +157,46 @@ class ListingStore(Connection):
             )
             return [(key, count) for key, count in rows]
 
-    def dirty_feeds(self, rendered: str) -> set[str]:
-        """The subscriptions whose own page is to be rendered again; ``rendered`` is a digest of
-        today's settings."""
-        stale = or_(col(FeedRow.dirty), FeedRow.rendered != rendered)
+    def dirty_feeds(self, rendered: Mapping[str, str]) -> set[str]:
+        """The subscriptions whose own page is to be rendered again; ``rendered`` are digests of
+        today's settings, by the keys of those that have one."""
+        rows = columns(FEEDS.c.url, FEEDS.c.dirty, FEEDS.c.rendered)
         with self._session() as session:
-            return set(session.exec(select(FeedRow.url).where(stale)))
+            return {
+                url
+                for url, dirty, was in read(session, rows)
+                if dirty or was != rendered.get(url, was)
+            }
+
+    def site_rendered(self) -> str:
+        """A digest of the settings with which the pages about everything were rendered."""
+        with self._session() as session:
+            row = session.get(SiteRow, _THE_ONE)
+            return row.rendered if row else ""
 
     def save_rendered(
         self, channels: Mapping[str, str], pages: Mapping[tuple[str, str], str],
-        feeds: Mapping[str, str],
+        feeds: Mapping[str, str], site: str,
     ) -> None:  # fmt: skip
         """What was asked for is written: ``channels`` with the digests of their settings, ``pages``
-        with their addresses, ``feeds`` with the digests of theirs."""
+        with their addresses, ``feeds`` and ``site`` with the digests of theirs."""
+        channel = update(CHANNELS).where(CHANNELS.c.key == bindparam("its_key"))
+        page = update(PAGES).where(
+            PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
+        )
+        feed = update(FEEDS).where(FEEDS.c.url == bindparam("its_url"))
+        done = {"dirty": False, "rendered": bindparam("digest")}
         with self._session() as session:
-            for key, rendered in channels.items():
-                done = update(ChannelRow).where(ChannelRow.key == key)  # type: ignore[arg-type]
-                session.exec(done.values(dirty=False, rendered=rendered))
-            for (channel, month), address in pages.items():
-                page = session.get(PageRow, (channel, month))
-                if page:
-                    page.dirty, page.rendered = False, address
-            for url, digest in feeds.items():
-                clean = update(FeedRow).where(FeedRow.url == url)  # type: ignore[arg-type]
-                session.exec(clean.values(dirty=False, rendered=digest))
+            rows = [{"its_key": key, "digest": digest} for key, digest in channels.items()]
+            write(session, channel.values(done), rows)
+            documents = [
+                {"its_channel": channel, "its_month": month, "digest": address}
+                for (channel, month), address in pages.items()
+            ]
+            write(session, page.values(done), documents)
+            sources = [{"its_url": url, "digest": digest} for url, digest in feeds.items()]
+            write(session, feed.values(done), sources)
+            session.merge(SiteRow(id=_THE_ONE, rendered=site))
 
     def save_pings(self, urls: Iterable[str]) -> None:
         """The hub is to be told that these changed."""
@@ -203,6 +224,10 @@ class ListingStore(Connection):
             ).all()
             for row in rows:
                 row.pruned, row.dirty = True, False
+                theirs = columns(ENTRIES.c.feed_id).join(
+                    LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id
+                )
+                mark_sources(session, theirs.where(LISTINGS.c.channel == row.key))
                 session.exec(delete(ListingRow).where(col(ListingRow.channel) == row.key))
                 session.exec(delete(PageRow).where(col(PageRow.channel) == row.key))
             return [values.channel_of(row) for row in rows]

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aggregator.errors import StorageError
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 def upgrade(connection: Connection) -> None:

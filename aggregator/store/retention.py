@@ -16,6 +16,7 @@ from aggregator.store import values
 from aggregator.store.decide import essence
 from aggregator.store.rows import IN_ONE_QUERY, chunks
 from aggregator.store.tables import (
+    PRUNED,
     BandRow,
     ChannelRow,
     DecisionRow,
@@ -194,12 +195,11 @@ class _Sweep:
             return
         for row in rows:
             digest = essence(values.entry_of(row))
-            row.sqlmodel_update(_NOTHING | {"pruned_at": self._now, "essence": digest})
+            mark = {"pruned_at": self._now, "essence": digest, "vocabulary": PRUNED}
+            row.sqlmodel_update(_NOTHING | mark)
         for ids in chunks([row.id or 0 for row in rows]):
             session.exec(delete(BandRow).where(col(BandRow.entry_id).in_(ids)))
             session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(ids)))
-        sources = {row.feed_id for row in rows}
-        session.exec(update(FeedRow).where(col(FeedRow.id).in_(sources)).values(dirty=True))
         _withdraw(session, stories)
 
 

@@ -4,10 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aggregator.model import FeedEvent, FeedEventKind, FeedState, Hints, Move, Validators
-from aggregator.store.tables import FeedEventRow, FeedRow
 
 
-def feed_state(row: FeedRow) -> FeedState:
+def feed_state(row: Any) -> FeedState:
     """What the fetching stage needs to know of a feed."""
     move = None
     if row.moved_to and row.moved_since_at:
@@ -69,18 +68,18 @@ def state_columns(state: FeedState) -> dict[str, Any]:
     }
 
 
-def event_row(event: FeedEvent) -> FeedEventRow:
-    """The row that holds an event."""
-    return FeedEventRow(
-        key=event.key,
-        title=event.title,
-        kind=event.kind.value,
-        message=event.message,
-        at=event.at,
-    )
+def event_columns(event: FeedEvent) -> dict[str, Any]:
+    """The columns that hold an event."""
+    return {
+        "key": event.key,
+        "title": event.title,
+        "kind": event.kind.value,
+        "message": event.message,
+        "at": event.at,
+    }
 
 
-def feed_event(row: FeedEventRow) -> FeedEvent:
+def feed_event(row: Any) -> FeedEvent:
     """The event that a row holds."""
     return FeedEvent(row.key, row.title, FeedEventKind(row.kind), row.message, row.at)
 

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlmodel import Session, col, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlmodel import Session
 
 from aggregator.folding import fold
 from aggregator.identity import mint_id
@@ -13,8 +15,8 @@ from aggregator.likeness import bands, tell_one_story
 from aggregator.model import Role
 from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import IN_ONE_QUERY, chunks, free_moment, mark_stories
-from aggregator.store.tables import BandRow, EntryRow, FeedRow, StoryRow
+from aggregator.store.rows import IN_ONE_QUERY, Moments, chunks, mark_stories, read, write
+from aggregator.store.tables import BANDS, ENTRIES, FEEDS, STORIES
 
 _TOGETHER = timedelta(days=14)  # apart at most, to be copies of one text
 _RECENT = timedelta(days=30)  # how long an entry's bands are kept
@@ -30,6 +32,29 @@ class _Candidate:
     date: datetime
 
 
+_COLUMNS = (
+    ENTRIES.c.id,
+    ENTRIES.c.feed_id,
+    ENTRIES.c.key,
+    ENTRIES.c.atom_id,
+    ENTRIES.c.page,
+    ENTRIES.c.title,
+    ENTRIES.c.text,
+    ENTRIES.c.published,
+    ENTRIES.c.updated,
+    ENTRIES.c.first_seen_at,
+)
+
+
+@dataclass(slots=True)
+class _Told:
+    """A story, perhaps a new one that has no number yet."""
+
+    atom_id: str
+    updated: datetime
+    id: int | None = None
+
+
 class StoryStore(Connection):
     """What grouping reads and writes."""
 
@@ -39,108 +64,114 @@ class StoryStore(Connection):
         The order in which answers came counts for nothing: the reader's own clippings are first,
         then the oldest entries. One transaction for each 500.
         """
+        order = (
+            FEEDS.c.role != Role.CLIPPINGS.value, values.entry_date(), FEEDS.c.url, ENTRIES.c.key
+        )  # fmt: skip
+        of_feed = ENTRIES.c.feed_id == FEEDS.c.id
+        new = select(ENTRIES.c.id).join(FEEDS, of_feed).where(ENTRIES.c.story_id.is_(None))
+        columns = select(*_COLUMNS, FEEDS.c.url).join(FEEDS, of_feed)
         made = 0
-        while True:
+        with self._session() as session:
+            numbers = [number for (number,) in read(session, new.order_by(*order))]
+        for chunk in chunks(numbers):
             with self._session() as session:
-                date = values.entry_date()
-                rows = session.exec(
-                    select(EntryRow, FeedRow)
-                    .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                    .where(col(EntryRow.story_id).is_(None))
-                    .order_by(
-                        FeedRow.role != Role.CLIPPINGS.value,  # type: ignore[arg-type]
-                        date,
-                        FeedRow.url,
-                        EntryRow.key,
-                    )
-                    .limit(IN_ONE_QUERY)
-                ).all()
-                if not rows:
-                    self._forget(session, now)
-                    return made
-                made += _Grouping(session, [entry for entry, _ in rows]).assign(rows)
+                rows = read(session, columns.where(ENTRIES.c.id.in_(chunk)).order_by(*order))
+                made += _Grouping(session, rows).assign(rows)
+        if numbers:
+            with self._session() as session:
+                self._forget(session, now)
+        return made
 
     def _forget(self, session: Session, now: datetime) -> None:
-        old = select(EntryRow.id).where(EntryRow.first_seen_at < now - _RECENT)
-        session.exec(delete(BandRow).where(col(BandRow.entry_id).in_(old)))
+        """Drop the bands of entries that are no longer recent: those that came first come first."""
+        oldest = select(BANDS.c.entry_id).distinct().order_by(BANDS.c.entry_id).limit(IN_ONE_QUERY)
+        while True:
+            numbers = [number for (number,) in read(session, oldest)]
+            seen = select(ENTRIES.c.id).where(ENTRIES.c.id.in_(numbers))
+            old = read(session, seen.where(ENTRIES.c.first_seen_at < now - _RECENT))
+            write(session, delete(BANDS).where(BANDS.c.entry_id.in_([row.id for row in old])))
+            if len(old) < IN_ONE_QUERY:
+                return
 
 
 class _Grouping:
     """One transaction's new entries, and what they may belong to; stories go by their atom:id."""
 
-    def __init__(self, session: Session, rows: Sequence[EntryRow]) -> None:
+    def __init__(self, session: Session, rows: Sequence[Any]) -> None:
         self._session = session
-        self._bands = {row.id or 0: bands(row.text) for row in rows}
-        self._stories: dict[str, StoryRow] = {}
+        self._bands = {row.id: bands(row.text) for row in rows}
+        self._stories: dict[str, _Told] = {}
         self._pages: dict[str, str] = {}
         self._members: defaultdict[str, list[_Candidate]] = defaultdict(list)
         self._named: defaultdict[str, set[str]] = defaultdict(set)
-        self._moments: set[datetime] = set()
-        self._free: dict[datetime, datetime] = {}  # where to look for the next free moment
+        self._moments = Moments(session)
+        self._moments.expect(_candidate(row).date for row in rows)
         self._load(rows)
 
-    def _load(self, rows: Sequence[EntryRow]) -> None:
+    def _load(self, rows: Sequence[Any]) -> None:
         session = self._session
-        story_of = select(EntryRow, StoryRow.atom_id).join(
-            StoryRow, col(StoryRow.id) == EntryRow.story_id
-        )
+        of_story = ENTRIES.c.story_id == STORIES.c.id
         for pages in chunks(sorted({row.page for row in rows if row.page})):
-            held = story_of.where(col(EntryRow.page).in_(pages)).order_by(col(StoryRow.id).desc())
-            for entry, story in session.exec(held):
-                self._pages[entry.page or ""] = story
+            held = select(ENTRIES.c.page, STORIES.c.atom_id).join(STORIES, of_story)
+            held = held.where(ENTRIES.c.page.in_(pages)).order_by(STORIES.c.id.desc())
+            self._pages |= {row.page: row.atom_id for row in read(session, held)}
         for names in chunks(sorted({name for found in self._bands.values() for name in found})):
             like = (
-                select(BandRow.name, StoryRow.atom_id)
-                .join(EntryRow, col(EntryRow.id) == BandRow.entry_id)
-                .join(StoryRow, col(StoryRow.id) == EntryRow.story_id)
-                .where(col(BandRow.name).in_(names))
+                select(BANDS.c.name, STORIES.c.atom_id)
+                .join(ENTRIES, ENTRIES.c.id == BANDS.c.entry_id)
+                .join(STORIES, of_story)
+                .where(BANDS.c.name.in_(names))
             )
-            for name, story in session.exec(like):
+            for name, story in read(session, like):
                 self._named[name].add(story)
         known = {row.atom_id for row in rows}.union(self._pages.values(), *self._named.values())
         for ids in chunks(sorted(known)):
-            for found in session.exec(select(StoryRow).where(col(StoryRow.atom_id).in_(ids))):
-                self._stories[found.atom_id] = found
+            for found in read(session, select(STORIES).where(STORIES.c.atom_id.in_(ids))):
+                self._stories[found.atom_id] = _Told(found.atom_id, found.updated, found.id)
         for ids in chunks(sorted(self._stories)):
-            for entry, story in session.exec(story_of.where(col(StoryRow.atom_id).in_(ids))):
-                self._members[story].append(_candidate(entry))
-        for dates in chunks(sorted({_candidate(row).date for row in rows})):
-            taken = select(StoryRow.updated).where(col(StoryRow.updated).in_(dates))
-            self._moments.update(session.exec(taken))
+            members = select(*_COLUMNS, STORIES.c.atom_id.label("story")).join(STORIES, of_story)
+            for entry in read(session, members.where(STORIES.c.atom_id.in_(ids))):
+                self._members[entry.story].append(_candidate(entry))
 
-    def assign(self, rows: Sequence[tuple[EntryRow, FeedRow]]) -> int:
+    def assign(self, rows: Sequence[Any]) -> int:
         """Give each of these rows its story; gives how many stories are new."""
-        made, joined, given = 0, set(), []
-        for row, feed in rows:
+        made: list[_Told] = []
+        given: list[tuple[int, _Told]] = []
+        for row in rows:
             story = self._of_page(row) or self._of_id(row) or self._of_text(row)
             if story is None:
-                made += 1
-                story = self._make(row, feed)
-            else:
-                joined.add(story.atom_id)
-            story.unlisted = True
-            given.append((row, story))
+                story = self._make(row, made)
+            given.append((row.id, story))
             self._members[story.atom_id].append(_candidate(row))
             if row.page:
                 self._pages.setdefault(row.page, story.atom_id)
-            for name in self._bands[row.id or 0]:
+            for name in self._bands[row.id]:
                 self._named[name].add(story.atom_id)
-        self._session.flush()
-        for row, story in given:
-            row.story_id = story.id
+        self._write(made, given)
+        return len(made)
+
+    def _write(self, made: Sequence[_Told], given: Sequence[tuple[int, _Told]]) -> None:
+        session = self._session
+        joined = sorted({story.id for _, story in given if story.id})
+        new = [{"atom_id": s.atom_id, "updated": s.updated} | _NEW for s in made]
+        write(session, insert(STORIES), new)
+        for ids in chunks([story.atom_id for story in made]):
+            numbers = select(STORIES.c.atom_id, STORIES.c.id).where(STORIES.c.atom_id.in_(ids))
+            for name, number in read(session, numbers):
+                self._stories[name].id = number
+        tells = update(ENTRIES).where(ENTRIES.c.id == bindparam("entry"))
+        told = [{"entry": entry, "story": story.id} for entry, story in given]
+        write(session, tells.values(story_id=bindparam("story")), told)
+        mark_stories(session, joined, corrected=False)
         found = [
             {"name": name, "entry_id": row} for row, names in self._bands.items() for name in names
         ]
-        if found:
-            self._session.exec(insert(BandRow), params=found)
-        old = [self._stories[name].id or 0 for name in joined]
-        mark_stories(self._session, sorted(old), corrected=False)
-        return made
+        write(session, insert(BANDS), found)
 
-    def _of_page(self, row: EntryRow) -> StoryRow | None:
+    def _of_page(self, row: Any) -> _Told | None:
         return self._stories.get(self._pages.get(row.page or "", ""))
 
-    def _of_id(self, row: EntryRow) -> StoryRow | None:
+    def _of_id(self, row: Any) -> _Told | None:
         """The story with the entry's own id: a publisher's Atom id that others republish, or one
         that we minted from the address that its page once had."""
         story = self._stories.get(row.atom_id)
@@ -151,12 +182,10 @@ class _Grouping:
         same_title = any(fold(one.title) == fold(row.title) for one in members)
         return story if ours or same_title or not members else None
 
-    def _of_text(self, row: EntryRow) -> StoryRow | None:
+    def _of_text(self, row: Any) -> _Told | None:
         """The story of another feed that is told in the same words within fourteen days."""
         new = _candidate(row)
-        for name in sorted(
-            {story for band in self._bands[row.id or 0] for story in self._named[band]}
-        ):
+        for name in sorted({story for band in self._bands[row.id] for story in self._named[band]}):
             members = self._members[name]
             if any(one.feed_id == row.feed_id for one in members):
                 continue
@@ -168,25 +197,27 @@ class _Grouping:
                 return self._stories[name]
         return None
 
-    def _make(self, row: EntryRow, feed: FeedRow) -> StoryRow:
+    def _make(self, row: Any, made: list[_Told]) -> _Told:
+        """A new story, added to those that are ``made``; or the one that has its only id."""
         atom_id = row.atom_id
         if atom_id in self._stories:  # by something else: publishers do that
-            atom_id = mint_id(feed.url, None, row.key)
-            same = select(StoryRow).where(StoryRow.atom_id == atom_id)
-            if (story := self._session.exec(same).first()) is not None:
-                return self._stories.setdefault(atom_id, story)
-        date = _candidate(row).date
-        if date in self._moments:
-            free = free_moment(self._session, self._free.get(date, date))
-            self._free[date] = free - timedelta(seconds=1)
-        else:
-            free = date
-        self._moments.add(free)
-        story = self._stories[atom_id] = StoryRow(atom_id=atom_id, updated=free)
-        self._session.add(story)
-        return story
+            atom_id = mint_id(row.url, None, row.key)
+            if atom_id in self._stories:
+                return self._stories[atom_id]
+            same = read(self._session, select(STORIES).where(STORIES.c.atom_id == atom_id))
+            if same:
+                (story,) = same
+                self._stories[atom_id] = _Told(atom_id, story.updated, story.id)
+                return self._stories[atom_id]
+        updated = self._moments.take(_candidate(row).date)
+        self._stories[atom_id] = _Told(atom_id, updated)
+        made.append(self._stories[atom_id])
+        return self._stories[atom_id]
 
 
-def _candidate(row: EntryRow) -> _Candidate:
+def _candidate(row: Any) -> _Candidate:
     date = row.updated or row.published or row.first_seen_at
     return _Candidate(row.feed_id, row.title, row.text, date)
+
+
+_NEW = {"revisions": 0, "listed": False, "unlisted": True}

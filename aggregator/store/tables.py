@@ -52,6 +52,18 @@ class FeedRow(SQLModel, table=True):
     last_error: str | None = None
     dirty: bool = Field(default=True, index=True)
     rendered: str = ""
+    entries: int = 0
+
+
+class DocumentRow(SQLModel, table=True):
+    """The document that a feed served last: a `model.SeenDocument`, so that only what is new in
+    the next one is read."""
+
+    __tablename__ = "document"
+
+    feed_id: int = Field(foreign_key="feed.id", primary_key=True)
+    context: str
+    entries: str
 
 
 class HostRow(SQLModel, table=True):
@@ -69,7 +81,7 @@ class FeedEventRow(SQLModel, table=True):
     __tablename__ = "feed_event"
 
     id: int | None = Field(default=None, primary_key=True)
-    key: str
+    key: str = Field(index=True)
     title: str
     kind: str
     message: str
@@ -104,6 +116,8 @@ class EntryRow(SQLModel, table=True):
     __tablename__ = "entry"
     __table_args__ = (
         UniqueConstraint("feed_id", "key"),
+        # What a publisher now serves under another key is looked for by its title.
+        Index("ix_entry_title", "feed_id", "title"),
         # Those that still have their content: what was removed is not looked at again.
         Index("ix_entry_whole", "changed_at", sqlite_where=sql("pruned_at IS NULL")),
     )
@@ -243,6 +257,15 @@ class ListingRow(SQLModel, table=True):
     listed_at: datetime
 
 
+class SiteRow(SQLModel, table=True):
+    """The pages about everything; ``rendered`` is a digest of the settings with which they were."""
+
+    __tablename__ = "site"
+
+    id: int | None = Field(default=None, primary_key=True)
+    rendered: str = ""
+
+
 class MeaningRow(SQLModel, table=True):
     """What a text means: a vector in half precision. ``name`` is that of model and text."""
 
@@ -261,7 +284,8 @@ class PingRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One run, for ``status`` and for the message of a run that finds the lock taken."""
+    """One run, for ``status``, for the message of a run that finds the lock taken, and for the
+    metrics: ``stages`` are `model.StageCost` values."""
 
     __tablename__ = "run"
 
@@ -270,3 +294,20 @@ class RunRow(SQLModel, table=True):
     started_at: datetime
     finished_at: datetime | None = None
     offline: bool = False
+    stages: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+
+
+PRUNED = ""  # the vocabulary of an entry without content: it is not matched with any other
+
+# Many rows at a time go through the tables themselves: an object for each takes five times as long.
+FEEDS = SQLModel.metadata.tables["feed"]
+DOCUMENTS = SQLModel.metadata.tables["document"]
+EVENTS = SQLModel.metadata.tables["feed_event"]
+STORIES = SQLModel.metadata.tables["story"]
+ENTRIES = SQLModel.metadata.tables["entry"]
+BANDS = SQLModel.metadata.tables["band"]
+DECISIONS = SQLModel.metadata.tables["decision"]
+MATCHES = SQLModel.metadata.tables["match"]
+CHANNELS = SQLModel.metadata.tables["channel"]
+PAGES = SQLModel.metadata.tables["page"]
+LISTINGS = SQLModel.metadata.tables["listing"]

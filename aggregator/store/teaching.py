@@ -3,14 +3,25 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from sqlalchemy import select as columns
 from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import col, func, select
 
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import chunks, matches_of
-from aggregator.store.tables import DecisionRow, EntryRow, FeedRow, LearnedRow, MatchRow, MeaningRow
+from aggregator.store.rows import chunks, matches_of, read
+from aggregator.store.tables import (
+    DECISIONS,
+    ENTRIES,
+    FEEDS,
+    DecisionRow,
+    EntryRow,
+    FeedRow,
+    LearnedRow,
+    MatchRow,
+    MeaningRow,
+)
 
 _THE_ONE = 1
 
@@ -21,11 +32,8 @@ class TeachingStore(Connection):
     def collected(self) -> int:
         """How many entries of subscriptions are stored."""
         with self._session() as session:
-            return session.exec(
-                select(func.count(col(EntryRow.id)))
-                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(FeedRow.role == Role.SUBSCRIPTION.value)
-            ).one()
+            theirs = select(func.sum(FeedRow.entries))
+            return session.exec(theirs.where(FeedRow.role == Role.SUBSCRIPTION.value)).one() or 0
 
     def sample(self, size: int) -> list[Entry]:
         """``size`` entries of subscriptions, the same for the same entries however they came.
@@ -33,14 +41,14 @@ class TeachingStore(Connection):
         `retention` leaves them their content.
         """
         with self._session() as session:
-            rows = session.exec(
-                select(EntryRow)
-                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(FeedRow.role == Role.SUBSCRIPTION.value, col(EntryRow.pruned_at).is_(None))
-                .order_by(EntryRow.content_hash, FeedRow.url, EntryRow.key)
+            theirs = (
+                columns(ENTRIES)
+                .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
+                .where(FEEDS.c.role == Role.SUBSCRIPTION.value, ENTRIES.c.pruned_at.is_(None))
+                .order_by(ENTRIES.c.content_hash, FEEDS.c.url, ENTRIES.c.key)
                 .limit(size)
             )
-            return [values.entry_of(row) for row in rows]
+            return [values.entry_of(row) for row in read(session, theirs)]
 
     def matched(self, rows: Iterable[int]) -> dict[int, list[Match]]:
         """What was found for these entries."""
@@ -89,15 +97,15 @@ class TeachingStore(Connection):
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""
         with self._session() as session:
-            rows = session.exec(
-                select(DecisionRow, EntryRow)
-                .join(EntryRow, col(DecisionRow.entry_id) == EntryRow.id)
-                .order_by(EntryRow.atom_id, col(EntryRow.id), DecisionRow.tag)
-            )
-            return [
-                Decision(entry.id or 0, values.entry_of(entry), row.tag, row.confirmed)
-                for row, entry in rows
-            ]
+            made = read(session, columns(DECISIONS))
+            entries: dict[int, Entry] = {}
+            for chunk in chunks(sorted({row.entry_id for row in made})):
+                for row in read(session, columns(ENTRIES).where(ENTRIES.c.id.in_(chunk))):
+                    entries[row.id] = values.entry_of(row)
+        decisions = [
+            Decision(row.entry_id, entries[row.entry_id], row.tag, row.confirmed) for row in made
+        ]
+        return sorted(decisions, key=lambda made: (made.entry.id, made.row, made.tag))
 
     def count_decisions(self) -> int:
         """How many entries' tags the reader decided."""

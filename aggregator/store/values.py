@@ -19,17 +19,28 @@ from aggregator.model import (
     StoredEntry,
 )
 from aggregator.store.decide import content_hash
-from aggregator.store.tables import ChannelRow, EntryRow, FeedRow, MatchRow
+from aggregator.store.tables import ENTRIES, ChannelRow
 
 
-def feed_of(row: FeedRow) -> Feed:
+def feed_of(row: Any) -> Feed:
     """What the publisher says of its feed."""
     return Feed(row.atom_id, row.title, row.link, row.language, row.rights)
 
 
+def feed_columns(feed: Feed) -> dict[str, Any]:
+    """The columns that hold what the publisher says of its feed."""
+    return {
+        "atom_id": feed.id,
+        "title": feed.title,
+        "link": feed.link,
+        "language": feed.language,
+        "rights": feed.rights,
+    }
+
+
 def entry_date() -> Any:
     """`model.StoredEntry.date`, in SQL."""
-    return func.coalesce(EntryRow.updated, EntryRow.published, EntryRow.first_seen_at)
+    return func.coalesce(ENTRIES.c.updated, ENTRIES.c.published, ENTRIES.c.first_seen_at)
 
 
 def entry_columns(entry: Entry) -> dict[str, Any]:
@@ -58,7 +69,7 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     }
 
 
-def entry_of(row: EntryRow) -> Entry:
+def entry_of(row: Any) -> Entry:
     """The entry that a row holds."""
     return Entry(
         key=row.key,
@@ -79,14 +90,33 @@ def entry_of(row: EntryRow) -> Entry:
     )
 
 
-def stored_entry(row: EntryRow, feed: FeedRow) -> StoredEntry:
-    """An entry with what the store knows of it."""
+_OF_A_HEAD = """id feed_id story_id key atom_id title link page published updated language
+    first_seen_at changed_at pruned_at"""
+HEAD = [ENTRIES.c[name] for name in _OF_A_HEAD.split()]
+
+
+def head_of(row: Any) -> Entry:
+    """The entry that a row of the columns of `HEAD` holds: nothing of what it says."""
+    return Entry(
+        key=row.key,
+        id=row.atom_id,
+        title=row.title,
+        link=row.link,
+        page=row.page,
+        published=row.published,
+        updated=row.updated,
+        language=row.language,
+    )
+
+
+def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
+    """An entry with what the store knows of it, or its head."""
     return StoredEntry(
         row=row.id or 0,
         feed_url=feed.url,
         feed=feed_of(feed),
         role=Role(feed.role),
-        entry=entry_of(row),
+        entry=entry_of(row) if whole else head_of(row),
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         came_with_feed=row.first_seen_at == feed.first_succeeded_at,
@@ -120,7 +150,7 @@ def match_columns(match: Match) -> dict[str, Any]:
     }
 
 
-def match_of(row: MatchRow) -> Match:
+def match_of(row: Any) -> Match:
     """The match that a row holds."""
     evidence = (
         Evidence(EvidenceKind(e["kind"]), e["detail"], e["where"], e["weight"])

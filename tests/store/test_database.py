@@ -32,6 +32,7 @@ from aggregator.model import (
     Move,
     ParsedFeed,
     Placing,
+    Reading,
     Role,
     Validators,
 )
@@ -74,7 +75,8 @@ def state(feed=FEED, now=NOW, **values):
 
 def save(store, *entries, now=NOW, feed=FEED):
     parsed = ParsedFeed(feed.key, Feed("urn:f", "Feed", "https://a.example/", "fr", "CC"), entries)
-    return store.save_answer(feed, parsed, state(feed, now), (), now)
+    (changes,) = store.save_readings([Reading(feed, parsed, state(feed, now))], now)
+    return changes
 
 
 def test_an_entry_comes_back_whole(store):
@@ -228,16 +230,18 @@ def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     august, september, october = (rows[date] for date in dates)
     places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
     assert store.pages() == {"tag:a": [("2026-09", True, "")]}
-    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u"}, {})
+    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u"}, {}, "s")
     assert store.dirty_channels({"tag:a": "d"}) == set()
     assert store.dirty_channels({"tag:a": "other"}) == {"tag:a"}
     places(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
     assert store.pages() == {"tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]}
-    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"}, {})
+    store.save_rendered(
+        {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"}, {}, "s"
+    )
     places(store, (august, "urn:0", dates[0], ["tag:a"], []))
     assert store.pages() == {"tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]}
     assert [story.id for story in store.month("tag:a", "2026-10")] == ["urn:2", "urn:0"]
-    assert [story.id for story in store.window("tag:a", 9)] == ["urn:2", "urn:1"]
+    assert [story.id for story in store.window("tag:a", 0, 9)] == ["urn:2", "urn:1"]
     assert store.counts() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
     assert list(store.unlisted()) == []
     places(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
@@ -351,7 +355,7 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
     store = Store("sqlite:///db.sqlite3", tmp_path)
     (channel,) = store.channels()
     assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
-    (live,) = store.window("tag:communs", 9)
+    (live,) = store.window("tag:communs", 0, 9)
     assert (live.id, len(live.copies), live.listed) == ("urn:c", 2, True)
     assert store.counts() == {"tag:communs": {"2026-11": 2}}
     assert len(list(store.unmatched("v"))) == 3

@@ -10,7 +10,6 @@ next.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -23,91 +22,58 @@ from aggregator.match import (
     place,
     wanted_channels,
 )
-from aggregator.model import (
-    Channel,
-    ChannelKind,
-    Clipping,
-    Config,
-    FeedEvent,
-    FeedState,
-    OutputFeed,
-    Placing,
-    Role,
-    Story,
-)
-from aggregator.publish.atom import render_atom
-from aggregator.publish.jsonfeed import render_jsonfeed
-from aggregator.publish.opml import render_opml, render_subscriptions
-from aggregator.publish.pages import (
-    ChannelPage,
-    IndexPage,
-    Pages,
-    SourcePage,
-    StatusPage,
-)
+from aggregator.model import Channel, ChannelKind, Clipping, Config, Placing, Story, Subscription
+from aggregator.publish.names import KINDS, SITE, source_files
 from aggregator.publish.select import Editor
-from aggregator.publish.status import STATUS, STATUS_ENTRIES, status_feed
+from aggregator.staleness import ArchiveDocument, Stale, StoryKeeper, Writer
 
-_NEWEST = 20  # on the index
-_RELATED = 8
-_OF_A_SOURCE = 30
-_SPARE = 4  # stories read per place in a live feed: a loud source has no more than its share
+_AT_ONCE = 500  # stories that stay where they are, noted in one transaction
 
 
-class ListKeeper(Protocol):
+class ListKeeper(StoryKeeper, Protocol):
     """What publishing needs of `store`; each method is one transaction."""
 
     def group(self, now: datetime) -> int: ...
     def save_channels(
         self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
     ) -> None: ...
-    def unlisted(self) -> Iterator[tuple[Story, frozenset[str]]]: ...
+    def unlisted(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]: ...
     def save_placings(
         self, placings: Sequence[Placing], live: Collection[tuple[str, int]], now: datetime
     ) -> None: ...
     def channels(self) -> list[Channel]: ...
     def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]: ...
-    def pages(self) -> dict[str, list[tuple[str, bool, str]]]: ...
-    def window(self, channel: str, limit: int) -> list[Story]: ...
-    def month(self, channel: str, month: str) -> list[Story]: ...
-    def newest_listed(self, limit: int) -> list[Story]: ...
-    def newest_of_feed(self, key: str, limit: int) -> list[Story]: ...
-    def places(self, stories: Iterable[int]) -> dict[int, list[str]]: ...
-    def counts(self) -> dict[str, dict[str, int]]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def neighbours(self, channel: str, limit: int) -> list[tuple[str, int]]: ...
-    def dirty_feeds(self, rendered: str) -> set[str]: ...
-    def states(self) -> dict[str, FeedState]: ...
-    def events(self, limit: int, key: str | None = None) -> list[FeedEvent]: ...
-    def save_pings(self, urls: Iterable[str]) -> None: ...
+    def pages(self) -> dict[str, list[ArchiveDocument]]: ...
+    def dirty_feeds(self, rendered: Mapping[str, str]) -> set[str]: ...
+    def site_rendered(self) -> str: ...
     def save_rendered(
         self, channels: Mapping[str, str], pages: Mapping[tuple[str, str], str],
-        feeds: Mapping[str, str],
+        feeds: Mapping[str, str], site: str,
     ) -> None: ...  # fmt: skip
 
 
-class Writer(Protocol):
-    """What the run needs of the output folder."""
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a file."""
-
-    def differs(self, name: str, data: bytes) -> bool:
-        """Whether the file holds something else."""
-
-    def write(self, name: str, data: bytes) -> bool:
-        """Make the file hold ``data``; give whether it had to be written."""
-
-    def sync(self) -> None:
-        """See to it that what was written outlives a power cut."""
-
-
-def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now: datetime) -> None:
-    """Decide again in which feeds stand the stories of which something has changed."""
+def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now: datetime) -> int:
+    """Decide again in which feeds stand the stories of which something has changed; gives how many
+    those are."""
     store.save_channels(wanted_channels(vocabulary, config), config.site.url, now)
     lister = Lister(vocabulary, config)
-    placings = [place(story, now_in, lister) for story, now_in in store.unlisted()]
-    store.save_placings(placings, choose_live(placings, config.publish.backfill), now)
+    moving: list[Placing] = []
+    number = 0
+    staying: list[Placing] = []
+    # Only a query asks what an entry says.
+    for story, now_in in store.unlisted(whole=bool(config.feeds)):
+        number += 1
+        placing = place(story, now_in, lister)
+        if placing.enters or placing.leaves:
+            moving.append(placing)
+        else:
+            staying.append(placing)
+        if len(staying) == _AT_ONCE:
+            store.save_placings(staying, (), now)
+            staying = []
+    store.save_placings(staying, (), now)
+    store.save_placings(moving, choose_live(moving, config.publish.backfill), now)
+    return number
 
 
 def publish(
@@ -121,17 +87,8 @@ def publish(
     return _Publisher(config, vocabulary, clippings, store, writer).publish()
 
 
-@dataclass(slots=True)
-class _Done:
-    """What was rendered, to be noted once it is written."""
-
-    channels: dict[str, str] = field(default_factory=dict)
-    pages: dict[tuple[str, str], str] = field(default_factory=dict)
-    feeds: dict[str, str] = field(default_factory=dict)
-
-
 class _Publisher:
-    """One run's rendering."""
+    """Finds out what is stale, has it rendered, and notes that."""
 
     def __init__(
         self,
@@ -147,31 +104,76 @@ class _Publisher:
         self._writer = writer
         self._editor = editor_of(config, vocabulary)
         self._channels = store.channels()
-        self._months = store.pages()
-        self._counts = store.counts()
-        subscriptions = [s for s in config.subscriptions if s.role is Role.SUBSCRIPTION]
-        self._subscriptions = sorted(subscriptions, key=lambda s: (s.title, s.key))
-        heads = [self._editor.head(channel) for channel in self._channels]
-        self._html = Pages(config.site, {s.key: s.title for s in self._subscriptions}, heads)
-        self._heads = [head for head in heads if head.channel.ended_at is None]
-        self._written: list[str] = []
-        self._done = _Done()
+        self._pages = store.pages()
+        self._polled = store.entry_counts()
+        self._files = source_files(config.sources)
+        self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
 
     def publish(self) -> tuple[str, ...]:
-        rendered = {c.key: self._fingerprint(c) for c in self._channels}
-        dirty = self._store.dirty_channels(rendered)
+        stale = self._stale()
+        if not stale:
+            return ()
+        from aggregator.rendering import Renderer  # most runs have nothing to render
+
+        months = {key: [month for month, *_ in pages] for key, pages in self._pages.items()}
+        renderer = Renderer(
+            self._config,
+            self._editor,
+            self._channels,
+            months,
+            self._behind,
+            self._files,
+            self._store,
+            self._writer,
+        )
+        written = renderer.render(stale)
+        self._store.save_rendered(
+            {channel.key: self._rendered[channel.key] for channel in stale.live},
+            {(c.key, month): self._address(c, month) for c, month in stale.archives},
+            {source.key: self._source_digest(source) for source in stale.sources},
+            f"{self._lists_digest()} {self._totals_digest()}",
+        )
+        return tuple(written)
+
+    def _stale(self) -> Stale:
+        stale = Stale()
+        dirty = self._store.dirty_channels(self._rendered)
         for channel in self._channels:
-            files = (f"{channel.slug}.{kind}" for kind in ("atom", "json", "html"))
-            stale = channel.key in dirty or not all(map(self._writer.has, files))
-            self._archives(channel, stale=stale)
-            if stale:
-                self._live(channel)
-                self._done.channels[channel.key] = rendered[channel.key]
-        self._lists()
-        self._site()
-        self._writer.sync()
-        self._store.save_rendered(self._done.channels, self._done.pages, self._done.feeds)
-        return tuple(self._written)
+            files = (f"{channel.slug}.{kind}" for kind in KINDS)
+            live = channel.key in dirty or not all(map(self._writer.has, files))
+            if live:
+                stale.live.append(channel)
+            stale.archives += [(channel, month) for month in self._stale_months(channel, live)]
+        stale.sources = self._stale_sources()
+        lists, _, totals = self._store.site_rendered().partition(" ")
+        there = all(map(self._writer.has, SITE))
+        stale.lists = lists != self._lists_digest() or not there
+        stale.pages = totals != self._totals_digest()
+        return stale
+
+    def _stale_months(self, channel: Channel, live: bool) -> Iterator[str]:
+        """Closed months only if one of their own stories changed, the open one with the feed."""
+        if not self._editor.has_archive(channel):
+            return
+        pages = self._pages.get(channel.key, [])
+        for month, dirty, rendered in pages:
+            wanted = dirty or rendered != self._address(channel, month)
+            latest = live and month == pages[-1][0]
+            if wanted or latest or not self._writer.has(f"{channel.slug}/{month}.atom"):
+                yield month
+
+    def _stale_sources(self) -> list[Subscription]:
+        rendered = {source.key: self._source_digest(source) for source in self._config.sources}
+        dirty = self._store.dirty_feeds(rendered)
+        return [
+            source
+            for source in self._config.sources
+            if source.key in self._polled
+            and (source.key in dirty or not self._writer.has(self._files[source.key]))
+        ]
+
+    def _address(self, channel: Channel, month: str) -> str:
+        return f"{self._config.site.url}{channel.slug}/{month}.atom"
 
     def _fingerprint(self, channel: Channel) -> str:
         behind = ((c.title, c.link or "") for c in self._behind.get(channel.key, ()))
@@ -179,79 +181,19 @@ class _Publisher:
             self._editor.fingerprint(channel), *(part for pair in behind for part in pair)
         )
 
-    def _archives(self, channel: Channel, *, stale: bool) -> None:
-        """Closed months only if one of their own stories changed, the open one with the feed."""
-        pages = self._months.get(channel.key, [])
-        months = [month for month, *_ in pages]
-        for month, dirty, rendered in pages:
-            name = f"{channel.slug}/{month}.atom"
-            address = f"{self._config.site.url}{name}"
-            wanted = dirty or rendered != address or (stale and month == months[-1])
-            if wanted or not self._writer.has(name):
-                stories = self._store.month(channel.key, month)
-                self._feed(self._editor.archive(channel, stories, months, month))
-                self._done.pages[channel.key, month] = address
+    def _source_digest(self, source: Subscription) -> str:
+        """Of what the page of a source depends on beside its stories and its health."""
+        return digest(self._editor.settings_digest, source.title, self._files[source.key])
 
-    def _live(self, channel: Channel) -> None:
-        counts = self._counts.get(channel.key, {})
-        stories = self._store.window(channel.key, self._config.publish.live * _SPARE)
-        months = [month for month, *_ in self._months.get(channel.key, [])]
-        feed = self._editor.live_feed(channel, stories, months, sum(counts.values()))
-        self._feed(feed)
-        self._write(f"{feed.path}.json", render_jsonfeed(feed))
-        is_tag = channel.kind is ChannelKind.TAG
-        page = ChannelPage(
-            feed=feed,
-            months=counts,
-            documents=months,
-            related=self._store.neighbours(channel.key, _RELATED) if is_tag else [],
-            clippings=self._behind.get(channel.key, []),
-        )
-        self._write(f"{feed.path}.html", self._html.channel(page))
+    def _lists_digest(self) -> str:
+        """Of what names all feeds and all subscriptions."""
+        sources = (part for source in self._config.sources for part in (source.title, source.key))
+        return digest(self._editor.settings_digest, *self._rendered.values(), *sources)
 
-    def _lists(self) -> None:
-        """What names all feeds, and the news of the subscriptions."""
-        site = self._config.site
-        status = status_feed(site, self._store.events(STATUS_ENTRIES))
-        self._feed(status)
-        self._write(f"{status.path}.json", render_jsonfeed(status))
-        self._write("index.opml", render_opml(site, self._heads))
-        self._write("sources.opml", render_subscriptions(site, self._subscriptions))
-
-    def _site(self) -> None:
-        """The pages of everything, and of the sources of which something has changed."""
-        store = self._store
-        newest = store.newest_listed(_NEWEST)
-        newest.sort(key=lambda story: (story.updated, story.id), reverse=True)
-        places = store.places(story.row for story in newest)
-        entries = [(self._editor.entry(story), places.get(story.row, [])) for story in newest]
-        self._write("index.html", self._html.index(IndexPage(self._counts, entries)))
-        states, totals = store.states(), store.entry_counts()
-        rendered = self._editor.settings_digest
-        dirty = store.dirty_feeds(rendered)
-        for subscription in self._subscriptions:
-            key, state = subscription.key, states.get(subscription.key)
-            name = self._html.source_name(key)
-            if state and (key in dirty or not self._writer.has(name)):
-                stories = store.newest_of_feed(key, _OF_A_SOURCE)
-                found = [self._editor.entry(story) for story in stories]
-                history = store.events(STATUS_ENTRIES, key)
-                page = SourcePage(subscription, state, totals.get(key, 0), found, history)
-                self._write(name, self._html.source(page))
-                self._done.feeds[key] = rendered
-        events = store.events(STATUS_ENTRIES)
-        health = StatusPage(self._subscriptions, states, totals, events)
-        self._write(f"{STATUS}.html", self._html.status(health))
-
-    def _feed(self, feed: OutputFeed) -> None:
-        name, data = f"{feed.path}.atom", render_atom(feed)
-        if feed.hub and self._writer.differs(name, data):
-            self._store.save_pings([feed.address("atom")])
-        self._write(name, data)
-
-    def _write(self, name: str, data: bytes) -> None:
-        if self._writer.write(name, data):
-            self._written.append(name)
+    def _totals_digest(self) -> str:
+        """Of what the pages about everything tell beside what makes others stale too."""
+        totals = (self._polled.get(source.key) for source in self._config.sources)
+        return digest(*map(str, totals), *map(repr, self._store.events(1)))
 
 
 def _by_tag(clippings: Iterable[Clipping], vocabulary: Vocabulary) -> dict[str, list[Clipping]]:

@@ -7,7 +7,7 @@ from aggregator.advice import changes, decide, suggest_aliases, suggest_sources
 from aggregator.matching import fingerprint_of, vocabulary_of
 from aggregator.model import Clipping
 from aggregator.project import open_project
-from aggregator.publish import OutputFolder
+from aggregator.publish.files import OutputFolder
 from tests.harness import NOON, item, rss
 from tests.test_pipeline import titles
 

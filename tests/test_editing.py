@@ -2,7 +2,8 @@ import tomllib
 
 import pytest
 
-from aggregator.config import parse_config, read_opml
+from aggregator.config import parse_config
+from aggregator.config.opml import read_opml
 from aggregator.editing import NewSubscription, add_subscriptions, subscriptions_toml
 
 NEW = NewSubscription(

@@ -427,11 +427,10 @@ def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
 
 def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):
     publisher["/feed"] = rss(*(entry(n) for n in range(1, 20)))
-    installation.configure([publisher.url("/feed")], "[publish]\nbackfill = 3\n")
+    settings = "[publish]\nbackfill = 3\narchive_all = true\n"
+    installation.configure([publisher.url("/feed")], settings)
     installation.run()
-    more = (
-        '[publish]\nbackfill = 3\n[tags."Jardin"]\n[[feeds]]\nname = "Q"\nquery = "title:jardin"\n'
-    )
+    more = settings + '[tags."Jardin"]\n[[feeds]]\nname = "Q"\nquery = "title:jardin"\n'
     installation.configure([publisher.url("/feed")], more)
     installation.run(NOON + DAY)
     for slug in ("all", "jardin", "q"):
@@ -489,3 +488,18 @@ def test_a_new_clipping_stands_on_its_tags_page_though_its_feed_has_nothing_new(
     written = installation.run(NOON + DAY).written
     assert b"<li>Two</li>" in (installation.outputs / "jardin.html").read_bytes()
     assert "jardin.atom" not in written
+
+
+def test_our_own_feeds_have_no_archive_unless_it_is_wanted(installation, publisher):
+    publisher["/feed"] = rss(*(entry(n) for n in range(1, 20)))
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    assert len(walk(installation, "all")) == 1
+    assert not (installation.outputs / "all").exists()
+    installation.configure([publisher.url("/feed")], "[publish]\narchive_all = true\n")
+    installation.run(NOON + DAY)
+    assert sum(map(len, walk(installation, "all")[1:])) == 19
+    publisher["/feed"] = rss(entry(1, title="Corrected"), *(entry(n) for n in range(2, 20)))
+    installation.run(NOON + 2 * DAY)
+    assert "Corrected" in (installation.outputs / "all" / "2026-11.atom").read_text("utf-8")
+    assert not (installation.outputs / "unmatched").exists()

@@ -64,33 +64,42 @@ def prune(
 
 
 def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
-    """The feeds that have ended, and the pages of sources that are no more."""
+    """The feeds that have ended; the pages of sources that are no more, and the archives."""
     from aggregator.publish.files import pages_beside
-    from aggregator.publish.pages import SOURCES
+    from aggregator.publish.names import SOURCES
 
     outputs = project.root / project.config.publish.directory
     ended = [channel for channel in store.channels() if channel.ended_at]
-    return ended, pages_beside(outputs, SOURCES, _pages_of_sources(project))
+    pages = pages_beside(outputs, SOURCES, _pages_of_sources(project))
+    left = (slug for slug in _without_archive(project, store) if (outputs / slug).is_dir())
+    return ended, [*pages, *(f"{slug}/" for slug in left)]
 
 
 def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
     """Take them out of the store and the outputs; gives what they were."""
-    from aggregator.publish import OutputFolder
-    from aggregator.publish.pages import SOURCES
+    from aggregator.publish.files import OutputFolder
+    from aggregator.publish.names import SOURCES
 
     settings = project.config.publish
     folder = OutputFolder(project.root / settings.directory, settings.compress)
     ended = store.prune()
     for channel in ended:
         folder.remove(channel.slug)
-    return ended, folder.keep_only(SOURCES, _pages_of_sources(project))
+    pages = folder.keep_only(SOURCES, _pages_of_sources(project))
+    left = [slug for slug in _without_archive(project, store) if folder.remove_archive(slug)]
+    return ended, [*pages, *(f"{slug}/" for slug in left)]
+
+
+def _without_archive(project: "Project", store: "Store") -> list[str]:
+    archive_all = project.config.publish.archive_all
+    channels = store.channels()
+    return [c.slug for c in channels if not c.is_archived(archive_all=archive_all)]
 
 
 def _pages_of_sources(project: "Project") -> list[str]:
-    from aggregator.publish.pages import Pages
+    from aggregator.publish.names import source_files
 
-    titles = {s.key: s.title for s in project.config.subscriptions}
-    return Pages(project.config.site, titles, ()).source_names()
+    return list(source_files(project.config.sources).values())
 
 
 def _told(pruned: "Pruned | None", takes: str, days: int) -> str:

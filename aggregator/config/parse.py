@@ -258,6 +258,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             ),
             per_source=table.publish.per_source,
             also=table.publish.also,
+            archive_all=table.publish.archive_all,
             compress=table.publish.compress,
             hub=table.publish.hub,
             metrics=None if table.publish.metrics == "none" else table.publish.metrics,

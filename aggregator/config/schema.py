@@ -257,6 +257,12 @@ class PublishTable(_Table):
         description="Feeds beside those of the tags: every entry, those of no tag, those of no "
         "tag but nearly of one",
     )
+    archive_all: bool = Field(
+        default=False,
+        strict=True,
+        description='Whether "all" has an archive: every entry of every source once more, month by '
+        "month, written again for each correction",
+    )
     compress: tuple[Literal["gzip", "br"], ...] = Field(
         default=(), description="Write each output also as a .gz or .br file beside it"
     )

@@ -39,6 +39,9 @@ from aggregator.model.polled import (
     ParsedFeed,
     ParseFailed,
     Poll,
+    Reading,
+    SeenDocument,
+    SeenEntry,
     Validators,
 )
 from aggregator.model.shown import (
@@ -49,6 +52,7 @@ from aggregator.model.shown import (
     Reason,
     RunReport,
     Source,
+    StageCost,
     Trouble,
 )
 from aggregator.model.written import (
@@ -102,11 +106,15 @@ __all__ = [
     "Pruned",
     "PublishSettings",
     "PublishedEntry",
+    "Reading",
     "Reason",
     "Role",
     "RunReport",
+    "SeenDocument",
+    "SeenEntry",
     "Site",
     "Source",
+    "StageCost",
     "StoredEntry",
     "Story",
     "Subscription",

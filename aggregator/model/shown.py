@@ -86,6 +86,11 @@ class Channel:
     description: str | None = None
     ended_at: datetime | None = None
 
+    def is_archived(self, *, archive_all: bool) -> bool:
+        """Whether it has an archive: of our own feeds, which are there to watch the matching, at most
+        "all" has, if feeds.toml wants it."""
+        return self.kind is not ChannelKind.OWN or (archive_all and self.name == "all")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputFeed:
@@ -142,6 +147,20 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class StageCost:
+    """What a stage of a run cost. ``size_bytes`` were read or written, ``entries`` gone through.
+
+    Of "parse" the seconds are those of all children together, while the others' go on.
+    """
+
+    stage: str
+    wall_seconds: float
+    cpu_seconds: float
+    size_bytes: int = 0
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What one run did. ``polled`` = fetched + not_modified + len(troubles).
 
@@ -163,3 +182,4 @@ class RunReport:
     troubles: tuple[Trouble, ...] = ()
     events: tuple[FeedEvent, ...] = ()
     warnings: tuple[str, ...] = ()
+    stages: tuple[StageCost, ...] = ()

@@ -82,7 +82,7 @@ class PublishSettings:
 
     ``per_source``: how many of them may come from one subscription. ``summary_only`` are the keys
     of subscriptions of which only summaries are republished. ``also`` are feeds of ours beside
-    those of the tags. ``compress`` are codings ("gzip", "br") of sibling files. ``metrics`` is
+    those of the tags; ``archive_all``: that of everything has an archive. ``compress`` are codings ("gzip", "br") of sibling files. ``metrics`` is
     the path of the file for Prometheus, or None; ``allow_private`` is for the hub.
     """
 
@@ -93,6 +93,7 @@ class PublishSettings:
     summary_only: frozenset[str] = frozenset()
     per_source: int = 20
     also: tuple[str, ...] = ("all", "unmatched", "near-miss")
+    archive_all: bool = False
     compress: tuple[str, ...] = ()
     hub: str | None = None
     metrics: str | None = None
@@ -116,6 +117,12 @@ class Config:
     feeds: tuple[CombinedFeed, ...] = ()
     semantic: bool = False
     keep_unmatched_days: int = 180
+
+    @property
+    def sources(self) -> list[Subscription]:
+        """The feeds whose entries are republished, by their titles."""
+        sources = [s for s in self.subscriptions if s.role is Role.SUBSCRIPTION]
+        return sorted(sources, key=lambda source: (source.title, source.key))
 
     @property
     def clippings_keys(self) -> tuple[str, ...]:

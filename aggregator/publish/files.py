@@ -8,7 +8,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from aggregator.atomic import LEFTOVERS, replace_file, sync_folder
-from aggregator.encodings import compress
 from aggregator.errors import PublishError
 
 _EXTENSIONS = {"gzip": ".gz", "br": ".br"}
@@ -26,6 +25,7 @@ class OutputFolder:
         self._folder = folder
         self._codings = codings
         self._touched: set[Path] = set()
+        self.written_bytes = 0
         self._ends = [_EXTENSIONS[coding] for coding in codings]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,8 @@ class OutputFolder:
                     if differs:
                         sibling.unlink(missing_ok=True)  # of the time when they were wanted
                 elif differs or not sibling.is_file():
+                    from aggregator.encodings import compress
+
                     self._replace(sibling, compress(data, coding))
             if differs:
                 self._replace(path, data)
@@ -79,6 +81,7 @@ class OutputFolder:
 
     def _replace(self, path: Path, data: bytes) -> None:
         replace_file(path, data, 0o644, sync_name=False)
+        self.written_bytes += len(data)
         self._touched.add(path.parent)
 
     def sync(self) -> None:
@@ -105,10 +108,20 @@ class OutputFolder:
                 path = self._folder / f"{slug}{extension}"
                 for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                     file.unlink(missing_ok=True)
-            if (self._folder / slug).is_dir():
-                shutil.rmtree(self._folder / slug)
         except OSError as error:
             raise PublishError(f"{self._folder / slug}: {error.strerror or error}") from error
+        self.remove_archive(slug)
+
+    def remove_archive(self, slug: str) -> bool:
+        """Take away the archive of the output feed with this slug; gives whether it had one."""
+        folder = self._folder / slug
+        try:
+            if not folder.is_dir():
+                return False
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise PublishError(f"{folder}: {error.strerror or error}") from error
+        return True
 
 
 def pages_beside(outputs: Path, folder: str, names: Collection[str]) -> list[str]:

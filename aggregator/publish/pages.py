@@ -19,7 +19,6 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aggregator.folding import slugs
 from aggregator.model import (
     ChannelKind,
     Clipping,
@@ -32,7 +31,6 @@ from aggregator.model import (
 )
 from aggregator.publish.words import Words, words
 
-SOURCES = "_source"  # no feed's folder: slugs begin with a letter or a digit
 _MONTHS = 12  # of a sparkline
 
 Counts = Mapping[str, int]  # of stories, by month
@@ -61,11 +59,10 @@ class ChannelPage:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """A subscription, with how many entries of it are stored and what happened to it."""
+    """A subscription, with what of it was published last, and what happened to it."""
 
     subscription: Subscription
     state: FeedState
-    total: int
     entries: Sequence[PublishedEntry]
     events: Sequence[FeedEvent]
 
@@ -90,21 +87,14 @@ class _Row:
 
 
 class Pages:
-    """Renders the pages of one site. ``titles`` are those of its subscriptions, by their keys."""
+    """Renders the pages of one site; ``sources`` are the files of those of its subscriptions, by
+    their keys."""
 
-    def __init__(self, site: Site, titles: Mapping[str, str], feeds: Sequence[OutputFeed]) -> None:
+    def __init__(self, site: Site, sources: Mapping[str, str], feeds: Sequence[OutputFeed]) -> None:
         self._site = site
         self._words = words(site.language)
         self._feeds = {feed.channel.key: feed for feed in feeds}
-        self._source_slugs = slugs(titles, {})
-
-    def source_name(self, key: str) -> str:
-        """The file of a subscription's page."""
-        return f"{SOURCES}/{self._source_slugs[key]}.html"
-
-    def source_names(self) -> list[str]:
-        """The files of all their pages."""
-        return [self.source_name(key) for key in self._source_slugs]
+        self._sources = sources
 
     def index(self, page: IndexPage) -> bytes:
         """``index.html``: every feed, and the newest entries of all."""
@@ -144,7 +134,6 @@ class Pages:
             "../",
             subscription=page.subscription,
             state=page.state,
-            total=page.total,
             days=[(day, list(entries)) for day, entries in days],
             events=page.events,
         )
@@ -157,7 +146,7 @@ class Pages:
                 "subscription": subscription,
                 "state": state,
                 "total": page.totals.get(subscription.key, 0),
-                "href": self.source_name(subscription.key) if state.fetched_at else None,
+                "href": self._sources[subscription.key] if state.fetched_at else None,
             }
             for subscription in page.subscriptions
             for state in [page.states.get(subscription.key) or FeedState(subscription.key)]

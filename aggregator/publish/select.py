@@ -6,6 +6,7 @@ A story is one entry, the same in every feed that it stands in.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape
 
 from aggregator import __version__
@@ -35,6 +36,7 @@ from aggregator.urls import host, link_key, without_secrets
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was updated
 _SUMMARY_CHARACTERS = 300
+_FORMAT = 2  # one more whenever a document or a page is rendered otherwise than before
 
 
 class Editor:
@@ -62,7 +64,7 @@ class Editor:
     def entry(self, story: Story) -> PublishedEntry:
         """One entry from the copies of a story: its publisher's own words before those of others,
         a clipping's last, unless they are all that was kept."""
-        lead = min(story.copies, key=_precedence).stored
+        lead = _lead(story)
         entry, clipped = lead.entry, lead.role is Role.CLIPPINGS
         matches = _strongest(match for copy in story.copies for match in copy.matches)
         reasons = tuple(self._reason(match) for match in matches if match.tag in self._names)
@@ -93,13 +95,17 @@ class Editor:
             lead=_shortened(entry.text),
         )
 
-    def window(self, stories: Sequence[Story]) -> list[Story]:
+    def has_archive(self, channel: Channel) -> bool:
+        """Whether ``channel`` has documents beside the live ones."""
+        return channel.is_archived(archive_all=self._settings.archive_all)
+
+    def window(self, stories: Iterable[Story]) -> list[Story]:
         """Of the stories that entered a live feed last, those that it holds: not more of one
         source than its share, so that one loud blog does not fill it."""
         taken: dict[str, int] = {}
         chosen: list[Story] = []
         for story in stories:
-            lead = min(story.copies, key=_precedence).stored
+            lead = _lead(story)
             if lead.role is not Role.CLIPPINGS:
                 if taken.get(lead.feed_url, 0) == self._settings.per_source:
                     continue
@@ -110,16 +116,17 @@ class Editor:
         return chosen
 
     def live_feed(
-        self, channel: Channel, stories: Sequence[Story], months: Sequence[str], total: int
+        self, channel: Channel, stories: Iterable[Story], months: Sequence[str], total: int
     ) -> OutputFeed:
-        """The document that people subscribe to; ``months`` are those of its archive, in order."""
+        """The document that people subscribe to, of the `window` of its stories; ``months`` are
+        those of its archive, in order."""
         entries = self._ordered(self.window(stories))
         if channel.ended_at:
             entries.insert(0, self._last_word(channel))
         feed = self._document(channel, channel.slug, entries, total)
         return replace(
             feed,
-            previous=_page(channel, months[-1]) if months else None,
+            previous=_page(channel, months[-1]) if months and self.has_archive(channel) else None,
             hub=self._settings.hub,
         )
 
@@ -156,7 +163,7 @@ class Editor:
         """A digest of all that every entry and page depends on."""
         settings = replace(self._settings, summary_only=frozenset(), metrics=None)
         summary_only = sorted(self._settings.summary_only)
-        parts = (self._site, settings, summary_only, self._names, __version__)
+        parts = (self._site, settings, summary_only, self._names, __version__, _FORMAT)
         return digest(*map(repr, parts))
 
     def _document(
@@ -227,6 +234,12 @@ def _page(channel: Channel, month: str) -> str:
     return f"{channel.slug}/{month}"
 
 
+def _lead(story: Story) -> StoredEntry:
+    """The copy in whose words a story is told: of most there is one."""
+    copies = story.copies
+    return (copies[0] if len(copies) == 1 else min(copies, key=_precedence)).stored
+
+
 def _precedence(copy: Copy) -> tuple[object, ...]:
     """Smaller is better: what has its content, the publisher on whose site the page is, who had it
     first, an address."""
@@ -267,10 +280,15 @@ def _shortened(text: str) -> str:
     return f"{start}…"
 
 
+@lru_cache(maxsize=1024)  # a feed's entries come together
+def _public_address(url: str) -> str:
+    return without_secrets(url)
+
+
 def _source(stored: StoredEntry) -> Source:
     """Whom we republish. ``updated`` is the entry's, the latest that we know their feed had then."""
     feed = stored.feed
-    self_url = without_secrets(stored.feed_url)
+    self_url = _public_address(stored.feed_url)
     return Source(feed.id, feed.title, feed.link, self_url, stored.date, feed.rights)
 
 

@@ -20,7 +20,8 @@ from aggregator.match import Finder
 from aggregator.matching import knowledge_of
 from aggregator.metrics import render_metrics
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
-from aggregator.publish import render_atom, render_jsonfeed
+from aggregator.publish.atom import render_atom
+from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.select import NEVER
 from aggregator.publishing import editor_of
 from aggregator.query import Query, QueryError, parse_query

@@ -23,7 +23,8 @@ from aggregator.model import (
 )
 from aggregator.parse.clean import clean_html, legal, one_line
 from aggregator.parse.readings import authors_of, enclosures_of
-from aggregator.publish import render_atom, render_opml
+from aggregator.publish.atom import render_atom
+from aggregator.publish.opml import render_opml
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")

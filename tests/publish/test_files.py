@@ -6,7 +6,7 @@ import brotli
 import pytest
 
 from aggregator.errors import PublishError
-from aggregator.publish import OutputFolder
+from aggregator.publish.files import OutputFolder
 
 
 def test_a_file_is_written_once_and_left_alone(tmp_path):

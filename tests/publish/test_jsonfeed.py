@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry, Reason
 from aggregator.parse.jsonfeed import read_jsonfeed
-from aggregator.publish import render_jsonfeed
+from aggregator.publish.jsonfeed import render_jsonfeed
 from tests.publish.test_atom import ENTRY, NOW, entries, feed_of
 
 LATER = datetime(2101, 1, 1, tzinfo=UTC)  # later than any date that is drawn

@@ -21,7 +21,7 @@ from aggregator.model import (
     StoredEntry,
     Story,
 )
-from aggregator.publish import Editor
+from aggregator.publish.select import Editor
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

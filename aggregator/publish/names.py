@@ -1,0 +1,23 @@
+"""What output files are called. Pure."""
+
+from collections.abc import Iterable
+
+from aggregator.folding import slugs
+from aggregator.model import Subscription
+
+SOURCES = "_source"  # no feed's folder: slugs begin with a letter or a digit
+SITE = (  # the files about everything
+    "index.html",
+    "index.opml",
+    "sources.opml",
+    "_status.atom",
+    "_status.json",
+    "_status.html",
+)
+KINDS = ("atom", "json", "html")  # of the live documents of a channel
+
+
+def source_files(sources: Iterable[Subscription]) -> dict[str, str]:
+    """The file of each subscription's page, by its key."""
+    names = slugs({source.key: source.title for source in sources}, {})
+    return {key: f"{SOURCES}/{slug}.html" for key, slug in names.items()}

@@ -1,0 +1,62 @@
+"""What must be rendered again, and what rendering needs of the shells."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aggregator.model import Channel, FeedEvent, FeedState, Story, Subscription
+
+ArchiveDocument = tuple[
+    str, bool, str
+]  # month, whether it is dirty, the address it was rendered under
+
+
+class StoryKeeper(Protocol):
+    """What rendering needs of `store`; each method is one transaction."""
+
+    def window(self, channel: str, start: int, limit: int) -> list[Story]: ...
+    def month(self, channel: str, month: str) -> list[Story]: ...
+    def newest_listed(self, limit: int) -> list[Story]: ...
+    def newest_of_feed(self, key: str, limit: int) -> list[Story]: ...
+    def places(self, stories: Iterable[int]) -> dict[int, list[str]]: ...
+    def counts(self) -> dict[str, dict[str, int]]: ...
+    def entry_counts(self) -> dict[str, int]: ...
+    def neighbours(self, channel: str, limit: int) -> list[tuple[str, int]]: ...
+    def states(self) -> dict[str, FeedState]: ...
+    def events(self, limit: int) -> list[FeedEvent]: ...
+    def histories(self, keys: Sequence[str], limit: int) -> dict[str, list[FeedEvent]]: ...
+    def save_pings(self, urls: Iterable[str]) -> None: ...
+
+
+class Writer(Protocol):
+    """What the run needs of the output folder."""
+
+    written_bytes: int
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+
+    def differs(self, name: str, data: bytes) -> bool:
+        """Whether the file holds something else."""
+
+    def write(self, name: str, data: bytes) -> bool:
+        """Make the file hold ``data``; give whether it had to be written."""
+
+    def sync(self) -> None:
+        """See to it that what was written outlives a power cut."""
+
+
+@dataclass(slots=True)
+class Stale:
+    """What must be rendered again: the live documents of channels, documents of their archives,
+    the pages of sources, the lists of all feeds and all sources, the pages about everything (which
+    are rendered with any other)."""
+
+    live: list[Channel] = field(default_factory=list)
+    archives: list[tuple[Channel, str]] = field(default_factory=list)
+    sources: list[Subscription] = field(default_factory=list)
+    lists: bool = False
+    pages: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.live or self.archives or self.sources or self.lists or self.pages)

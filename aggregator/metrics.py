@@ -1,12 +1,17 @@
-"""Figures for Prometheus, from what is stored. The one file that uses prometheus_client."""
+"""Figures for Prometheus, from what is stored.
+
+In its text exposition format 0.0.4, which is a line a figure: every run writes it, and importing
+prometheus_client takes as long as a run that has nothing to do.
+"""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from aggregator.model import Config, FeedState, Role, StageCost
 
-from aggregator.model import Config, FeedState, Role
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 class Reader(Protocol):
@@ -15,40 +20,62 @@ class Reader(Protocol):
     def states(self) -> dict[str, FeedState]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def counts(self) -> dict[str, dict[str, int]]: ...
+    def last_stages(self) -> list[StageCost]: ...
     def last_run(self) -> tuple[int, datetime, datetime | None] | None: ...
 
 
 def render_metrics(config: Config, store: Reader) -> bytes:
-    """The text exposition format. Titles of subscriptions are in it, their addresses are not."""
-    registry = CollectorRegistry()
+    """All figures. Titles of subscriptions are in it, their addresses are not."""
+    return "".join(_lines(config, store)).encode()
 
-    def gauge(name: str, about: str, *labels: str) -> Gauge:
-        return Gauge(f"aggregator_{name}", about, labels, registry=registry)
 
+def _lines(config: Config, store: Reader) -> Iterator[str]:
     subscriptions = [s for s in config.subscriptions if s.role is Role.SUBSCRIPTION]
     states = store.states()
-    found = {s.key: states.get(s.key) or FeedState(s.key) for s in subscriptions}
-    conditions = Counter(state.condition for state in found.values())
-    by_condition = gauge("subscriptions", "Subscriptions, by how they are", "condition")
-    for condition, number in sorted(conditions.items()):
-        by_condition.labels(condition).set(number)
-    failures = gauge("subscription_failures", "Failures in a row", "subscription")
-    succeeded = gauge(
-        "subscription_succeeded_timestamp_seconds", "When it last answered", "subscription"
+    found = [(s.title, states.get(s.key) or FeedState(s.key)) for s in subscriptions]
+    conditions = Counter(state.condition for _, state in found)
+    yield from _gauge(
+        "subscriptions", "Subscriptions, by how they are", "condition", sorted(conditions.items())
     )
-    for subscription in subscriptions:
-        state = found[subscription.key]
-        failures.labels(subscription.title).set(state.failures)
-        if state.succeeded_at:
-            succeeded.labels(subscription.title).set(state.succeeded_at.timestamp())
-    gauge("entries", "Entries stored").set(sum(store.entry_counts().values()))
-    stories = gauge("feed_stories", "Stories in an output feed and its archive", "feed")
-    for channel, months in store.counts().items():
-        stories.labels(channel).set(sum(months.values()))
+    yield from _gauge(
+        "subscription_failures", "Failures in a row", "subscription",
+        ((title, state.failures) for title, state in found),
+    )  # fmt: skip
+    yield from _gauge(
+        "subscription_succeeded_timestamp_seconds", "When it last answered", "subscription",
+        ((title, s.succeeded_at.timestamp()) for title, s in found if s.succeeded_at),
+    )  # fmt: skip
+    yield from _gauge("entries", "Entries stored", "", [("", sum(store.entry_counts().values()))])
+    yield from _gauge(
+        "feed_stories", "Stories in an output feed and its archive", "feed",
+        ((channel, sum(months.values())) for channel, months in store.counts().items()),
+    )  # fmt: skip
     _, started_at, finished_at = store.last_run() or (0, None, None)
     if started_at and finished_at:
-        ended = gauge("run_finished_timestamp_seconds", "When the last run ended")
-        ended.set(finished_at.timestamp())
-        took = gauge("run_seconds", "How long the last run took")
-        took.set((finished_at - started_at).total_seconds())
-    return generate_latest(registry)
+        ended, took = finished_at.timestamp(), (finished_at - started_at).total_seconds()
+        yield from _gauge(
+            "run_finished_timestamp_seconds", "When the last run ended", "", [("", ended)]
+        )
+        yield from _gauge("run_seconds", "How long the last run took", "", [("", took)])
+    costs = store.last_stages()
+    for name, about, figures in (
+        ("run_stage_seconds", "How long a stage of the last run took",
+         [(cost.stage, cost.wall_seconds) for cost in costs]),
+        ("run_stage_cpu_seconds", "Processor time of a stage of the last run",
+         [(cost.stage, cost.cpu_seconds) for cost in costs]),
+        ("run_stage_bytes", "What a stage of the last run read or wrote",
+         [(cost.stage, cost.size_bytes) for cost in costs]),
+        ("run_stage_entries", "Entries that a stage of the last run had in hand",
+         [(cost.stage, cost.entries) for cost in costs]),
+    ):  # fmt: skip
+        yield from _gauge(name, about, "stage", figures)
+
+
+def _gauge(
+    name: str, about: str, label: str, figures: Iterable[tuple[str, float]]
+) -> Iterator[str]:
+    """One metric; without a ``label``, the first of each pair is not looked at."""
+    yield f"# HELP aggregator_{name} {about}\n# TYPE aggregator_{name} gauge\n"
+    for value, figure in figures:
+        labels = f'{{{label}="{value.translate(_ESCAPES)}"}}' if label else ""
+        yield f"aggregator_{name}{labels} {float(figure)!r}\n"

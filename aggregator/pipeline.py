@@ -10,14 +10,16 @@ Each step ends in a transaction, and each begins from what is stored: so a run t
 anywhere is completed by the next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from aggregator.clippings import entries_from_clippings
-from aggregator.collect import FeedKeeper, Parser, Poller, Progress, collect
+from aggregator.collect import Collected, FeedKeeper, Parser, Poller, Progress, collect, plan
 from aggregator.match import unknown_tags
 from aggregator.matching import MatchKeeper, knowledge_of, match
+from aggregator.meter import Meter
 from aggregator.model import (
     Clipping,
     Config,
@@ -27,8 +29,9 @@ from aggregator.model import (
     PublishSettings,
     RunReport,
 )
-from aggregator.publishing import ListKeeper, Writer, place_stories, publish
+from aggregator.publishing import ListKeeper, place_stories, publish
 from aggregator.retention import PruneKeeper, prune_some
+from aggregator.staleness import Writer
 from aggregator.urls import redact
 
 
@@ -47,29 +50,42 @@ class Asker(Poller, Protocol):
         """Tell a WebSub hub that ``topic`` changed; gives what went wrong."""
 
 
+Outside = Callable[[], AbstractAsyncContextManager[tuple[Asker, Parser]]]
+
+
 async def run(
     config: Config,
     clippings: Sequence[Clipping],
     store: Keeper,
-    poller: Asker,
-    parser: Parser,
+    outside: Outside,
     writer: Writer,
     progress: Progress,
+    meter: Meter,
     now: datetime,
     *,
     everything: bool = False,
 ) -> RunReport:
     """One pass of the whole line. ``now`` is the time of everything that happens in it.
 
-    ``everything``: poll also what is not due. Raises StorageError or PublishError; trouble with
-    publishers is in the report.
+    ``everything``: poll also what is not due. ``outside`` opens what is needed only if somebody is
+    to be asked. Raises StorageError or PublishError; trouble with publishers is in the report.
     """
-    store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
-    told = await collect(config, store, poller, parser, progress, now, everything=everything)
-    store.group(now)
-    done = _rest(config, clippings, store, writer, now, new=told.new)
+    with meter.stage("plan"):
+        store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
+        planned = plan(config, store, now, everything=everything)
+    told = Collected(waiting=planned.waiting)
+    if planned.polls:
+        with meter.stage("fetch"):
+            async with outside() as (poller, parser):
+                told = await collect(planned, store, poller, parser, progress, meter, now)
+            meter.add("fetch", entries=len(planned.polls))
+            meter.add("parse", wall=parser.wall_seconds, cpu=parser.cpu_seconds)
+    done = _rest(config, clippings, store, writer, meter, now, new=told.new)
     warnings = [*told.warnings, *done.warnings]
-    warnings += await tell_hub(config.publish, store, poller)
+    if config.publish.hub and store.pings():
+        with meter.stage("hub"):
+            async with outside() as (poller, _):
+                warnings += await tell_hub(config.publish, store, poller)
     return RunReport(
         polled=told.fetched + told.not_modified + len(told.troubles),
         fetched=told.fetched,
@@ -84,6 +100,7 @@ async def run(
         troubles=tuple(sorted(told.troubles, key=lambda trouble: trouble.title)),
         events=tuple(sorted(told.events, key=lambda event: (event.title, event.kind.value))),
         warnings=tuple(sorted(warnings)),
+        stages=meter.costs(),
     )
 
 
@@ -93,20 +110,33 @@ def retag(
     """A run that polls nothing: what is stored is matched with what feeds.toml and the clippings
     say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
     store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
-    store.group(now)
-    return _rest(config, clippings, store, writer, now, new=0)
+    return _rest(config, clippings, store, writer, Meter(), now, new=0)
 
 
 def _rest(
-    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime,
-    *, new: int,
-) -> RunReport:  # fmt: skip
+    config: Config,
+    clippings: Sequence[Clipping],
+    store: Keeper,
+    writer: Writer,
+    meter: Meter,
+    now: datetime,
+    *,
+    new: int,
+) -> RunReport:
     """The line from what is stored to what is published."""
-    vocabulary, clippings = knowledge_of(config, clippings, store)
-    matched = match(config, vocabulary, clippings, store, now)
-    pruned = prune_some(config, store, new, now).entries
-    place_stories(config, vocabulary, store, now)
-    written = publish(config, vocabulary, clippings, store, writer)
+    with meter.stage("group"):
+        meter.add("group", entries=store.group(now))
+    with meter.stage("match"):
+        vocabulary, clippings = knowledge_of(config, clippings, store)
+        matched = match(config, vocabulary, clippings, store, meter, now)
+    with meter.stage("prune"):
+        pruned = prune_some(config, store, new, now).entries
+        meter.add("prune", entries=pruned)
+    with meter.stage("place"):
+        meter.add("place", entries=place_stories(config, vocabulary, store, now))
+    with meter.stage("publish"):
+        written = publish(config, vocabulary, clippings, store, writer)
+        meter.add("publish", size=writer.written_bytes)
     warnings = list(unknown_tags(vocabulary, config.feeds))
     if not any(clipping.tags for clipping in clippings):
         warnings.append(

@@ -2,20 +2,22 @@
 
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from unicodedata import bidirectional, category
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from aggregator.model import FeedEventKind, RunReport, Subscription
+from aggregator.model import FeedEventKind, RunReport, StageCost, Subscription
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from aggregator.advice import Alias, Moves, Preview, Sources
     from aggregator.collect import Progress
     from aggregator.match.evaluate import Evaluation
@@ -29,11 +31,21 @@ class Talk:
     """Quiet under cron, talkative on a terminal or with ``--verbose``."""
 
     def __init__(self, *, verbose: bool, quiet: bool) -> None:
-        self._out = Console(soft_wrap=True, highlight=False, markup=False)
-        self._err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         self._quiet = quiet
-        self._watched = not quiet and (verbose or self._err.is_terminal)
+        self._watched = not quiet and (verbose or sys.stderr.isatty())
         self._verbose = verbose and not quiet
+
+    @cached_property
+    def _out(self) -> "Console":
+        from rich.console import Console  # a run of which there is nothing to say needs none
+
+        return Console(soft_wrap=True, highlight=False, markup=False)
+
+    @cached_property
+    def _err(self) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     def error(self, message: str) -> None:
         """What the command fails with: always said."""
@@ -60,6 +72,8 @@ class Talk:
 
     def table(self, rows: Sequence[Any]) -> None:
         """Rows of one dataclass, as columns those of its fields that say something."""
+        from rich.table import Table
+
         table = Table(box=None, pad_edge=False)
         names = [column.name for column in fields(rows[0])] if rows else []
         names = [n for n in names if any(getattr(row, n) not in (None, "", ()) for row in rows)]
@@ -70,9 +84,11 @@ class Talk:
             table.add_row(*(_cell(getattr(row, name)) for name in names))
         self._product(table)
 
-    def _product(self, table: Table) -> None:
+    def _product(self, table: "Table") -> None:
         console = self._out
         if not console.is_terminal:  # a pipe has no width: never cut what grep will read
+            from rich.console import Console
+
             console = Console(width=10_000, highlight=False, markup=False)
         console.print(table)
 
@@ -159,6 +175,8 @@ class Talk:
 
     def evaluation_page(self, found: "Evaluation") -> str:
         """The same as an HTML document."""
+        from rich.console import Console
+
         console = Console(record=True, file=io.StringIO(), width=120, highlight=False, markup=False)
         console.print(_evaluated(found))
         for line in (*_summary(found), *(f"  {title}" for title in found.unexplained)):
@@ -198,10 +216,28 @@ class Talk:
                 f"{len(report.written)} files written"
             )
 
+    def stages(self, costs: Sequence[StageCost]) -> None:
+        """Where the time of a run went, and how much of it the stages had in hand."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        table.add_column("stage")
+        for name in ("wall s", "CPU s", "MB", "entries"):
+            table.add_column(name, justify="right")
+        for cost in costs:
+            size = f"{cost.size_bytes / 1e6:.2f}" if cost.size_bytes else ""
+            number = f"{cost.entries:,}" if cost.entries else ""
+            seconds = f"{cost.wall_seconds:.3f}", f"{cost.cpu_seconds:.3f}"
+            table.add_row(cost.stage, *seconds, size, number)
+        # Children read while the rest goes on: their seconds are not of the run's own clock.
+        wall = sum(cost.wall_seconds for cost in costs if cost.stage != "parse")
+        table.add_row("all", f"{wall:.3f}", f"{sum(c.cpu_seconds for c in costs):.3f}")
+        self._err.print(table)
+
     @contextmanager
     def progress(self) -> Iterator["Progress"]:
         """A bar on a terminal, nothing elsewhere."""
-        if self._quiet or not self._err.is_terminal:
+        if self._quiet or not sys.stderr.isatty():
             yield _Nobody()
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -232,7 +268,9 @@ class _Bar:
         self._bar.update(self._task, advance=1, description=description)
 
 
-def _evaluated(found: "Evaluation") -> Table:
+def _evaluated(found: "Evaluation") -> "Table":
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     table.add_column("tag")
     for name in ("support", "found", "precision", "recall", "F1", "threshold"):
@@ -281,8 +319,10 @@ def _reasons(match: Mapping[str, Any]) -> Iterator[str]:
             yield f"    {said}: “{reason['detail']}” in the {reason['where']}"
 
 
-def _printable(message: str) -> Text:
+def _printable(message: str) -> "Text":
     """Without control characters: what publishers write must not drive the terminal."""
+    from rich.text import Text
+
     return Text("".join(c if c == "\n" or not _drives(c) else "\ufffd" for c in message))
 
 
@@ -291,11 +331,11 @@ def _drives(character: str) -> bool:
     return category(character) in ("Cc", "Cs") or bidirectional(character) in _TURNING
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object) -> "Text":
     if value is None:
-        return Text("")
+        return _printable("")
     if isinstance(value, datetime):
-        return Text(f"{value:%Y-%m-%d %H:%M}")
+        return _printable(f"{value:%Y-%m-%d %H:%M}")
     if isinstance(value, tuple):
         return _printable(", ".join(map(str, value)))
     return _printable(str(value))

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +29,12 @@ from aggregator.errors import LockedError, PublishError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from aggregator.collect import Parser
     from aggregator.model import Config, RunReport
+    from aggregator.pipeline import Asker
     from aggregator.project import Project
     from aggregator.store import Store
 
@@ -79,6 +84,9 @@ def run(
         bool,
         typer.Option("--all", help="Poll also what is not due, unless a publisher asked to wait."),
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time went, stage by stage.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Poll what is due, match, and write the output feeds: what cron calls."""
@@ -89,6 +97,8 @@ def run(
         if json:
             talk.json(report)
         talk.report(report, still_offline=was_offline)
+        if profile:
+            talk.stages(report.stages)
         if report.polled and len(report.troubles) == report.polled:
             raise typer.Exit(EXIT_ALL_FAILED)
         if strict and report.troubles:
@@ -224,28 +234,35 @@ def _run(
     Gives its report, and whether the run before was offline.
     """
     from aggregator import pipeline
-    from aggregator.parsing import ParsingPool
-    from aggregator.publish import OutputFolder
+    from aggregator.meter import Meter
+    from aggregator.publish.files import OutputFolder
     from aggregator.runlock import run_lock
-    from aggregator.store import Store
     from aggregator.store.engine import database_path
 
     config = project.config
+    meter = Meter(time.perf_counter, time.process_time)
 
-    async def go(store: Store, writer: OutputFolder, now: "datetime") -> "RunReport":
-        with talk.progress() as progress, ParsingPool() as parser:
+    @asynccontextmanager
+    async def outside() -> "AsyncIterator[tuple[Asker, Parser]]":
+        from aggregator.parsing import ParsingPool
+
+        with ParsingPool() as parser:
             async with fetcher_for(config.site.url, gap_seconds) as fetcher:
-                return await pipeline.run(
-                    config,
-                    project.clippings,
-                    store,
-                    fetcher,
-                    parser,
-                    writer,
-                    progress,
-                    now,
-                    everything=everything,
-                )
+                yield fetcher, parser
+
+    async def go(store: "Store", writer: OutputFolder, now: "datetime") -> "RunReport":
+        with talk.progress() as progress:
+            return await pipeline.run(
+                config,
+                project.clippings,
+                store,
+                outside,
+                writer,
+                progress,
+                meter,
+                now,
+                everything=everything,
+            )
 
     path = database_path(config.store_url, project.root)
     try:
@@ -257,7 +274,7 @@ def _run(
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()
                 report = asyncio.run(go(store, writer, now))
-                store.finish_run(number, read_clock(), offline=report.offline)
+                store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
                 if config.publish.metrics:
                     _write_metrics(project.root / config.publish.metrics, config, store)
     except LockedError as error:

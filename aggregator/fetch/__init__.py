@@ -1,5 +1,1 @@
-"""Subscriptions -> `model.FetchOutcome` values, politely."""
-
-from aggregator.fetch.poller import GAP_SECONDS, Fetcher
-
-__all__ = ["GAP_SECONDS", "Fetcher"]
+"""Asking publishers, politely and guarded: `poller` and `client` do; the rest decides."""

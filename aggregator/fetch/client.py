@@ -27,6 +27,7 @@ from aggregator.model import Network
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
 _TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)
+_EXTENSIONS = {"timeout": _TIMEOUT.as_dict()}
 _DNS_SECONDS = 300
 Resolver = AbstractResolver
 
@@ -92,7 +93,7 @@ class _GuardedResolver(AbstractResolver):
 
 
 class _Door:
-    """A pool of connections behind one guard.
+    """Connections behind one guard.
 
     Subscriptions with other ``allow_private`` have another: a connection that one of them was
     allowed to make is never used for the rest.
@@ -105,15 +106,18 @@ class _Door:
         self._resolver = _GuardedResolver(resolver, self._guard)
         connector = aiohttp.TCPConnector(
             limit=0,
+            # Kept open, those of thousands of hosts would be more than a process may have (1,024
+            # mostly); and between two requests of one host there is a second.
+            force_close=True,
             ttl_dns_cache=_DNS_SECONDS,
             ssl=tls,
             resolver=self._resolver,
             socket_factory=self._socket,
         )
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        transport = AiohttpTransport(client=session, verify=False)  # the connector verifies
-        # Proxy variables of the environment are not read: under cron as in a terminal.
-        self.http = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
+        # The transport by itself: of what a client adds (cookies, redirects, credentials, proxies of
+        # the environment) we want nothing. The connector verifies certificates.
+        self.http = AiohttpTransport(client=session, verify=False)
 
     def _socket(self, info: "aiohttp.AddrInfoType") -> socket.socket:
         """The last word: the very address that will be connected to, however it was found."""
@@ -187,11 +191,15 @@ class Client:
         door = await self._door(allow_private)
         headers = {**headers, "Accept-Encoding": ACCEPTED}
         try:
-            async with (
-                asyncio.timeout(seconds),
-                door.http.stream(method, url, headers=headers, data=form) as response,
-            ):
-                raw = await _read(response) if response.status_code in WITH_BODY else b""
+            async with asyncio.timeout(seconds):
+                request = httpx.Request(
+                    method, url, headers=headers, data=form, extensions=_EXTENSIONS
+                )
+                response = await door.http.handle_async_request(request)
+                try:
+                    raw = await _read(response) if response.status_code in WITH_BODY else b""
+                finally:
+                    await response.aclose()
         except TimeoutError:
             raise
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:

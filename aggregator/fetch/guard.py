@@ -6,6 +6,7 @@ are allowed, and the networks of a subscription's ``allow_private``.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aggregator.model import Network
@@ -48,12 +49,13 @@ class Guard:
 
     def allows(self, address: str) -> bool:
         """Whether a connection to ``address`` (as `socket.getaddrinfo` writes it) may be made."""
-        return all(
+        return is_public(address) or all(
             _is_public(form) or any(form in network for network in self._allowed)
             for form in _forms(_parse(address))
         )
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
     """Whether this is an address of the public Internet, whatever form it is written in."""
     return all(map(_is_public, _forms(_parse(address))))

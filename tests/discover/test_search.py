@@ -1,7 +1,7 @@
 import asyncio
 
 from aggregator.discover import discover
-from aggregator.fetch import Fetcher
+from aggregator.fetch.poller import Fetcher
 from tests.harness import NOON, InThisProcess, item, rss, subscription
 from tests.origin import Answer
 

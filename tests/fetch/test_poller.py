@@ -16,8 +16,8 @@ import trustme
 import zstandard
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from aggregator.fetch import Fetcher
 from aggregator.fetch.client import MAX_BODY_BYTES
+from aggregator.fetch.poller import Fetcher
 from aggregator.model import (
     Deferred,
     Fetched,

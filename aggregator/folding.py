@@ -15,11 +15,16 @@ _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 _UNSAFE = re.compile(r"[^\w]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|index|all|unmatched|near-miss|style)")
 _SLUG_BYTES = 80
+_REMEMBERED_CHARACTERS = 100  # words and names come again, texts do not
 
 
-@lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """``"Éco_solidaire"`` and ``"eco-Solidaire"`` both give ``"eco solidaire"``."""
+    return _folded(text) if len(text) <= _REMEMBERED_CHARACTERS else _folded.__wrapped__(text)
+
+
+@lru_cache(maxsize=16384)
+def _folded(text: str) -> str:
     if text.isascii():
         folded = text.lower()
     else:

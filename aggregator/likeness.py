@@ -7,8 +7,6 @@ such texts are one only if they are equal.
 
 import re
 
-from rensa import RMinHash
-
 from aggregator.folding import digest, fold
 
 ALIKE = 0.85  # Jaccard, from which two publishers tell one story
@@ -45,8 +43,10 @@ def bands(text: str) -> tuple[str, ...]:
     found = shingles(text)
     if not found:
         return ()
+    from rensa import RMinHash  # where there is something new
+
     sketch = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
-    sketch.update(sorted(found))
+    sketch.update(list(found))  # the least of all hashes, in whatever order
     values = sketch.digest()
     return tuple(
         digest(str(band), *map(str, values[band * _ROWS : (band + 1) * _ROWS]))

@@ -6,11 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from aggregator.atomic import replace_file
-from aggregator.clippings import clipping_from_entry, is_bookmarks, read_bookmarks, read_text
+from aggregator.clippings import clipping_from_entry, is_bookmarks, read_text
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Mistake
 from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
-from aggregator.parse import parse_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,12 @@ def _read_clippings(
     if not data.strip():
         raise ConfigError((Mistake(file, None, "the clippings file is empty"),))
     if is_bookmarks(data):
+        from aggregator.clippings.bookmarks import read_bookmarks
+
         return read_bookmarks(data, file)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{"):
+        from aggregator.parse import parse_document
+
         parsed = parse_document(Fetched(file, "", data, "", Validators()), now)
         if isinstance(parsed, ParseFailed):
             message = f"neither clippings nor a bookmark file; {parsed.reason}"

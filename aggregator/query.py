@@ -3,6 +3,8 @@
     communs AND (coopérativisme OR smart) NOT lang:en
     "bien commun" source:mediapart -title:"revue de presse"
 
+lark is imported where there is a query: most installations have none, and it takes a while.
+
 A bare word or a phrase in quotes names a tag. AND may be left out, ``-`` is NOT; operators are
 in capitals, or else words.
 """
@@ -10,11 +12,12 @@ in capitals, or else words.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput, UnexpectedToken
+from typing import TYPE_CHECKING
 
 from aggregator.folding import fold
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
 
 FIELDS = ("author", "category", "is", "lang", "source", "tag", "text", "title")
 MAX_CHARACTERS = 1000
@@ -75,7 +78,9 @@ Query = Term | Both | Either | Neither
 
 
 @cache
-def _parser() -> Lark:
+def _parser() -> "Lark":
+    from lark import Lark
+
     return Lark(_GRAMMAR, parser="lalr")
 
 
@@ -85,6 +90,8 @@ def parse_query(text: str) -> Query:
         raise QueryError(f"a query of more than {MAX_CHARACTERS} characters", MAX_CHARACTERS + 1)
     if not text.strip():
         raise QueryError("expected a query such as: communs AND NOT lang:en", 1)
+    from lark.exceptions import UnexpectedInput, UnexpectedToken
+
     try:
         return _read(_parser().parse(text))
     except UnexpectedInput as error:
@@ -122,7 +129,9 @@ def holds(query: Query, is_true: Callable[[Term], bool]) -> bool:
             return any(holds(part, is_true) for part in query.parts)
 
 
-def _read(tree: Tree[Token]) -> Query:
+def _read(tree: "Tree[Token]") -> Query:
+    from lark import Tree
+
     if tree.data == "term":
         return _term(tree)
     parts = tuple(_read(part) for part in tree.children if isinstance(part, Tree))
@@ -131,7 +140,9 @@ def _read(tree: Tree[Token]) -> Query:
     return Both(parts) if tree.data == "both" else Either(parts)
 
 
-def _term(tree: Tree[Token]) -> Term:
+def _term(tree: "Tree[Token]") -> Term:
+    from lark import Token
+
     field, value = tree.children
     assert isinstance(value, Token)
     name = str(field).removesuffix(":") if field else "tag"

@@ -600,3 +600,48 @@ def test_evaluate_writes_a_page(working):
     assert "by default" in page
     _, err = call(working.root, "evaluate", "--page", "no/such/folder.html", code=3)
     assert err == "no/such/folder.html: No such file or directory\n"
+
+
+HEAVY = {"httpx", "aiohttp", "feedparser", "feedgen", "lxml", "jinja2", "lark", "numpy", "nh3"}
+HEAVY |= {"pebble", "rich", "brotli", "zstandard", "listparser", "tomlkit", "Stemmer", "rensa"}
+
+
+def imported_by(folder, *arguments):
+    """What a command has imported when it ends."""
+    told = "import atexit,sys;atexit.register(lambda:print(' '.join(sys.modules),file=sys.stderr))"
+    run = f"sys.argv=['aggregator',*{arguments!r}];from aggregator.__main__ import main;main()"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{told};{run}"], cwd=folder, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    return {name.partition(".")[0] for name in process.stderr.split()}
+
+
+def test_a_run_with_nothing_due_and_help_import_only_what_they_need(working):
+    call(working.root, "run")
+    imported = imported_by(working.root, "run")
+    assert "sqlmodel" in imported
+    assert imported & HEAVY == set()
+    assert not imported_by(working.root, "--help") & (HEAVY | {"sqlmodel", "pydantic"})
+
+
+def test_a_run_with_a_304_starts_no_child_and_reads_nothing(working):
+    call(working.root, "run")
+    imported = imported_by(working.root, "run", "--all")
+    assert "httpx" in imported
+    assert imported & {"feedparser", "pebble", "feedgen", "lxml", "jinja2", "numpy"} == set()
+
+
+def test_where_the_time_went(working):
+    _, err = call(working.root, "run", "--profile")
+    rows = {line.split()[0]: line.split()[1:] for line in err.splitlines()}
+    assert {"start", "plan", "fetch", "parse", "store", "group", "match", "publish"} <= set(rows)
+    assert float(rows["start"][1]) > 0
+    assert rows["store"][-1] == "1"
+    out, _ = call(working.root, "run", "--all", "--json")
+    stages = {stage["stage"]: stage for stage in json.loads(out)["stages"]}
+    assert stages["fetch"]["wall_seconds"] > 0
+    assert stages["fetch"]["entries"] == 1
+    metrics = (working.root / "metrics.prom").read_text("utf-8")
+    assert re.search(r'aggregator_run_stage_seconds\{stage="fetch"\} [\d.]+', metrics)
+    assert re.search(r'aggregator_run_stage_cpu_seconds\{stage="start"\} [\d.]+', metrics)

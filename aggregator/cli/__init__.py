@@ -6,9 +6,4 @@ commands need are imported by those, so that ``--help`` and ``check`` start fast
 
 from aggregator.cli.commands import app
 
-__all__ = ["app", "main"]
-
-
-def main() -> None:
-    """The console script."""
-    app()
+__all__ = ["app"]

@@ -73,7 +73,7 @@ def retag(
     with exit_codes(talk):
         from aggregator import pipeline
         from aggregator.advice import changes
-        from aggregator.publish import OutputFolder
+        from aggregator.publish.files import OutputFolder
 
         project = project_of(context)
         config = project.config

@@ -16,7 +16,7 @@ from aggregator.errors import AggregatorError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
-    from aggregator.fetch import Fetcher
+    from aggregator.fetch.poller import Fetcher
     from aggregator.model import Network
     from aggregator.project import Project
     from aggregator.store import Store
@@ -74,7 +74,7 @@ def read_clock() -> datetime:
 
 def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetcher":
     """A fetcher that says who we are; ``gap_seconds`` is the rest of a host between requests."""
-    from aggregator.fetch import GAP_SECONDS, Fetcher
+    from aggregator.fetch.poller import GAP_SECONDS, Fetcher
 
     return Fetcher(
         f"aggregator/{__version__}" + (f" (+{site_url})" if site_url else ""),

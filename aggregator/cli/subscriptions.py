@@ -86,7 +86,7 @@ def import_opml(
     """Add the feeds of an OPML list to feeds.toml."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.config import read_opml
+        from aggregator.config.opml import read_opml
         from aggregator.editing import NewSubscription
 
         try:
@@ -106,7 +106,7 @@ def export_opml(context: typer.Context) -> None:
     """Print the subscriptions as an OPML list, for another reader."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.publish import render_subscriptions
+        from aggregator.publish.opml import render_subscriptions
 
         config = project_of(context).config
         secret = [s.title for s in config.subscriptions if s.key != s.url or s.authorization]

@@ -1,13 +1,12 @@
 """Texts in which people keep passages and bookmarks -> `model.Clipping` values."""
 
-from aggregator.clippings.bookmarks import is_bookmarks, read_bookmarks
 from aggregator.clippings.entries import clipping_from_entry, entries_from_clippings
+from aggregator.clippings.formats import is_bookmarks
 from aggregator.clippings.text import read_text
 
 __all__ = [
     "clipping_from_entry",
     "entries_from_clippings",
     "is_bookmarks",
-    "read_bookmarks",
     "read_text",
 ]

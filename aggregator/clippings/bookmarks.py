@@ -12,13 +12,6 @@ from aggregator.errors import Mistake
 from aggregator.model import Clipping
 from aggregator.urls import is_web
 
-_SIGNATURE = b"<!doctype netscape-bookmark-file-1"
-
-
-def is_bookmarks(data: bytes) -> bool:
-    """Whether ``data`` is a bookmark file, by its document type."""
-    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].lower().startswith(_SIGNATURE)
-
 
 def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
     """Every bookmark with a web address: tags from TAGS, date from ADD_DATE, excerpt from DD."""

@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aggregator.clippings import is_bookmarks, read_bookmarks
+from aggregator.clippings import is_bookmarks
+from aggregator.clippings.bookmarks import read_bookmarks
 
 PINBOARD = """<!DOCTYPE NETSCAPE-Bookmark-file-1>
 <META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=UTF-8">

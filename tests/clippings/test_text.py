@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.clippings import read_bookmarks, read_text
+from aggregator.clippings import read_text
+from aggregator.clippings.bookmarks import read_bookmarks
 from aggregator.folding import fold
 from tests.shared import shared
 

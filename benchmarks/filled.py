@@ -25,7 +25,7 @@ from aggregator.match import Vocabulary, channel_key
 from aggregator.matching import fingerprint_of, knowledge_of
 from aggregator.model import ChannelKind, Config, Evidence, EvidenceKind, Match, Placing, Role
 from aggregator.project import open_project
-from aggregator.publish.pages import Pages
+from aggregator.publish.names import source_files
 from aggregator.publishing import editor_of
 from aggregator.store import Store, tables, values
 from aggregator.store.engine import database_path, open_engine
@@ -178,7 +178,7 @@ def _add_entries(
     def rows() -> Iterator[tuple[Row, Row, Row | None, list[Row]]]:
         for number in range(rest):
             row = first + number
-            at = (began - YEAR + (YEAR - _DAY) * number / rest).replace(microsecond=0)
+            at = (began - YEAR + (YEAR - _DAY) * (number / rest)).replace(microsecond=0)
             made = texts.entry(f"f{number % len(feeds)}.example/{number}", at)
             one = like | values.entry_columns(made) | {
                 "id": row, "feed_id": feeds[number % len(feeds)], "story_id": row,
@@ -224,8 +224,7 @@ def _settle(connection: Connection, config: Config, outputs: Path) -> None:
             done = {"dirty": False, "rendered": f"{config.site.url}{name}"}
             connection.execute(update(page).where(this).values(done))
             _make(outputs / name)
-    titles = {subscription.key: subscription.title for subscription in config.subscriptions}
-    for name in Pages(config.site, titles, ()).source_names():
+    for name in source_files(config.sources).values():
         _make(outputs / name)
 
 

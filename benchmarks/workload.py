@@ -1,7 +1,7 @@
 """A thousand feeds of about twenty entries each, in three editions, always the same.
 
 Real documents beside the checkout are a third of them where they are there; the rest is generated
-of their words (or of made-up ones). In the second edition every feed has one entry more and one
+of their words, each of one's (or of made-up ones). In the second edition every feed has one entry more and one
 edited; in the third, three feeds of a hundred have again.
 """
 
@@ -17,6 +17,7 @@ _ENTRIES, _WORDS = 20, 150
 _REAL = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "feeds"
 _ENTRY = re.compile(rb"<(item|entry)[\s>].*?</\1>", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_MARKUP = re.compile(r"<[^>]*>|&\w+;|https?://\S+")
 
 Edition = dict[str, bytes]
 
@@ -42,11 +43,14 @@ def _documents(feeds: int) -> Iterator[bytes]:
     usual = [body for body in real if _ENTRIES // 2 <= len(_ENTRY.findall(body)) <= 3 * _ENTRIES]
     usual = usual[: feeds // 3]
     yield from usual
-    words = _WORD.findall(b" ".join(usual).decode("utf-8", "ignore")) or [
-        "".join(pair) for pair in zip("abcdefghijklm", "nopqrstuvwxyz", strict=True)
-    ]
+    # A feed's words are those of one real feed: of all together, every entry would be about
+    # everything, and belong to tags that nothing real belongs to.
+    made_up = ["".join(pair) for pair in zip("abcdefghijklm", "nopqrstuvwxyz", strict=True)]
+    of_real = [_WORD.findall(_MARKUP.sub(" ", body.decode("utf-8", "ignore"))) for body in usual]
+    vocabularies = [words for words in of_real if len(words) > _WORDS] or [made_up]
     chance = random.Random(4287)  # always the same, no secret
     for number in range(len(usual), feeds):
+        words = vocabularies[number % len(vocabularies)]
         items = "".join(_item(number, entry, words, chance) for entry in range(_ENTRIES))
         head = f'<rss version="2.0"><channel><title>Feed {number}</title>'
         yield f"{head}<link>https://f{number}.example/</link>{items}</channel></rss>".encode()

@@ -115,7 +115,11 @@ class _Publisher:
             return ()
         from aggregator.rendering import Renderer  # most runs have nothing to render
 
-        months = {key: [month for month, *_ in pages] for key, pages in self._pages.items()}
+        months = {
+            channel.key: [month for month, *_ in self._pages.get(channel.key, [])]
+            for channel in self._channels
+            if self._editor.has_archive(channel)
+        }
         renderer = Renderer(
             self._config,
             self._editor,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 import feedparser
 import pytest
@@ -496,6 +497,7 @@ def test_our_own_feeds_have_no_archive_unless_it_is_wanted(installation, publish
     installation.run()
     assert len(walk(installation, "all")) == 1
     assert not (installation.outputs / "all").exists()
+    assert dead_links(installation) == []
     installation.configure([publisher.url("/feed")], "[publish]\narchive_all = true\n")
     installation.run(NOON + DAY)
     assert sum(map(len, walk(installation, "all")[1:])) == 19
@@ -503,3 +505,14 @@ def test_our_own_feeds_have_no_archive_unless_it_is_wanted(installation, publish
     installation.run(NOON + 2 * DAY)
     assert "Corrected" in (installation.outputs / "all" / "2026-11.atom").read_text("utf-8")
     assert not (installation.outputs / "unmatched").exists()
+    assert dead_links(installation) == []
+
+
+def dead_links(installation):
+    """Where pages lead in the outputs, and nothing is."""
+    return [
+        (page.name, link)
+        for page in installation.outputs.rglob("*.html")
+        for link in re.findall(r'href="([^"#]+)"', page.read_text("utf-8"))
+        if not re.match(r"[a-z]+:", link) and not (page.parent / unquote(link)).exists()
+    ]

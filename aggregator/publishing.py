@@ -106,8 +106,10 @@ class _Publisher:
         self._channels = store.channels()
         self._pages = store.pages()
         self._polled = store.entry_counts()
-        self._files = source_files(config.sources)
+        self._sources = config.sources
+        self._files = source_files(self._sources)
         self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
+        self._lists, self._totals = self._lists_digest(), self._totals_digest()
 
     def publish(self) -> tuple[str, ...]:
         stale = self._stale()
@@ -127,6 +129,7 @@ class _Publisher:
             months,
             self._behind,
             self._files,
+            self._polled,
             self._store,
             self._writer,
         )
@@ -135,7 +138,7 @@ class _Publisher:
             {channel.key: self._rendered[channel.key] for channel in stale.live},
             {(c.key, month): self._address(c, month) for c, month in stale.archives},
             {source.key: self._source_digest(source) for source in stale.sources},
-            f"{self._lists_digest()} {self._totals_digest()}",
+            f"{self._lists} {self._totals}",
         )
         return tuple(written)
 
@@ -151,8 +154,8 @@ class _Publisher:
         stale.sources = self._stale_sources()
         lists, _, totals = self._store.site_rendered().partition(" ")
         there = all(map(self._writer.has, SITE))
-        stale.lists = lists != self._lists_digest() or not there
-        stale.pages = totals != self._totals_digest()
+        stale.lists = lists != self._lists or not there
+        stale.pages = totals != self._totals
         return stale
 
     def _stale_months(self, channel: Channel, live: bool) -> Iterator[str]:
@@ -167,11 +170,11 @@ class _Publisher:
                 yield month
 
     def _stale_sources(self) -> list[Subscription]:
-        rendered = {source.key: self._source_digest(source) for source in self._config.sources}
+        rendered = {source.key: self._source_digest(source) for source in self._sources}
         dirty = self._store.dirty_feeds(rendered)
         return [
             source
-            for source in self._config.sources
+            for source in self._sources
             if source.key in self._polled
             and (source.key in dirty or not self._writer.has(self._files[source.key]))
         ]
@@ -191,12 +194,12 @@ class _Publisher:
 
     def _lists_digest(self) -> str:
         """Of what names all feeds and all subscriptions."""
-        sources = (part for source in self._config.sources for part in (source.title, source.key))
+        sources = (part for source in self._sources for part in (source.title, source.key))
         return digest(self._editor.settings_digest, *self._rendered.values(), *sources)
 
     def _totals_digest(self) -> str:
         """Of what the pages about everything tell beside what makes others stale too."""
-        totals = (self._polled.get(source.key) for source in self._config.sources)
+        totals = (self._polled.get(source.key) for source in self._sources)
         return digest(*map(str, totals), *map(repr, self._store.events(1)))
 
 

@@ -31,7 +31,8 @@ _PORTIONS = 4  # of as many stories as a live feed holds
 
 class Renderer:
     """One run's rendering; ``months`` are the documents of every archive in the order of time,
-    ``behind`` the clippings behind each channel, ``files`` those of the pages of sources."""
+    ``behind`` the clippings behind each channel, ``files`` those of the pages of sources,
+    ``totals`` how many entries are stored of each."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Renderer:
         months: Mapping[str, Sequence[str]],
         behind: Mapping[str, Sequence[Clipping]],
         files: Mapping[str, str],
+        totals: Mapping[str, int],
         store: StoryKeeper,
         writer: Writer,
     ) -> None:
@@ -56,7 +58,8 @@ class Renderer:
         self._html = Pages(config.site, files, heads)
         self._heads = [head for head in heads if head.channel.ended_at is None]
         self._states = store.states()
-        self._totals = store.entry_counts()
+        self._totals = totals
+        self._sources = config.sources
         self._written: list[str] = []
 
     def render(self, stale: Stale) -> list[str]:
@@ -116,7 +119,7 @@ class Renderer:
         """What names all feeds and all sources."""
         site = self._config.site
         self._write("index.opml", render_opml(site, self._heads))
-        self._write("sources.opml", render_subscriptions(site, self._config.sources))
+        self._write("sources.opml", render_subscriptions(site, self._sources))
 
     def _site(self) -> None:
         """The pages about everything, and the news of the subscriptions."""
@@ -130,7 +133,7 @@ class Renderer:
         status = status_feed(self._config.site, events)
         self._feed(status)
         self._write(f"{status.path}.json", render_jsonfeed(status))
-        health = StatusPage(self._config.sources, self._states, self._totals, events)
+        health = StatusPage(self._sources, self._states, self._totals, events)
         self._write(f"{STATUS}.html", self._html.status(health))
 
     def _feed(self, feed: OutputFeed) -> None:

@@ -28,6 +28,7 @@ from aggregator import __version__
 from aggregator.folding import digest
 from aggregator.model import Entry, Fetched, ParsedFeed, SeenDocument, SeenEntry
 from aggregator.parse.draft import MAX_ENTRIES, EntryDraft, FeedDraft, finish
+from aggregator.parse.entities import XML_ENCODING
 from aggregator.urls import link_key
 
 _EDGE = re.compile(rb"<(?:(item|entry)[\s>]|/(item|entry)\s*>)")
@@ -37,7 +38,6 @@ _OUTER_TAG = re.compile(
     rb"""<(?:[\w.-]+:)?(?:rss|feed|RDF|channel)\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE
 )
 _READERS = 1  # one more whenever the readers of documents give other entries than before
-_ENCODING = re.compile(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _ENCODINGS = {  # whose ASCII is ASCII, and what their bytes must be to be read as declared
     "utf-8": "utf-8",
@@ -161,7 +161,7 @@ def _is_plain(body: bytes, content_type: str) -> bool:
     """Whether every byte is a character of the one encoding that is declared, and nothing else is."""
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         return False
-    declared = _ENCODING.match(body)
+    declared = XML_ENCODING.match(body)
     charset = _CHARSET.search(content_type)
     claims = {declared[1].decode().lower()} if declared else set()
     claims |= {charset[1].lower()} if charset else set()

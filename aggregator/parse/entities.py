@@ -12,7 +12,7 @@ from xml.parsers import expat
 _LONGEST = 100  # characters
 _MOST_GROWTH = 1024 * 1024  # characters that all references together may become
 _DECLARATION = b"<!ENTITY"
-_XML_ENCODING = re.compile(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
+XML_ENCODING = re.compile(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 
 
 class _Root(Exception):
@@ -35,7 +35,7 @@ def _readings(body: bytes, content_type: str) -> list[tuple[bytes, str | None]]:
     readings: list[tuple[bytes, str | None]] = [(body.lstrip(b" \t\r\n"), None)]
     message = Message()
     message["content-type"] = content_type.encode("ascii", "replace").decode()
-    declared = _XML_ENCODING.search(body)
+    declared = XML_ENCODING.search(body)
     claims = {message.get_content_charset(), declared[1].decode() if declared else None}
     for charset in sorted(filter(None, claims)):
         try:

@@ -24,7 +24,14 @@ from aggregator.store import values
 from aggregator.store.connection import Connection
 from aggregator.store.intake import save_entries
 from aggregator.store.known import Document
-from aggregator.store.rows import CLIPPINGS_URL, chunks, mark_feeds_of, read, write
+from aggregator.store.rows import (
+    CLIPPINGS_URL,
+    chunks,
+    mark_feeds_of,
+    read,
+    update_each,
+    write,
+)
 from aggregator.store.states import event_columns, feed_event, feed_state, state_columns
 from aggregator.store.tables import (
     DOCUMENTS,
@@ -246,13 +253,9 @@ def _said(state: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Give feeds new columns, of which every row has the same. What is dirty stays it: entries that
-    were stored a moment ago may have made it so."""
-    if rows:
-        names: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
-        names["dirty"] = or_(FEEDS.c.dirty, names["dirty"])
-        this = update(FEEDS).where(FEEDS.c.id == bindparam("new_id")).values(names)
-        write(session, this, [{f"new_{name}": row[name] for name in row} for row in rows])
+    """Give feeds new columns. What is dirty stays it: entries that were stored a moment ago may have
+    made it so."""
+    update_each(session, FEEDS, rows, dirty=or_(FEEDS.c.dirty, bindparam("new_dirty")))
 
 
 def _events(every: Iterable[Sequence[FeedEvent]]) -> list[dict[str, Any]]:

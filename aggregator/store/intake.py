@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from aggregator.identity import mint_id
@@ -20,7 +20,7 @@ from aggregator.store.decide import (
     revise,
 )
 from aggregator.store.known import Document, Known, change_of
-from aggregator.store.rows import Moments, chunks, mark_stories, read, write
+from aggregator.store.rows import Moments, by_number, mark_stories, update_each, write
 from aggregator.store.tables import ENTRIES, STORIES
 
 
@@ -50,8 +50,7 @@ class _Intake:
         ]
         write(self._session, insert(ENTRIES), self._new)
         self._revise()
-        named_anew = update(ENTRIES).where(ENTRIES.c.id == bindparam("row"))
-        write(self._session, named_anew.values(key=bindparam("name")), self._renamed)
+        update_each(self._session, ENTRIES, self._renamed)
         return changes
 
     def _take(self, document: Document, entry: Entry, row: Any | None) -> EntryChange:
@@ -75,7 +74,7 @@ class _Intake:
                 return change
             change = EntryChange.UNCHANGED
         if row.key != entry.key:
-            self._renamed.append({"row": row.id, "name": entry.key})
+            self._renamed.append({"id": row.id, "key": entry.key})
         return change
 
     def _own_page(self, document: Document, entry: Entry) -> Entry:
@@ -95,7 +94,8 @@ class _Intake:
 
     def _revise(self) -> None:
         """Store what is modified; significant changes move the stories that they are told in."""
-        stories = self._stories()
+        told_in = (row.story_id for row, *_ in self._modified if row.story_id)
+        stories = by_number(self._session, select(STORIES), told_in)
         moments = Moments(self._session)
         significant = {row.id for row, old, new, _ in self._modified if is_significant(old, new)}
         told = {id for id, story in stories.items() if story.revisions >= MOST_REVISIONS}
@@ -112,40 +112,18 @@ class _Intake:
         updates: list[dict[str, Any]] = []
         moves: dict[int, tuple[int, datetime]] = {}
         for row, entry, noise in revised:
-            changed = {"row": row.id, "noise": noise, "changed_at": self._now} | _WHOLE
-            updates.append(_prefixed(values.entry_columns(entry) | changed))
+            changed = {"id": row.id, "noise": noise, "changed_at": self._now} | _WHOLE
+            updates.append(values.entry_columns(entry) | changed)
             if row.id in significant and row.story_id:
                 story = stories[row.story_id]
                 revisions, updated = moves.get(story.id, (story.revisions, story.updated))
                 later = moments.take(entry.updated or self._now)
                 moves[story.id] = (revisions + 1, max(updated, later))
-        this = update(ENTRIES).where(ENTRIES.c.id == bindparam("new_row"))
-        columns: dict[str, Any] = {
-            name.removeprefix("new_"): bindparam(name) for name in (updates or [{}])[0]
-        }
-        columns.pop("row", None)
-        write(self._session, this.values(columns), updates)
-        move = update(STORIES).where(STORIES.c.id == bindparam("story"))
-        write(
-            self._session,
-            move.values(revisions=bindparam("number"), updated=bindparam("at")),
-            [{"story": id, "number": n, "at": at} for id, (n, at) in moves.items()],
-        )
+        update_each(self._session, ENTRIES, updates)
+        moved = [{"id": id, "revisions": n, "updated": at} for id, (n, at) in moves.items()]
+        update_each(self._session, STORIES, moved)
         mark_stories(self._session, sorted(stories), corrected=True)
-
-    def _stories(self) -> dict[int, Any]:
-        """The rows of the stories of what is modified, by their numbers."""
-        found: dict[int, Any] = {}
-        for chunk in chunks(sorted({row.story_id for row, *_ in self._modified if row.story_id})):
-            rows = read(self._session, select(STORIES).where(STORIES.c.id.in_(chunk)))
-            found |= {row.id: row for row in rows}
-        return found
 
 
 _WHOLE = {"vocabulary": None, "pruned_at": None, "essence": None}
 _NEW = {"story_id": None, "noise": 0, "vocabulary": None}
-
-
-def _prefixed(columns: dict[str, Any]) -> dict[str, Any]:
-    """Names of parameters that are none of columns, as an UPDATE of many rows wants them."""
-    return {f"new_{name}": value for name, value in columns.items()}

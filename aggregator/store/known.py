@@ -11,7 +11,7 @@ from sqlmodel import Session
 from aggregator.model import Entry, EntryChange
 from aggregator.store import values
 from aggregator.store.decide import decide, find_twin
-from aggregator.store.rows import CLIPPINGS_URL, chunks, read
+from aggregator.store.rows import CLIPPINGS_URL, by_number, chunks, read
 from aggregator.store.tables import ENTRIES
 
 _MOST_SOUGHT = 10_000
@@ -170,8 +170,4 @@ class Known:
             if entry.key in rows
             and change_of(document, rows[entry.key], entry) is EntryChange.MODIFIED
         ]
-        whole: dict[int, Any] = {}
-        for chunk in chunks(modified):
-            rows = read(self._session, select(ENTRIES).where(ENTRIES.c.id.in_(chunk)))
-            whole |= {row.id: row for row in rows}
-        return whole
+        return by_number(self._session, select(ENTRIES), modified)

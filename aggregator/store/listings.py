@@ -12,7 +12,7 @@ from aggregator.model import Channel, ChannelKind, Story
 from aggregator.store import values
 from aggregator.store.connection import Connection
 from aggregator.store.placings import MONTH_LENGTH
-from aggregator.store.rows import chunks, mark_sources, read, stories_of, write
+from aggregator.store.rows import THIS_PAGE, chunks, mark_sources, read, stories_of, write
 from aggregator.store.tables import (
     CHANNELS,
     ENTRIES,
@@ -181,9 +181,6 @@ class ListingStore(Connection):
         """What was asked for is written: ``channels`` with the digests of their settings, ``pages``
         with their addresses, ``feeds`` and ``site`` with the digests of theirs."""
         channel = update(CHANNELS).where(CHANNELS.c.key == bindparam("its_key"))
-        page = update(PAGES).where(
-            PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
-        )
         feed = update(FEEDS).where(FEEDS.c.url == bindparam("its_url"))
         done = {"dirty": False, "rendered": bindparam("digest")}
         with self._session() as session:
@@ -193,7 +190,7 @@ class ListingStore(Connection):
                 {"its_channel": channel, "its_month": month, "digest": address}
                 for (channel, month), address in pages.items()
             ]
-            write(session, page.values(done), documents)
+            write(session, THIS_PAGE.values(done), documents)
             sources = [{"its_url": url, "digest": digest} for url, digest in feeds.items()]
             write(session, feed.values(done), sources)
             session.merge(SiteRow(id=_THE_ONE, rendered=site))

@@ -14,7 +14,15 @@ from aggregator.folding import slugs
 from aggregator.identity import mint_id
 from aggregator.model import ChannelKind, Placing, Story
 from aggregator.store.connection import Connection
-from aggregator.store.rows import IN_ONE_QUERY, chunks, mark_sources, read, stories_of, write
+from aggregator.store.rows import (
+    IN_ONE_QUERY,
+    THIS_PAGE,
+    chunks,
+    mark_sources,
+    read,
+    stories_of,
+    write,
+)
 from aggregator.store.tables import CHANNELS, ENTRIES, LISTINGS, PAGES, STORIES, ChannelRow
 
 MOST_IN_A_DOCUMENT = 300
@@ -204,12 +212,9 @@ class _Archive:
             if p.new
         ]
         write(self._session, insert(PAGES), made)
-        this = update(PAGES).where(
-            PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
-        )
         changed = [
             {"its_channel": p.channel, "its_month": p.month, "number": p.stories}
             for p in touched
             if not p.new
         ]
-        write(self._session, this.values(stories=bindparam("number"), dirty=True), changed)
+        write(self._session, THIS_PAGE.values(stories=bindparam("number"), dirty=True), changed)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy import Executable, Table, bindparam, select, update
 from sqlmodel import Session
 
 from aggregator.model import ChannelKind, Copy, Match, Story
@@ -38,6 +38,32 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """``items`` in the portions that one query takes."""
     for start in range(0, len(items), IN_ONE_QUERY):
         yield items[start : start + IN_ONE_QUERY]
+
+
+def by_number(session: Session, statement: Any, numbers: Iterable[int]) -> dict[int, Any]:
+    """The rows of a table, or some columns of them with ``id``, whose numbers these are."""
+    found: dict[int, Any] = {}
+    identity = statement.selected_columns.id
+    for chunk in chunks(sorted(set(numbers))):
+        found |= {row.id: row for row in read(session, statement.where(identity.in_(chunk)))}
+    return found
+
+
+def update_each(
+    session: Session, table: Table, rows: Sequence[dict[str, Any]], **expressions: Any
+) -> None:
+    """Give rows new columns, each by its ``id``; all have the same ones. In ``expressions``, which stand
+    for plain values, the new value of a column is the parameter ``new_`` and its name."""
+    if rows:
+        names: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+        this = update(table).where(table.c.id == bindparam("new_id")).values(names | expressions)
+        write(session, this, [{f"new_{name}": row[name] for name in row} for row in rows])
+
+
+# For rows of "its_channel" and "its_month".
+THIS_PAGE = update(PAGES).where(
+    PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
+)
 
 
 class Moments:
@@ -114,11 +140,8 @@ def mark_sources(session: Session, feeds: Any) -> None:
 def mark_pages(session: Session, listed: Any) -> None:
     """The documents of the archives that hold what is ``listed`` must be rendered again."""
     held = select(LISTINGS.c.channel, LISTINGS.c.month).where(listed).distinct()
-    this = update(PAGES).where(
-        PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
-    )
     found = [{"its_channel": channel, "its_month": month} for channel, month in read(session, held)]
-    write(session, this.values(dirty=True), found)
+    write(session, THIS_PAGE.values(dirty=True), found)
 
 
 def mark_feeds_of(session: Session, feed: int) -> None:
@@ -149,11 +172,7 @@ _OF_A_FEED = select(
 
 def feeds_of(session: Session, entries: Iterable[Any]) -> dict[int, Any]:
     """What is known of the feeds of these rows of entries, by their numbers."""
-    found: dict[int, Any] = {}
-    for chunk in chunks(sorted({entry.feed_id for entry in entries})):
-        rows = read(session, _OF_A_FEED.where(FEEDS.c.id.in_(chunk)))
-        found |= {row.id: row for row in rows}
-    return found
+    return by_number(session, _OF_A_FEED, (entry.feed_id for entry in entries))
 
 
 def copies_of(session: Session, entries: Sequence[Any], *, whole: bool = True) -> list[Copy]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
 from aggregator.folding import fold
@@ -15,7 +15,15 @@ from aggregator.likeness import bands, tell_one_story
 from aggregator.model import Role
 from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import IN_ONE_QUERY, Moments, chunks, mark_stories, read, write
+from aggregator.store.rows import (
+    IN_ONE_QUERY,
+    Moments,
+    chunks,
+    mark_stories,
+    read,
+    update_each,
+    write,
+)
 from aggregator.store.tables import BANDS, ENTRIES, FEEDS, STORIES
 
 _TOGETHER = timedelta(days=14)  # apart at most, to be copies of one text
@@ -159,9 +167,8 @@ class _Grouping:
             numbers = select(STORIES.c.atom_id, STORIES.c.id).where(STORIES.c.atom_id.in_(ids))
             for name, number in read(session, numbers):
                 self._stories[name].id = number
-        tells = update(ENTRIES).where(ENTRIES.c.id == bindparam("entry"))
-        told = [{"entry": entry, "story": story.id} for entry, story in given]
-        write(session, tells.values(story_id=bindparam("story")), told)
+        told = [{"id": entry, "story_id": story.id} for entry, story in given]
+        update_each(session, ENTRIES, told)
         mark_stories(session, joined, corrected=False)
         found = [
             {"name": name, "entry_id": row} for row, names in self._bands.items() for name in names

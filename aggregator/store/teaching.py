@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import values
 from aggregator.store.connection import Connection
-from aggregator.store.rows import chunks, matches_of, read
+from aggregator.store.rows import by_number, chunks, matches_of, read
 from aggregator.store.tables import (
     DECISIONS,
     ENTRIES,
@@ -98,10 +98,8 @@ class TeachingStore(Connection):
         """What the reader decided, in the order of the entries' ids."""
         with self._session() as session:
             made = read(session, columns(DECISIONS))
-            entries: dict[int, Entry] = {}
-            for chunk in chunks(sorted({row.entry_id for row in made})):
-                for row in read(session, columns(ENTRIES).where(ENTRIES.c.id.in_(chunk))):
-                    entries[row.id] = values.entry_of(row)
+            rows = by_number(session, columns(ENTRIES), (row.entry_id for row in made))
+        entries = {number: values.entry_of(row) for number, row in rows.items()}
         decisions = [
             Decision(row.entry_id, entries[row.entry_id], row.tag, row.confirmed) for row in made
         ]

@@ -69,34 +69,25 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     }
 
 
-def entry_of(row: Any) -> Entry:
-    """The entry that a row holds."""
-    return Entry(
-        key=row.key,
-        id=row.atom_id,
-        title=row.title,
-        link=row.link,
-        page=row.page,
-        summary=row.summary,
-        content=row.content,
-        text=row.text,
-        authors=tuple(Author(**author) for author in row.authors),
-        categories=tuple(Category(**category) for category in row.categories),
-        enclosures=tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
-        published=row.published,
-        updated=row.updated,
-        language=row.language,
-        rights=row.rights,
-    )
-
-
 _OF_A_HEAD = """id feed_id story_id key atom_id title link page published updated language
     first_seen_at changed_at pruned_at"""
 HEAD = [ENTRIES.c[name] for name in _OF_A_HEAD.split()]
 
 
-def head_of(row: Any) -> Entry:
-    """The entry that a row of the columns of `HEAD` holds: nothing of what it says."""
+def entry_of(row: Any, *, whole: bool = True) -> Entry:
+    """The entry that a row holds; without ``whole``, the row has the columns of `HEAD`, and the entry
+    nothing of what it says."""
+    said: dict[str, Any] = {}
+    if whole:
+        said = {
+            "summary": row.summary,
+            "content": row.content,
+            "text": row.text,
+            "authors": tuple(Author(**author) for author in row.authors),
+            "categories": tuple(Category(**category) for category in row.categories),
+            "enclosures": tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
+            "rights": row.rights,
+        }
     return Entry(
         key=row.key,
         id=row.atom_id,
@@ -106,6 +97,7 @@ def head_of(row: Any) -> Entry:
         published=row.published,
         updated=row.updated,
         language=row.language,
+        **said,
     )
 
 
@@ -116,7 +108,7 @@ def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
         feed_url=feed.url,
         feed=feed_of(feed),
         role=Role(feed.role),
-        entry=entry_of(row) if whole else head_of(row),
+        entry=entry_of(row, whole=whole),
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         came_with_feed=row.first_seen_at == feed.first_succeeded_at,

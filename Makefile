@@ -42,12 +42,12 @@ bench: .venv/dev
 # The locks hold versions and hashes for every platform and Python from 3.11 on.
 lock: .venv/dev
 	$(COMPILE) --upgrade --group build pyproject.toml -o requirements.lock
-	$(COMPILE) -c requirements.lock --group build --group dev --extra semantic --extra serve pyproject.toml -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock --group build --group dev --extra postgres --extra semantic --extra serve pyproject.toml -o requirements-dev.lock
 
 # The lower bounds in pyproject.toml are tested, not guessed.
 lowest: .venv/dev
 	$(PYTHON) -m venv --clear .venv/lowest
-	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header --extra semantic --extra serve pyproject.toml -o .venv/lowest/requirements.txt
+	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header --extra postgres --extra semantic --extra serve pyproject.toml -o .venv/lowest/requirements.txt
 	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright trustme axe-playwright-python reader sgmllib3k
 	.venv/lowest/bin/python -m pip install -q --no-deps .
 	.venv/lowest/bin/python -m pytest -p no:cacheprovider

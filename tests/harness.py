@@ -1,11 +1,12 @@
 """A whole installation in a folder, run in this process at any time one likes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from aggregator import pipeline
 from aggregator.fetch.poller import Fetcher
@@ -23,6 +24,7 @@ from aggregator.project import open_project
 from aggregator.publish.files import OutputFolder
 from aggregator.store import Store
 from aggregator.urls import without_secrets
+from tests import databases
 
 LOOPBACK = 'allow_private = "127.0.0.0/8"\n'
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -34,6 +36,7 @@ class Installation:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.outputs = root / "outputs"
+        self.database = databases.new_state()
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -45,6 +48,9 @@ class Installation:
         files = '[clippings]\nfiles = "clippings.txt"\n' if clippings else ""
         site = '[site]\nurl = "https://site.example/"\n'
         subscriptions = "".join(f'[[subscriptions]]\nurl = "{url}"\n{LOOPBACK}' for url in urls)
+        if self.database != databases.SQLITE:
+            table = "" if "[store]\n" in more else "[store]\n"
+            more = f"{more}{table}".replace("[store]\n", f'[store]\nurl = "{self.database}"\n')
         self.write("feeds.toml", f"{site}{files}{subscriptions}{more}")
         if clippings:
             self.write("clippings.txt", clippings)
@@ -79,7 +85,15 @@ class Installation:
             store.close()
 
     def store(self) -> Store:
-        return Store("sqlite:///aggregator.sqlite3", self.root)
+        return Store(self.database, self.root)
+
+    def sql(self, *statements: str) -> Sequence[Any]:
+        """Execute statements in one transaction; gives the rows of the last, if it has any."""
+        return databases.execute(self.database, self.root, *statements)
+
+    def stored(self) -> dict[str, list[Any]]:
+        """All that is stored, by table."""
+        return databases.dump(self.database, self.root)
 
     def snapshot(self) -> dict[str, tuple[bytes, int]]:
         """Bytes and modification time of every output."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli import app
+from tests.databases import about_the_file
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
 
@@ -371,6 +372,7 @@ def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, sign
     assert "Communs, bis" in (working.outputs / "communs.atom").read_text()
 
 
+@about_the_file
 def test_a_database_that_is_none(working):
     (working.root / "aggregator.sqlite3").write_bytes(b"diary" * 999)
     _, err = call(working.root, "run", code=3)

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 
 from aggregator.model import FeedEventKind
 from aggregator.store import migrate
+from tests.databases import about_the_file
 from tests.harness import NOON, item, rss
 from tests.origin import Answer, origin
 
@@ -288,6 +289,7 @@ def test_no_secret_reaches_the_database_or_the_outputs(installation, publisher):
     files = filter(Path.is_file, installation.outputs.rglob("*"))
     for file in [*installation.root.glob("*.sqlite3*"), *files]:
         assert b"SECRET" not in file.read_bytes(), file
+    assert "SECRET" not in str(installation.stored())
     # A new token is no new feed.
     publisher["/feed?token=SECRET3&page=2"] = publisher.answers[path] = rss(item()).encode()
     installation.configure([publisher.url("/feed?token=SECRET3&page=2")])
@@ -307,6 +309,7 @@ def test_html_in_place_of_a_feed_proposes_the_feed_it_announces(installation, pu
     )
 
 
+@about_the_file
 def test_a_database_of_the_first_version_is_brought_up_to_date(installation, publisher):
     publisher["/feed?token=SECRET"] = rss(item())
     installation.configure([publisher.url("/feed?token=SECRET")])

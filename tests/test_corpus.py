@@ -1,8 +1,6 @@
 """The real feeds beside this checkout, polled in one run from as many hosts."""
 
 import itertools
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from html import escape
 from urllib.parse import quote, urlsplit
@@ -97,9 +95,7 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         # The same once more from servers that know no validators, and then with nothing known of
         # what the documents held, so that all is read anew.
         for forgotten in ("SELECT 1", "DELETE FROM document"):
-            with closing(sqlite3.connect(tmp_path / "aggregator.sqlite3")) as database, database:
-                database.execute("UPDATE feed SET etag = NULL, body_hash = NULL")
-                database.execute(forgotten)
+            installation.sql("UPDATE feed SET etag = NULL, body_hash = NULL", forgotten)
             once_more = installation.run(NOON)
             assert (once_more.new, once_more.modified, once_more.written) == (0, 0, ())
             assert once_more.fetched == report.fetched

@@ -1,8 +1,6 @@
 """Whole runs, from feeds.toml to outputs/, against real servers on loopback."""
 
 import io
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -291,12 +289,11 @@ def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_
         installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
         installation.run()
         if killed:  # undo what came after storing
-            path = installation.root / "aggregator.sqlite3"
-            with closing(sqlite3.connect(path)) as connection, connection:
-                connection.executescript(
-                    'DELETE FROM "match"; DELETE FROM listing; DELETE FROM page; DELETE FROM band;'
-                    "UPDATE entry SET vocabulary = NULL, story_id = NULL; DELETE FROM story"
-                )
+            installation.sql(
+                *(f'DELETE FROM "{table}"' for table in ("match", "listing", "page", "band")),
+                "UPDATE entry SET vocabulary = NULL, story_id = NULL",
+                "DELETE FROM story",
+            )
             for path in filter(Path.is_file, installation.outputs.rglob("*")):
                 path.unlink()
             installation.run(NOON + DAY)

@@ -1,7 +1,6 @@
 """``prune`` and ``vacuum`` as the operator types them."""
 
 import json
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +8,7 @@ import pytest
 
 from aggregator.errors import StorageError
 from aggregator.runlock import run_lock
+from tests.databases import about_the_file
 from tests.harness import item, rss
 from tests.test_cli import call
 from tests.test_serve import serving
@@ -32,8 +32,7 @@ def old(installation, publisher):
 
 
 def rows(installation):
-    with closing(sqlite3.connect(installation.root / "aggregator.sqlite3")) as database:
-        return list(database.iterdump())
+    return installation.stored()
 
 
 def test_prune_tells_what_it_takes_away(old):
@@ -109,6 +108,7 @@ def test_a_query_on_demand_does_not_find_what_is_empty(old):
     assert b"Tomates" not in body
 
 
+@about_the_file
 def test_vacuum_gives_the_space_back(old):
     path = old.root / "aggregator.sqlite3"
     call(old.root, "prune")
@@ -122,6 +122,7 @@ def test_vacuum_gives_the_space_back(old):
     assert rows(old) == kept
 
 
+@about_the_file
 def test_vacuum_refuses_where_there_is_no_room(old):
     before = rows(old)
     for short in (old.root.absolute(), None):
@@ -132,6 +133,7 @@ def test_vacuum_refuses_where_there_is_no_room(old):
     assert rows(old) == before
 
 
+@about_the_file
 @pytest.mark.parametrize("command", ["prune", "vacuum"])
 def test_both_wait_for_no_run(old, command):
     before = rows(old)

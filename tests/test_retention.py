@@ -1,7 +1,6 @@
 """What is kept of entries that belong to no tag, as the publisher, the subscriber and the reader see
 it."""
 
-import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
@@ -29,11 +28,8 @@ def garden(number=9, body=BEES):
 
 
 def column(installation, name, where="title LIKE 'Tomates%'"):
-    with closing(sqlite3.connect(installation.root / "aggregator.sqlite3")) as database:
-        return [
-            value
-            for (value,) in database.execute(f"SELECT {name} FROM entry WHERE {where} ORDER BY id")
-        ]
+    found = installation.sql(f"SELECT {name} FROM entry WHERE {where} ORDER BY id")
+    return [value for (value,) in found]
 
 
 def ids(text):

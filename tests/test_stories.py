@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import feedparser
 import pytest
 
+from tests.databases import new_state
 from tests.harness import NOON, Installation, item, rss
 
 DAY = timedelta(days=1)
@@ -274,7 +275,8 @@ def test_a_database_rebuilt_from_the_same_feeds_has_the_same_ids(installation, p
     installation.configure([publisher.url("/feed")], ALL)
     installation.run()
     ids = [entry.id for entry in Subscriber(installation).read()]
-    (installation.root / "aggregator.sqlite3").unlink()
+    installation.database = new_state()
+    (installation.root / "aggregator.sqlite3").unlink(missing_ok=True)
     installation.run(NOON + DAY)
     assert {entry.id for entry in Subscriber(installation).read()} == set(ids)
     assert len(ids) == 3

@@ -19,6 +19,7 @@ from aggregator.cli.shell import (
     Options,
     exit_codes,
     fetcher_for,
+    lock_of,
     open_config,
     project_of,
     read_clock,
@@ -236,8 +237,6 @@ def _run(
     from aggregator import pipeline
     from aggregator.meter import Meter
     from aggregator.publish.files import OutputFolder
-    from aggregator.runlock import run_lock
-    from aggregator.store.engine import database_path
 
     config = project.config
     meter = Meter(time.perf_counter, time.process_time)
@@ -264,9 +263,8 @@ def _run(
                 everything=everything,
             )
 
-    path = database_path(config.store_url, project.root)
     try:
-        with run_lock(path):
+        with lock_of(project):
             now = read_clock()
             folder = project.root / config.publish.directory
             writer = OutputFolder(folder, config.publish.compress)
@@ -279,8 +277,8 @@ def _run(
                     _write_metrics(project.root / config.publish.metrics, config, store)
     except LockedError as error:
         with store_of(project) as store:
-            last = store.last_run()
-        who = f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC" if last else str(path)
+            last, name = store.last_run(), store.name
+        who = f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC" if last else name
         raise LockedError(f"another run is at work ({who}); this one did nothing") from error
     for warning in project.warnings:
         talk.detail(str(warning))

@@ -80,14 +80,15 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_clippings
     from aggregator.matching import background, embedder_for
-    from aggregator.store.engine import database_path
+    from aggregator.store.engine import database_path, is_postgresql
 
     project = project_of(context)
     clippings, tags = project.clippings, project.config.tags
     if not any(clipping.tags for clipping in clippings):
         what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
         raise ConfigError((Mistake(str(context.obj.config), None, what),))
-    if not database_path(project.config.store_url, project.root).exists():
+    url = project.config.store_url
+    if not is_postgresql(url) and not database_path(url, project.root).exists():
         return evaluate_clippings(clippings, tags, (), (), _embedder(project.config.semantic))
     with store_of(project) as store:
         embedder = embedder_for(project.config, store)

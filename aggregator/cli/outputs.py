@@ -131,7 +131,7 @@ def vacuum(context: typer.Context, json: AsJson = False) -> None:
 
         with alone(project_of(context)) as store:
             before, after = store.vacuum(lambda folder: shutil.disk_usage(folder).free)
-            name = store.path.name
+            name = store.name.rpartition("/")[2]
         if json:
             talk.json({"before_bytes": before, "after_bytes": after})
         talk.say(f"{name}: {megabytes(before)} before, {megabytes(after)} after")

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -94,16 +94,24 @@ def store_of(project: "Project") -> Iterator["Store"]:
         store.close()
 
 
+def lock_of(project: "Project") -> AbstractContextManager[None]:
+    """Held while one may write to the project's database. Raises LockedError or StorageError."""
+    from aggregator.store.engine import database_path, is_postgresql
+
+    url = project.config.store_url
+    if is_postgresql(url):
+        from aggregator.store.turns import exclusive
+
+        return exclusive(url, project.root)
+    from aggregator.runlock import run_lock
+
+    return run_lock(database_path(url, project.root))
+
+
 @contextmanager
 def alone(project: "Project") -> Iterator["Store"]:
     """The store, while no run is at work. Raises LockedError."""
-    from aggregator.runlock import run_lock
-    from aggregator.store.engine import database_path
-
-    with (
-        run_lock(database_path(project.config.store_url, project.root)),
-        store_of(project) as store,
-    ):
+    with lock_of(project), store_of(project) as store:
         yield store
 
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from aggregator import urls
 from aggregator.config.locate import Path, line_of, lines
-from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
+from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
 from aggregator.errors import ConfigError, Mistake
 from aggregator.folding import fold
 from aggregator.model import (
@@ -150,6 +150,15 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
                     (*where, "headers"),
                     f'"{name}" cannot be a request header (RFC 9110 section 5)',
                 )
+    try:
+        _store_url(table, environment)
+    except KeyError as missing:
+        yield (
+            ("store", "url"),
+            f'"url" names the environment variable {missing.args[0]}, which is not set',
+        )
+    except ValueError as error:
+        yield ("store", "url"), f"{table.store.url.replace('env:', 'the variable ')}: {error}"
     names: dict[str, int] = {}
     for position, feed in enumerate(table.feeds):
         if names.setdefault(fold(feed.name), position) != position:
@@ -216,6 +225,12 @@ def _references(subscription: SubscriptionTable) -> Iterator[tuple[str, str]]:
             yield f"headers.{name}", value.removeprefix("env:")
 
 
+def _store_url(table: FeedsToml, environment: Mapping[str, str]) -> str:
+    """Where the state is kept. Raises KeyError or ValueError for what the environment says."""
+    url = table.store.url
+    return database(environment[url.removeprefix("env:")]) if url.startswith("env:") else url
+
+
 def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
     site = table.site
     return Config(
@@ -247,7 +262,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             )
             for name, t in table.tags.items()
         ),
-        store_url=table.store.url,
+        store_url=_store_url(table, environment),
         publish=PublishSettings(
             table.publish.directory,
             table.publish.live,

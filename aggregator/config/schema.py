@@ -42,9 +42,14 @@ def _regex(value: str) -> str:
     return value
 
 
-def _sqlite(value: str) -> str:
-    if not re.fullmatch(r"sqlite:///.+", value):
-        raise ValueError('expected "sqlite:///" and the path of the database file')
+def database(value: str) -> str:
+    """The address of a database as SQLAlchemy wants it. Raises ValueError."""
+    value = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value)
+    if not re.fullmatch(r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value):
+        raise ValueError(
+            'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
+            "and the name of the database"
+        )
     return value
 
 
@@ -219,8 +224,10 @@ class MatchingTable(_Table):
 class StoreTable(_Table):
     """Where the state is kept."""
 
-    url: Annotated[str, AfterValidator(_sqlite)] = Field(
-        default="sqlite:///aggregator.sqlite3", description="SQLAlchemy address of the database"
+    url: Annotated[str, AfterValidator(database)] = Field(
+        default="sqlite:///aggregator.sqlite3",
+        description='"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
+        'aggregator[postgres]; "env:NAME" is read from the environment',
     )
     keep_unmatched_days: int = Field(
         default=180,

@@ -4,25 +4,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection as ConnectionOfEngine
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from aggregator.errors import StorageError
-from aggregator.store.engine import database_path, open_engine
+from aggregator.store.engine import (
+    database_name,
+    database_path,
+    is_postgresql,
+    open_engine,
+)
 from aggregator.store.migrate import upgrade
 
 
-class Connection:
-    """A context for transactions on the file of ``[store] url``."""
+class Database:
+    """A context for transactions on the database of ``[store] url``."""
 
     def __init__(self, url: str, root: Path) -> None:
         """Open, or create, the database of ``[store] url`` in the project folder ``root``.
 
         Raises StorageError if it cannot be opened, is damaged, or is of a later version.
         """
-        self.path = database_path(url, root)
-        self._engine = open_engine(self.path)
+        self.name = database_name(url, root)
+        self._advice = "ask again when the server is back: what was stored stays"
+        if not is_postgresql(url):
+            self.path = database_path(url, root)
+            self._advice = "the file is left as it is, restore a backup if it is damaged"
+        self._engine = open_engine(url, root)
         try:
             with self._guard(), self._engine.begin() as connection:
                 upgrade(connection)
@@ -31,7 +40,7 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Give the file back, with its write-ahead log merged into it."""
+        """Give the database back: a file has its write-ahead log merged into it."""
         self._engine.dispose()
 
     @contextmanager
@@ -39,15 +48,13 @@ class Connection:
         try:
             yield
         except StorageError as error:
-            raise StorageError(f"{self.path}: {error}") from error
+            raise StorageError(f"{self.name}: {error}") from error
         except (SQLAlchemyError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StorageError(
-                f"{self.path}: {reason}; the file is left as it is, restore a backup if it is damaged"
-            ) from error
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise StorageError(f"{self.name}: {reason}; {self._advice}") from error
 
     @contextmanager
-    def _reading(self) -> Iterator[ConnectionOfEngine]:
+    def _reading(self) -> Iterator[Connection]:
         """One question, without the objects of a session."""
         with self._guard(), self._engine.connect() as connection:
             yield connection

@@ -1,4 +1,4 @@
-"""Opening the SQLite file."""
+"""Opening the database: a SQLite file, or PostgreSQL where one machine is too small."""
 
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,40 @@ from sqlmodel import create_engine
 
 from aggregator.errors import StorageError
 
+_POSTGRESQL = "postgresql+psycopg://"
+_CONNECT_SECONDS = 10
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether ``[store] url`` names a PostgreSQL database, and no file."""
+    return url.startswith(_POSTGRESQL)
+
 
 def database_path(url: str, root: Path) -> Path:
     """The file that ``sqlite:///PATH`` names; relative paths start at the project folder."""
     return root / url.removeprefix("sqlite:///")
 
 
-def open_engine(path: Path) -> Engine:
-    """An engine for the file, whose folder is made if need be. Raises StorageError."""
+def database_name(url: str, root: Path) -> str:
+    """The database in messages, where a password has no place."""
+    if not is_postgresql(url):
+        return str(database_path(url, root))
+    from sqlalchemy import make_url
+
+    whole = make_url(url)
+    return f"postgresql://{whole.host or 'localhost'}/{whole.database or ''}"
+
+
+def conninfo(url: str) -> str:
+    """``[store] url`` as PostgreSQL's own programs and psycopg want it."""
+    return "postgresql://" + url.removeprefix(_POSTGRESQL)
+
+
+def open_engine(url: str, root: Path) -> Engine:
+    """An engine for the database; the folder of a file is made if need be. Raises StorageError."""
+    if is_postgresql(url):
+        return _open_server(url)
+    path = database_path(url, root)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -31,3 +57,15 @@ def open_engine(path: Path) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _open_server(url: str) -> Engine:
+    """Connections are made when they are wanted. One that a restart of the server has cut fails the
+    transaction that meets it, whose work is done again, and then all are made anew."""
+    arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "aggregator"}
+    try:
+        return create_engine(url, connect_args=arguments, pool_recycle=3600)
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f'{error.name} is not installed: PostgreSQL needs pip install "aggregator[postgres]"'
+        ) from error

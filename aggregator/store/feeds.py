@@ -21,7 +21,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.store import values
-from aggregator.store.connection import Connection
+from aggregator.store.connection import Database
 from aggregator.store.intake import save_entries
 from aggregator.store.known import Document
 from aggregator.store.rows import (
@@ -45,7 +45,7 @@ from aggregator.store.tables import (
 )
 
 
-class FeedStore(Connection):
+class FeedStore(Database):
     """What polling reads and writes."""
 
     def start_run(self, pid: int, now: datetime) -> int:

@@ -10,7 +10,7 @@ from sqlmodel import col, delete, func, select, update
 
 from aggregator.model import Channel, ChannelKind, Story
 from aggregator.store import values
-from aggregator.store.connection import Connection
+from aggregator.store.connection import Database
 from aggregator.store.placings import MONTH_LENGTH
 from aggregator.store.rows import THIS_PAGE, chunks, mark_sources, read, stories_of, write
 from aggregator.store.tables import (
@@ -30,7 +30,7 @@ from aggregator.store.tables import (
 _THE_ONE = 1
 
 
-class ListingStore(Connection):
+class ListingStore(Database):
     """What publishing reads and writes."""
 
     def channels(self) -> list[Channel]:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from aggregator.folding import slugs
 from aggregator.identity import mint_id
 from aggregator.model import ChannelKind, Placing, Story
-from aggregator.store.connection import Connection
+from aggregator.store.connection import Database
 from aggregator.store.rows import (
     IN_ONE_QUERY,
     THIS_PAGE,
@@ -29,7 +29,7 @@ MOST_IN_A_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
 
 
-class PlacingStore(Connection):
+class PlacingStore(Database):
     """What listing reads and writes."""
 
     def save_channels(

@@ -34,6 +34,15 @@ def write(
         session.connection().execute(statement, rows)
 
 
+def insert_unless_there(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, but for those of which another process has stored the primary key meanwhile."""
+    from sqlalchemy.dialects import postgresql, sqlite  # seldom wanted, and long to import
+
+    dialects = {"sqlite": sqlite, "postgresql": postgresql}
+    this = dialects[session.connection().dialect.name].insert(table).on_conflict_do_nothing()
+    write(session, this, rows)
+
+
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """``items`` in the portions that one query takes."""
     for start in range(0, len(items), IN_ONE_QUERY):

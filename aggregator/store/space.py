@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlmodel import text
 
 from aggregator.errors import StorageError
-from aggregator.store.connection import Connection
+from aggregator.store.connection import Database
 
 _TEMPORARY = ("/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # where SQLite looks, in this order
 
 
-class SpaceStore(Connection):
+class SpaceStore(Database):
     """What `aggregator vacuum` does."""
 
     def vacuum(self, free: Callable[[Path], int]) -> tuple[int, int]:
@@ -23,6 +24,8 @@ class SpaceStore(Connection):
         """
         with self._guard(), self._engine.connect() as connection:
             bare = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if connection.dialect.name == "postgresql":
+                return _vacuum_server(bare)
             size, pages, unused = (
                 bare.execute(text(f"PRAGMA {name}")).scalar_one()
                 for name in ("page_size", "page_count", "freelist_count")
@@ -49,6 +52,14 @@ class SpaceStore(Connection):
                     f"giving space back takes {megabytes(wanted)} in {folder} for a while, where "
                     f"{megabytes(room)} are free: {hint}; nothing was changed"
                 )
+
+
+def _vacuum_server(connection: Connection) -> tuple[int, int]:
+    """What is taken away for a while is the server's own disk, of which it tells nothing here."""
+    size = text("SELECT pg_database_size(current_database())")
+    before = connection.execute(size).scalar_one()
+    connection.execute(text("VACUUM (FULL, ANALYZE)"))
+    return before, connection.execute(size).scalar_one()
 
 
 def megabytes(number: int) -> str:

@@ -14,7 +14,7 @@ from aggregator.identity import mint_id
 from aggregator.likeness import bands, tell_one_story
 from aggregator.model import Role
 from aggregator.store import values
-from aggregator.store.connection import Connection
+from aggregator.store.connection import Database
 from aggregator.store.rows import (
     IN_ONE_QUERY,
     Moments,
@@ -63,7 +63,7 @@ class _Told:
     id: int | None = None
 
 
-class StoryStore(Connection):
+class StoryStore(Database):
     """What grouping reads and writes."""
 
     def group(self, now: datetime) -> int:

@@ -3,8 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
+from sqlmodel import JSON, BigInteger, Column, Field, Index, Integer, SQLModel, UniqueConstraint
 from sqlmodel import text as sql
+
+# Rows are numbered for ever, and counters of one feed's entries never end; SQLite's own kind of
+# number holds as much.
+Number: Any = BigInteger().with_variant(Integer(), "sqlite")
+
+
+_WHOLE: Any = {
+    f"{database}_where": sql("pruned_at IS NULL") for database in ("sqlite", "postgresql")
+}
 
 
 class FeedRow(SQLModel, table=True):
@@ -16,7 +25,7 @@ class FeedRow(SQLModel, table=True):
 
     __tablename__ = "feed"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     url: str = Field(unique=True)
     role: str
     atom_id: str
@@ -61,7 +70,7 @@ class DocumentRow(SQLModel, table=True):
 
     __tablename__ = "document"
 
-    feed_id: int = Field(foreign_key="feed.id", primary_key=True)
+    feed_id: int = Field(foreign_key="feed.id", primary_key=True, sa_type=Number)
     context: str
     entries: str
 
@@ -80,7 +89,7 @@ class FeedEventRow(SQLModel, table=True):
 
     __tablename__ = "feed_event"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     key: str = Field(index=True)
     title: str
     kind: str
@@ -97,7 +106,7 @@ class StoryRow(SQLModel, table=True):
 
     __tablename__ = "story"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     atom_id: str = Field(unique=True)
     updated: datetime = Field(index=True)
     revisions: int = 0
@@ -119,12 +128,12 @@ class EntryRow(SQLModel, table=True):
         # What a publisher now serves under another key is looked for by its title.
         Index("ix_entry_title", "feed_id", "title"),
         # Those that still have their content: what was removed is not looked at again.
-        Index("ix_entry_whole", "changed_at", sqlite_where=sql("pruned_at IS NULL")),
+        Index("ix_entry_whole", "changed_at", **_WHOLE),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
-    feed_id: int = Field(foreign_key="feed.id")
-    story_id: int | None = Field(default=None, foreign_key="story.id", index=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    feed_id: int = Field(foreign_key="feed.id", sa_type=Number)
+    story_id: int | None = Field(default=None, foreign_key="story.id", index=True, sa_type=Number)
     key: str
     atom_id: str = Field(index=True)
     page: str | None = Field(default=None, index=True)
@@ -155,9 +164,9 @@ class PruningRow(SQLModel, table=True):
 
     __tablename__ = "pruning"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     changed_at: datetime
-    entry_id: int
+    entry_id: int = Field(sa_type=Number)
 
 
 class BandRow(SQLModel, table=True):
@@ -166,7 +175,7 @@ class BandRow(SQLModel, table=True):
     __tablename__ = "band"
 
     name: str = Field(primary_key=True)
-    entry_id: int = Field(foreign_key="entry.id", primary_key=True, index=True)
+    entry_id: int = Field(foreign_key="entry.id", primary_key=True, index=True, sa_type=Number)
 
 
 class MatchRow(SQLModel, table=True):
@@ -174,7 +183,7 @@ class MatchRow(SQLModel, table=True):
 
     __tablename__ = "match"
 
-    entry_id: int = Field(foreign_key="entry.id", primary_key=True)
+    entry_id: int = Field(foreign_key="entry.id", primary_key=True, sa_type=Number)
     tag: str = Field(primary_key=True)
     score: float
     evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
@@ -187,7 +196,7 @@ class DecisionRow(SQLModel, table=True):
 
     __tablename__ = "decision"
 
-    entry_id: int = Field(foreign_key="entry.id", primary_key=True)
+    entry_id: int = Field(foreign_key="entry.id", primary_key=True, sa_type=Number)
     tag: str = Field(primary_key=True)
     confirmed: bool
     decided_at: datetime
@@ -198,7 +207,7 @@ class LearnedRow(SQLModel, table=True):
 
     __tablename__ = "learned"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     fingerprint: str
     data: bytes
 
@@ -251,7 +260,7 @@ class ListingRow(SQLModel, table=True):
     )
 
     channel: str = Field(foreign_key="channel.key", primary_key=True)
-    story_id: int = Field(foreign_key="story.id", primary_key=True, index=True)
+    story_id: int = Field(foreign_key="story.id", primary_key=True, index=True, sa_type=Number)
     month: str
     live: bool
     listed_at: datetime
@@ -262,7 +271,7 @@ class SiteRow(SQLModel, table=True):
 
     __tablename__ = "site"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     rendered: str = ""
 
 
@@ -283,13 +292,25 @@ class PingRow(SQLModel, table=True):
     url: str = Field(primary_key=True)
 
 
+class ParkedRow(SQLModel, table=True):
+    """Work that was given up for a while, since it failed each of ``attempts`` times: a host's polls,
+    by its name, or the rest of a run."""
+
+    __tablename__ = "parked"
+
+    name: str = Field(primary_key=True)
+    reason: str
+    attempts: int
+    parked_at: datetime
+
+
 class RunRow(SQLModel, table=True):
     """One run, for ``status``, for the message of a run that finds the lock taken, and for the
     metrics: ``stages`` are `model.StageCost` values."""
 
     __tablename__ = "run"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     pid: int
     started_at: datetime
     finished_at: datetime | None = None
@@ -311,3 +332,4 @@ MATCHES = SQLModel.metadata.tables["match"]
 CHANNELS = SQLModel.metadata.tables["channel"]
 PAGES = SQLModel.metadata.tables["page"]
 LISTINGS = SQLModel.metadata.tables["listing"]
+MEANINGS = SQLModel.metadata.tables["meaning"]

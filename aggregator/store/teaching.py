@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select as columns
-from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import col, func, select
 
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import values
-from aggregator.store.connection import Connection
-from aggregator.store.rows import by_number, chunks, matches_of, read
+from aggregator.store.connection import Database
+from aggregator.store.rows import by_number, chunks, insert_unless_there, matches_of, read
 from aggregator.store.tables import (
     DECISIONS,
     ENTRIES,
     FEEDS,
+    MEANINGS,
     DecisionRow,
     EntryRow,
     FeedRow,
@@ -26,14 +26,15 @@ from aggregator.store.tables import (
 _THE_ONE = 1
 
 
-class TeachingStore(Connection):
+class TeachingStore(Database):
     """A sample of the entries, the reader's decisions, and the model made of both."""
 
     def collected(self) -> int:
         """How many entries of subscriptions are stored."""
         with self._session() as session:
             theirs = select(func.sum(FeedRow.entries))
-            return session.exec(theirs.where(FeedRow.role == Role.SUBSCRIPTION.value)).one() or 0
+            found = session.exec(theirs.where(FeedRow.role == Role.SUBSCRIPTION.value)).one()
+            return int(found or 0)  # PostgreSQL gives the sum a decimal type
 
     def sample(self, size: int) -> list[Entry]:
         """``size`` entries of subscriptions, the same for the same entries however they came.
@@ -92,7 +93,7 @@ class TeachingStore(Connection):
         rows = [{"name": name, "vector": vector} for name, vector in meanings.items()]
         if rows:
             with self._session() as session:
-                session.exec(insert(MeaningRow).on_conflict_do_nothing(), params=rows)
+                insert_unless_there(session, MEANINGS, rows)
 
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""

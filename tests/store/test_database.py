@@ -37,6 +37,8 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.store import Store, migrate
+from tests import databases
+from tests.databases import about_the_file
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -63,7 +65,7 @@ ENTRY = Entry(
 
 @pytest.fixture
 def store(tmp_path):
-    store = Store("sqlite:///db.sqlite3", tmp_path)
+    store = Store(databases.new_state(), tmp_path)
     yield store
     store.close()
 
@@ -327,7 +329,7 @@ def upgrade_to(version, path):
 
 def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
     """Ids, slugs, and what stood in the live feeds."""
-    path = tmp_path / "db.sqlite3"
+    path = tmp_path / "aggregator.sqlite3"
     upgrade_to("0002", path)
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(
@@ -352,7 +354,7 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
               ('communs', 'Communs', 'communs', 'urn:uuid:1', '2026-11-01 00:00:00.000000');
             """
         )
-    store = Store("sqlite:///db.sqlite3", tmp_path)
+    store = Store("sqlite:///aggregator.sqlite3", tmp_path)
     (channel,) = store.channels()
     assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
     (live,) = store.window("tag:communs", 0, 9)
@@ -363,7 +365,7 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
 
 
 def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
-    path = tmp_path / "db.sqlite3"
+    path = tmp_path / "aggregator.sqlite3"
     upgrade_to("0005", path)
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(
@@ -380,7 +382,7 @@ def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
               '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', 'v');
             """
         )
-    with closing(Store("sqlite:///db.sqlite3", tmp_path)) as store:
+    with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
         (copy,) = store.find("tag:a", "")
         assert (copy.stored.entry.content, copy.stored.pruned_at) == ("<p>c</p>", None)
         assert store.prune_all(NOW, lambda _: 0, NOW).entries == 1
@@ -388,6 +390,7 @@ def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
         assert (copy.stored.entry.content, copy.stored.pruned_at) == ("", NOW)
 
 
+@about_the_file
 def test_old_entries_are_found_without_reading_all(store):
     """However many are kept for ever, and however many were pruned."""
     with closing(sqlite3.connect(store.path)) as database:
@@ -401,6 +404,7 @@ def test_old_entries_are_found_without_reading_all(store):
     ]
 
 
+@about_the_file
 def test_migrations_make_the_tables_that_the_code_uses(store):
     engine = create_engine(f"sqlite:///{store.path}")
     with engine.connect() as connection:
@@ -409,28 +413,30 @@ def test_migrations_make_the_tables_that_the_code_uses(store):
     assert differences == []
 
 
+@about_the_file
 def test_the_database_is_in_wal_mode(store):
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@about_the_file
 def test_a_schema_of_a_later_version_is_refused(tmp_path, store):
     store.close()
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StorageError, match="newer than this program"):
-        Store("sqlite:///db.sqlite3", tmp_path)
+        Store("sqlite:///aggregator.sqlite3", tmp_path)
 
 
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
-    path = tmp_path / "db.sqlite3"
+    path = tmp_path / "aggregator.sqlite3"
     path.write_bytes(b"my diary" * 999)
     with pytest.raises(StorageError, match="not a database"):
-        Store("sqlite:///db.sqlite3", tmp_path)
+        Store("sqlite:///aggregator.sqlite3", tmp_path)
     assert path.read_bytes() == b"my diary" * 999
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="file"):
-        Store("sqlite:///file/db.sqlite3", tmp_path)
+        Store("sqlite:///file/aggregator.sqlite3", tmp_path)

@@ -7,7 +7,8 @@ but the last, and asks for those again.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -73,7 +74,7 @@ class FeedKeeper(Protocol):
     """What collecting needs of `store`; each method is one transaction."""
 
     def adopt_addresses(self, keys: Iterable[str]) -> None: ...
-    def states(self) -> dict[str, FeedState]: ...
+    def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]: ...
     def holds(self, now: datetime) -> dict[str, datetime]: ...
     def save_hold(self, host: str, not_before: datetime) -> None: ...
     def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool: ...
@@ -94,6 +95,9 @@ class Progress(Protocol):
 
     def polled(self, subscription: Subscription, outcome: str) -> None:
         """One of them has answered, or not."""
+
+
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(slots=True)
@@ -125,10 +129,22 @@ class Plan:
 def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool = False) -> Plan:
     """Choose what is due, or ``everything`` that has not asked us to wait."""
     store.adopt_addresses(subscription.key for subscription in config.subscriptions)
-    states = store.states()
+    return plan_of(config.subscriptions, store, now, everything=everything)
+
+
+def plan_of(
+    subscriptions: Collection[Subscription],
+    store: FeedKeeper,
+    now: datetime,
+    *,
+    everything: bool = False,
+    few: bool = False,
+) -> Plan:
+    """The same of some subscriptions, of which there are so ``few`` that only theirs is read."""
+    states = store.states([s.key for s in subscriptions] if few else None)
     holds = store.holds(now)
     due = []
-    for subscription in config.subscriptions:
+    for subscription in subscriptions:
         state = states.setdefault(subscription.key, FeedState(subscription.key))
         if schedule.is_due(subscription, state, holds, now, everything=everything):
             due.append((subscription, state))
@@ -136,7 +152,7 @@ def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool =
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
         for subscription, state in schedule.shares(due)
     ]
-    return Plan(polls, states, holds, len(config.subscriptions) - len(polls))
+    return Plan(polls, states, holds, len(subscriptions) - len(polls))
 
 
 async def collect(
@@ -147,9 +163,17 @@ async def collect(
     progress: Progress,
     meter: Meter,
     now: datetime,
+    *,
+    turn: Turn = nullcontext,
+    online: bool | None = None,
 ) -> Collected:
-    """Poll what is planned; store what it says."""
-    run = _Collector(plan, store, parser, progress, meter, now)
+    """Poll what is planned; store what it says.
+
+    ``turn`` is held whenever something is stored, for who is not the only one who stores.
+    ``online``: whether somebody else has answered of late, where that is known otherwise than by
+    this plan.
+    """
+    run = _Collector(plan, store, parser, progress, meter, now, turn, online=online)
     progress.begin(len(plan.polls))
     answers = poller.poll(plan.polls, plan.holds, now)
     taking: dict[asyncio.Task[None], int] = {}  # and the bytes that each holds
@@ -168,9 +192,9 @@ async def collect(
         await answers.aclose()
         for task in taking:
             task.cancel()
-        run.keep()
+        await run.keep()
     run.finish(plan.polls)
-    run.keep()
+    await run.keep()
     return run.told
 
 
@@ -185,6 +209,9 @@ class _Collector:
         progress: Progress,
         meter: Meter,
         now: datetime,
+        turn: Turn,
+        *,
+        online: bool | None,
     ) -> None:
         self.told = Collected(waiting=plan.waiting)
         self.states = plan.states
@@ -196,7 +223,9 @@ class _Collector:
         self._readings: list[Reading] = []
         self._unsaved: list[tuple[Subscription, FeedState, Sequence[FeedEvent]]] = []
         # Troubles before any publisher has answered: perhaps it is our own network.
-        self._doubtful: list[tuple[Subscription, FetchFailed]] | None = []
+        self._doubtful: list[tuple[Subscription, FetchFailed]] | None = None if online else []
+        self._turn = turn
+        self._online = online
 
     async def take(self, subscription: Subscription, outcome: FetchOutcome) -> None:
         """Store one answer, or keep it to be stored with others."""
@@ -207,6 +236,10 @@ class _Collector:
             told = self._without_document(subscription, outcome)
         if told is not None:
             self._progress.polled(subscription, told)
+        entries = sum(len(reading.parsed.entries) for reading in self._readings)
+        documents = len(self._readings) >= _DOCUMENTS_AT_ONCE or entries >= _ENTRIES_AT_ONCE
+        if documents or len(self._unsaved) >= _STATES_AT_ONCE:
+            await self.keep()
 
     def _without_document(
         self, subscription: Subscription, outcome: NotModified | Gone | FetchFailed | Deferred
@@ -264,9 +297,6 @@ class _Collector:
                 moved += ", which is another feed"
             self.told.warnings.append(f'"{subscription.title}": {moved}')
         self._readings.append(Reading(subscription, parsed, state, events))
-        entries = sum(len(reading.parsed.entries) for reading in self._readings)
-        if entries >= _ENTRIES_AT_ONCE or len(self._readings) >= _DOCUMENTS_AT_ONCE:
-            self._keep_readings()
         return None
 
     def _unchanged(self, subscription: Subscription, outcome: Fetched | NotModified) -> str:
@@ -289,8 +319,6 @@ class _Collector:
     ) -> None:
         self._unsaved.append((subscription, state, events))
         self.told.events += events
-        if len(self._unsaved) >= _STATES_AT_ONCE:
-            self.keep()
 
     def _keep_readings(self) -> None:
         readings, self._readings = self._readings, []
@@ -304,14 +332,17 @@ class _Collector:
             self.told.modified += modified
             self._progress.polled(reading.subscription, f"{new} new, {modified} modified")
 
-    def keep(self) -> None:
+    async def keep(self) -> None:
         """Store what waits to be stored."""
-        if self._readings:
-            self._keep_readings()
-        unsaved, self._unsaved = self._unsaved, []
-        if unsaved:
-            with self._meter.stage("store"):
-                self._store.save_states(unsaved)
+        if not self._readings and not self._unsaved:
+            return
+        async with self._turn():
+            if self._readings:
+                self._keep_readings()
+            unsaved, self._unsaved = self._unsaved, []
+            if unsaved:
+                with self._meter.stage("store"):
+                    self._store.save_states(unsaved)
 
     def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
         shown = urls.redact(subscription.url)
@@ -328,15 +359,16 @@ class _Collector:
     def finish(self, polls: Sequence[Poll]) -> None:
         """Decide about the troubles of a run in which no publisher answered.
 
-        We are offline if at least two hosts were silent, of which one was well before; then no
-        subscription is punished. Two hosts that have long been dead prove nothing.
+        We are offline if at least two hosts were silent, of which one was well before, or if nobody
+        else was heard of late; then no subscription is punished. Two hosts that have long been dead
+        prove nothing.
         """
         if self._doubtful is None:
             return
         doubtful = self._doubtful
         hosts = {host_of(poll.url) for poll in polls}
         well = [s for s, _ in doubtful if not self.states[s.key].failures]
-        if len(hosts) < 2 or not well:
+        if self._online is None and (len(hosts) < 2 or not well):
             self._settle()
             return
         self.told.offline = True

@@ -6,7 +6,7 @@
 What was learned is stored, so that a run in which no clipping is new learns nothing again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -48,7 +48,9 @@ class TeachingKeeper(ClippingKeeper, Protocol):
 class MatchKeeper(TeachingKeeper, Protocol):
     """What matching needs of `store`."""
 
-    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
+    def unmatched(
+        self, vocabulary: str, feeds: Collection[str] | None = None
+    ) -> Iterator[StoredEntry]: ...
     def save_matches(
         self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
     ) -> int: ...
@@ -61,10 +63,18 @@ def match(
     store: MatchKeeper,
     meter: Meter,
     now: datetime,
+    *,
+    feeds: Collection[str] | None = None,
 ) -> int:
-    """Match what was not yet matched with this knowledge; gives how many matches are new."""
+    """Match what was not yet matched with this knowledge; gives how many matches are new.
+
+    Of some ``feeds`` only what can be with what was learned before: what is learned must not depend
+    on which of them came first.
+    """
     fingerprint = fingerprint_of(vocabulary, store)
-    unmatched = store.unmatched(fingerprint)
+    if feeds is not None and store.learned(fingerprint) is None:
+        return 0
+    unmatched = store.unmatched(fingerprint, feeds)
     first = next(unmatched, None)
     if first is None:  # the usual run: nothing is learned, nothing even read
         return 0

@@ -12,12 +12,13 @@ anywhere is completed by the next.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from aggregator.clippings import entries_from_clippings
 from aggregator.collect import Collected, FeedKeeper, Parser, Poller, Progress, collect, plan
-from aggregator.match import unknown_tags
+from aggregator.match import Vocabulary, unknown_tags
 from aggregator.matching import MatchKeeper, knowledge_of, match
 from aggregator.meter import Meter
 from aggregator.model import (
@@ -124,26 +125,50 @@ def _rest(
     new: int,
 ) -> RunReport:
     """The line from what is stored to what is published."""
+    vocabulary, clippings, done = settle(config, clippings, store, meter, now, new=new)
+    with meter.stage("publish"):
+        written = publish(config, vocabulary, clippings, store, writer)
+        meter.add("publish", size=writer.written_bytes)
+    return replace(done, written=written)
+
+
+def settle(
+    config: Config,
+    clippings: Sequence[Clipping],
+    store: Keeper,
+    meter: Meter,
+    now: datetime,
+    *,
+    new: int | None = None,
+) -> tuple[Vocabulary, list[Clipping], RunReport]:
+    """Decide in which feeds all stands that is stored: what publishing begins from. Gives the
+    knowledge with which that was done, all clippings, and what was done.
+
+    ``new`` entries were stored since the last time, or, where nobody has counted, as many as there
+    are new stories.
+    """
     with meter.stage("group"):
-        meter.add("group", entries=store.group(now))
+        grouped = store.group(now)
+        meter.add("group", entries=grouped)
     with meter.stage("match"):
         vocabulary, clippings = knowledge_of(config, clippings, store)
         matched = match(config, vocabulary, clippings, store, meter, now)
     with meter.stage("prune"):
-        pruned = prune_some(config, store, new, now).entries
+        pruned = prune_some(config, store, grouped if new is None else new, now).entries
         meter.add("prune", entries=pruned)
     with meter.stage("place"):
         meter.add("place", entries=place_stories(config, vocabulary, store, now))
-    with meter.stage("publish"):
-        written = publish(config, vocabulary, clippings, store, writer)
-        meter.add("publish", size=writer.written_bytes)
     warnings = list(unknown_tags(vocabulary, config.feeds))
     if not any(clipping.tags for clipping in clippings):
         warnings.append(
             "no clippings with tags: only names, rules and categories are matched; "
             "[clippings] files says where to put them"
         )
-    return RunReport(matched=matched, pruned=pruned, written=written, warnings=tuple(warnings))
+    return (
+        vocabulary,
+        clippings,
+        RunReport(matched=matched, pruned=pruned, warnings=tuple(warnings)),
+    )
 
 
 async def tell_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:

@@ -9,7 +9,8 @@ be rendered stands in the store until it is written, so a run that is killed is 
 next.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Protocol
 
@@ -26,6 +27,8 @@ from aggregator.model import Channel, ChannelKind, Clipping, Config, Placing, St
 from aggregator.publish.names import KINDS, SITE, source_files
 from aggregator.publish.select import Editor
 from aggregator.staleness import ArchiveDocument, Stale, StoryKeeper, Writer
+
+Turn = Callable[[], AbstractContextManager[None]]
 
 _AT_ONCE = 500  # stories that stay where they are, noted in one transaction
 
@@ -46,9 +49,12 @@ class ListKeeper(StoryKeeper, Protocol):
     def pages(self) -> dict[str, list[ArchiveDocument]]: ...
     def dirty_feeds(self, rendered: Mapping[str, str]) -> set[str]: ...
     def site_rendered(self) -> str: ...
+    def begin_rendering(
+        self, channels: Collection[str], pages: Collection[tuple[str, str]], feeds: Collection[str]
+    ) -> None: ...
     def save_rendered(
         self, channels: Mapping[str, str], pages: Mapping[tuple[str, str], str],
-        feeds: Mapping[str, str], site: str,
+        feeds: Mapping[str, str], site: str | None,
     ) -> None: ...  # fmt: skip
 
 
@@ -82,9 +88,26 @@ def publish(
     clippings: Sequence[Clipping],
     store: ListKeeper,
     writer: Writer,
+    *,
+    part: str | None = None,
+    turn: Turn = nullcontext,
 ) -> tuple[str, ...]:
-    """Render what is to be rendered; gives the names of the files that changed."""
-    return _Publisher(config, vocabulary, clippings, store, writer).publish()
+    """Render what is to be rendered, or one ``part`` of it; gives the names of the files that changed.
+
+    ``turn`` is held whenever something is stored, for who is not the only one who stores.
+    """
+    return _Publisher(config, vocabulary, clippings, store, writer).publish(part, turn)
+
+
+def stale_parts(
+    config: Config,
+    vocabulary: Vocabulary,
+    clippings: Sequence[Clipping],
+    store: ListKeeper,
+    writer: Writer,
+) -> list[str]:
+    """The parts in which `publish` may render what is to be rendered, each by itself."""
+    return _Publisher(config, vocabulary, clippings, store, writer).stale().parts()
 
 
 class _Publisher:
@@ -111,10 +134,17 @@ class _Publisher:
         self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
         self._lists, self._totals = self._lists_digest(), self._totals_digest()
 
-    def publish(self) -> tuple[str, ...]:
-        stale = self._stale()
+    def publish(self, part: str | None, turn: Turn) -> tuple[str, ...]:
+        stale = self.stale()
+        if part is not None:
+            stale = stale.part(part)
         if not stale:
             return ()
+        archives = {(c.key, month): self._address(c, month) for c, month in stale.archives}
+        live = {channel.key: self._rendered[channel.key] for channel in stale.live}
+        sources = {source.key: self._source_digest(source) for source in stale.sources}
+        with turn():
+            self._store.begin_rendering(live, archives, sources)
         from aggregator.rendering import Renderer  # most runs have nothing to render
 
         months = {
@@ -134,15 +164,13 @@ class _Publisher:
             self._writer,
         )
         written = renderer.render(stale)
-        self._store.save_rendered(
-            {channel.key: self._rendered[channel.key] for channel in stale.live},
-            {(c.key, month): self._address(c, month) for c, month in stale.archives},
-            {source.key: self._source_digest(source) for source in stale.sources},
-            f"{self._lists} {self._totals}",
-        )
+        site = f"{self._lists} {self._totals}" if stale.pages else None
+        with turn():
+            self._store.save_rendered(live, archives, sources, site)
         return tuple(written)
 
-    def _stale(self) -> Stale:
+    def stale(self) -> Stale:
+        """What must be rendered again."""
         stale = Stale()
         dirty = self._store.dirty_channels(self._rendered)
         for channel in self._channels:
@@ -155,7 +183,7 @@ class _Publisher:
         lists, _, totals = self._store.site_rendered().partition(" ")
         there = all(map(self._writer.has, SITE))
         stale.lists = lists != self._lists or not there
-        stale.pages = totals != self._totals
+        stale.pages = bool(stale) or totals != self._totals
         return stale
 
     def _stale_months(self, channel: Channel, live: bool) -> Iterator[str]:

@@ -76,7 +76,8 @@ class Renderer:
             self._source(subscription, histories.get(subscription.key, []))
         if stale.lists:
             self._lists()
-        self._site()
+        if stale.pages:
+            self._site()
         self._writer.sync()
         return self._written
 

@@ -11,6 +11,9 @@ ArchiveDocument = tuple[
 ]  # month, whether it is dirty, the address it was rendered under
 
 
+EVERYTHING = "everything"  # the part that is of no channel: no channel's key is without a colon
+
+
 class StoryKeeper(Protocol):
     """What rendering needs of `store`; each method is one transaction."""
 
@@ -50,13 +53,28 @@ class Writer(Protocol):
 class Stale:
     """What must be rendered again: the live documents of channels, documents of their archives,
     the pages of sources, the lists of all feeds and all sources, the pages about everything (which
-    are rendered with any other)."""
+    are with any other)."""
 
     live: list[Channel] = field(default_factory=list)
     archives: list[tuple[Channel, str]] = field(default_factory=list)
     sources: list[Subscription] = field(default_factory=list)
     lists: bool = False
     pages: bool = False
+
+    def part(self, name: str) -> "Stale":
+        """What of it is of one channel, or of none (`EVERYTHING`)."""
+        if name == EVERYTHING:
+            return Stale(sources=self.sources, lists=self.lists, pages=True)
+        return Stale(
+            live=[channel for channel in self.live if channel.key == name],
+            archives=[document for document in self.archives if document[0].key == name],
+        )
+
+    def parts(self) -> list[str]:
+        """The names of all parts that are stale: what is about everything comes last."""
+        channels = {channel.key for channel in self.live}
+        channels.update(channel.key for channel, _ in self.archives)
+        return [*sorted(channels), EVERYTHING] if self else []
 
     def __bool__(self) -> bool:
         return bool(self.live or self.archives or self.sources or self.lists or self.pages)

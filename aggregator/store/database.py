@@ -5,7 +5,7 @@ learned, what `retention` takes away, and `space` gives back.
 Every query is in these files, one short transaction per step of a run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
@@ -94,8 +94,11 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, S
 
     # -- matching ----------------------------------------------------------------------------
 
-    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]:
-        """Entries that were not yet matched with this vocabulary, in the order of their rows.
+    def unmatched(
+        self, vocabulary: str, feeds: Collection[str] | None = None
+    ) -> Iterator[StoredEntry]:
+        """Entries that were not yet matched with this vocabulary, of these feeds or of all, in the
+        order of their rows.
 
         One without its content keeps what it has, unless the reader has decided about it: words
         that are no longer there must not count as words that never were.
@@ -109,14 +112,17 @@ class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, S
                 read(session, select(ENTRIES.c.id).where(part).limit(1)) for part in other.clauses
             )
         stale = or_(mine.is_(None), other) if some else mine.is_(None)
+        if feeds is not None:
+            theirs = select(FEEDS.c.id).where(FEEDS.c.url.in_(list(feeds)))
+            stale = and_(stale, ENTRIES.c.feed_id.in_(theirs))
         while True:
             with self._session() as session:
                 wanted = select(ENTRIES).where(ENTRIES.c.id > last, stale)
                 rows = read(session, wanted.order_by(ENTRIES.c.id).limit(IN_ONE_QUERY))
-                feeds = feeds_of(session, rows)
+                known = feeds_of(session, rows)
             if not rows:
                 return
-            yield from (values.stored_entry(row, feeds[row.feed_id]) for row in rows)
+            yield from (values.stored_entry(row, known[row.feed_id]) for row in rows)
             last = rows[-1].id
 
     def save_matches(self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime) -> int:

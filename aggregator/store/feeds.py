@@ -1,6 +1,6 @@
 """Runs, feeds, their states and events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -83,10 +83,14 @@ class FeedStore(Database):
             row = session.exec(select(RunRow).order_by(col(RunRow.id).desc()).limit(1)).first()
             return (row.pid, row.started_at, row.finished_at) if row else None
 
-    def states(self) -> dict[str, FeedState]:
-        """What is known of every feed that was ever polled, by its subscription's key."""
+    def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]:
+        """What is known of every feed that was ever polled, or of those of these ``keys``, by its
+        subscription's key."""
         with self._session() as session:
-            rows = read(session, columns(FEEDS).where(FEEDS.c.url != CLIPPINGS_URL))
+            if keys is None:
+                rows = read(session, columns(FEEDS).where(FEEDS.c.url != CLIPPINGS_URL))
+            else:
+                rows = [row for some in chunks(list(keys)) for row in _by_url(session, some)]
             return {row.url: feed_state(row) for row in rows}
 
     def entry_counts(self) -> dict[str, int]:

@@ -20,7 +20,7 @@ from aggregator.store.decide import (
     revise,
 )
 from aggregator.store.known import Document, Known, change_of
-from aggregator.store.rows import Moments, by_number, mark_stories, update_each, write
+from aggregator.store.rows import by_number, mark_stories, update_each, write
 from aggregator.store.tables import ENTRIES, STORIES
 
 
@@ -93,10 +93,9 @@ class _Intake:
         return replace(entry, page=None, id=own if minted else entry.id)
 
     def _revise(self) -> None:
-        """Store what is modified; significant changes move the stories that they are told in."""
+        """Store what is modified; significant changes will move the stories that they are told in."""
         told_in = (row.story_id for row, *_ in self._modified if row.story_id)
         stories = by_number(self._session, select(STORIES), told_in)
-        moments = Moments(self._session)
         significant = {row.id for row, old, new, _ in self._modified if is_significant(old, new)}
         told = {id for id, story in stories.items() if story.revisions >= MOST_REVISIONS}
         significant -= {row.id for row, *_ in self._modified if row.story_id in told}
@@ -104,11 +103,6 @@ class _Intake:
             (row, revise(old, new, self._now, significant=row.id in significant), noise)
             for row, old, new, noise in self._modified
         ]
-        moments.expect(
-            entry.updated or self._now
-            for row, entry, _ in revised
-            if row.id in significant and row.story_id
-        )
         updates: list[dict[str, Any]] = []
         moves: dict[int, tuple[int, datetime]] = {}
         for row, entry, noise in revised:
@@ -116,11 +110,11 @@ class _Intake:
             updates.append(values.entry_columns(entry) | changed)
             if row.id in significant and row.story_id:
                 story = stories[row.story_id]
-                revisions, updated = moves.get(story.id, (story.revisions, story.updated))
-                later = moments.take(entry.updated or self._now)
-                moves[story.id] = (revisions + 1, max(updated, later))
+                revisions, latest = moves.get(story.id, (story.revisions, story.revised))
+                wanted = entry.updated or self._now
+                moves[story.id] = (revisions + 1, max(wanted, latest or wanted))
         update_each(self._session, ENTRIES, updates)
-        moved = [{"id": id, "revisions": n, "updated": at} for id, (n, at) in moves.items()]
+        moved = [{"id": id, "revisions": n, "revised": at} for id, (n, at) in moves.items()]
         update_each(self._session, STORIES, moved)
         mark_stories(self._session, sorted(stories), corrected=True)
 

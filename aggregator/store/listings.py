@@ -1,12 +1,12 @@
 """What stands in the output feeds, and what must be rendered again."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam
 from sqlalchemy import select as columns
-from sqlmodel import col, delete, func, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from aggregator.model import Channel, ChannelKind, Story
 from aggregator.store import values
@@ -28,6 +28,28 @@ from aggregator.store.tables import (
 )
 
 _THE_ONE = 1
+_CHANNEL = update(CHANNELS).where(CHANNELS.c.key == bindparam("its_key"))
+_FEED = update(FEEDS).where(FEEDS.c.url == bindparam("its_url"))
+
+
+def _note(
+    session: Session,
+    channels: Mapping[str, str],
+    pages: Mapping[tuple[str, str], str],
+    feeds: Mapping[str, str],
+    more: Mapping[str, bool],
+) -> None:
+    """The digests with which these are rendered, and ``more`` of each."""
+    new: dict[str, Any] = {"rendered": bindparam("digest"), **more}
+    rows = [{"its_key": key, "digest": digest} for key, digest in channels.items()]
+    write(session, _CHANNEL.values(new), rows)
+    documents = [
+        {"its_channel": channel, "its_month": month, "digest": address}
+        for (channel, month), address in pages.items()
+    ]
+    write(session, THIS_PAGE.values(new), documents)
+    sources = [{"its_url": url, "digest": digest} for url, digest in feeds.items()]
+    write(session, _FEED.values(new), sources)
 
 
 class ListingStore(Database):
@@ -176,24 +198,29 @@ class ListingStore(Database):
 
     def save_rendered(
         self, channels: Mapping[str, str], pages: Mapping[tuple[str, str], str],
-        feeds: Mapping[str, str], site: str,
+        feeds: Mapping[str, str], site: str | None,
     ) -> None:  # fmt: skip
         """What was asked for is written: ``channels`` with the digests of their settings, ``pages``
-        with their addresses, ``feeds`` and ``site`` with the digests of theirs."""
-        channel = update(CHANNELS).where(CHANNELS.c.key == bindparam("its_key"))
-        feed = update(FEEDS).where(FEEDS.c.url == bindparam("its_url"))
-        done = {"dirty": False, "rendered": bindparam("digest")}
+        with their addresses, ``feeds`` and ``site`` with the digests of theirs. What has become
+        dirty since `begin_rendering` stays it."""
         with self._session() as session:
-            rows = [{"its_key": key, "digest": digest} for key, digest in channels.items()]
-            write(session, channel.values(done), rows)
-            documents = [
-                {"its_channel": channel, "its_month": month, "digest": address}
-                for (channel, month), address in pages.items()
-            ]
-            write(session, THIS_PAGE.values(done), documents)
-            sources = [{"its_url": url, "digest": digest} for url, digest in feeds.items()]
-            write(session, feed.values(done), sources)
-            session.merge(SiteRow(id=_THE_ONE, rendered=site))
+            _note(session, channels, pages, feeds, {})
+            if site is not None:
+                session.merge(SiteRow(id=_THE_ONE, rendered=site))
+
+    def begin_rendering(
+        self, channels: Collection[str], pages: Collection[tuple[str, str]], feeds: Collection[str]
+    ) -> None:
+        """What these hold from now on is going to be written, and then the pages about everything.
+        Until it is, their digests are those of nothing: if it is cut short, it is done again."""
+        with self._session() as session:
+            nothing = (
+                dict.fromkeys(channels, ""),
+                dict.fromkeys(pages, ""),
+                dict.fromkeys(feeds, ""),
+            )
+            _note(session, *nothing, {"dirty": False})
+            session.merge(SiteRow(id=_THE_ONE, rendered=""))
 
     def save_pings(self, urls: Iterable[str]) -> None:
         """The hub is to be told that these changed."""

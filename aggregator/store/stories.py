@@ -54,6 +54,20 @@ _COLUMNS = (
 )
 
 
+def _move_revised(session: Session) -> None:
+    """Give stories that were changed significantly their new ``updated``, each its own."""
+    it = STORIES.c
+    order = it.revised, it.atom_id
+    rows = read(session, select(STORIES).where(it.revised.is_not(None)).order_by(*order))
+    moments = Moments(session)
+    moments.expect(row.revised for row in rows)
+    moved = [
+        {"id": row.id, "updated": max(row.updated, moments.take(row.revised)), "revised": None}
+        for row in rows
+    ]
+    update_each(session, STORIES, moved)
+
+
 @dataclass(slots=True)
 class _Told:
     """A story, perhaps a new one that has no number yet."""
@@ -67,11 +81,14 @@ class StoryStore(Database):
     """What grouping reads and writes."""
 
     def group(self, now: datetime) -> int:
-        """Give every new entry its story, an old one or a new; gives how many are new.
+        """Give every new entry its story, an old one or a new, and revised stories their dates;
+        gives how many stories are new.
 
         The order in which answers came counts for nothing: the reader's own clippings are first,
         then the oldest entries. One transaction for each 500.
         """
+        with self._session() as session:
+            _move_revised(session)
         order = (
             FEEDS.c.role != Role.CLIPPINGS.value, values.entry_date(), FEEDS.c.url, ENTRIES.c.key
         )  # fmt: skip

@@ -11,9 +11,9 @@ from sqlmodel import text as sql
 Number: Any = BigInteger().with_variant(Integer(), "sqlite")
 
 
-_WHOLE: Any = {
-    f"{database}_where": sql("pruned_at IS NULL") for database in ("sqlite", "postgresql")
-}
+def _where(condition: str) -> dict[str, Any]:
+    """Of an index of few rows."""
+    return {f"{database}_where": sql(condition) for database in ("sqlite", "postgresql")}
 
 
 class FeedRow(SQLModel, table=True):
@@ -100,15 +100,18 @@ class FeedEventRow(SQLModel, table=True):
 class StoryRow(SQLModel, table=True):
     """What is published as one entry. Never deleted: an id that was published stays taken.
 
-    ``revisions`` counts the significant changes that moved ``updated``. ``unlisted``: something
-    that decides in which feeds it stands has changed since that was last decided.
+    ``revisions`` counts the significant changes that moved ``updated``; ``revised`` is where the
+    latest of them is yet to move it. ``unlisted``: something that decides in which feeds it stands
+    has changed since that was last decided.
     """
 
     __tablename__ = "story"
+    __table_args__ = (Index("ix_story_revised", "revised", **_where("revised IS NOT NULL")),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     atom_id: str = Field(unique=True)
     updated: datetime = Field(index=True)
+    revised: datetime | None = None
     revisions: int = 0
     listed: bool = False
     unlisted: bool = Field(default=True, index=True)
@@ -128,7 +131,7 @@ class EntryRow(SQLModel, table=True):
         # What a publisher now serves under another key is looked for by its title.
         Index("ix_entry_title", "feed_id", "title"),
         # Those that still have their content: what was removed is not looked at again.
-        Index("ix_entry_whole", "changed_at", **_WHOLE),
+        Index("ix_entry_whole", "changed_at", **_where("pruned_at IS NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Number)

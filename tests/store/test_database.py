@@ -223,6 +223,29 @@ def test_no_two_stories_have_one_updated(store):
     assert (max(times), min(times)) == (NOW, NOW - timedelta(seconds=1202))
 
 
+def rendered(store, channels, pages):
+    store.begin_rendering(channels, pages, {})
+    store.save_rendered(channels, pages, {}, "s")
+
+
+def test_what_changes_while_it_is_rendered_is_rendered_again(store):
+    channels(store, "a")
+    save(store, Entry("k", "urn:k", "T", published=NOW))
+    store.group(NOW)
+    ((story, _),) = store.unlisted()
+    rendered(store, {"tag:a": "d"}, {})
+    store.begin_rendering(["tag:a"], [], [])
+    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}  # if it were cut short now
+    places(store, (story.row, "urn:k", NOW, ["tag:a"], []), live=[("tag:a", story.row)])
+    store.save_rendered({"tag:a": "d"}, {}, {}, None)
+    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}
+    assert store.site_rendered() == ""
+    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-11"): "u"})
+    assert store.dirty_channels({"tag:a": "d"}) == set()
+    assert store.pages() == {"tag:a": [("2026-11", False, "u")]}
+    assert store.site_rendered() == "s"
+
+
 def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     channels(store, "a")
     dates = [datetime(2026, month, 5, tzinfo=UTC) for month in (8, 9, 10)]
@@ -232,14 +255,12 @@ def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     august, september, october = (rows[date] for date in dates)
     places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
     assert store.pages() == {"tag:a": [("2026-09", True, "")]}
-    store.save_rendered({"tag:a": "d"}, {("tag:a", "2026-09"): "u"}, {}, "s")
+    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u"})
     assert store.dirty_channels({"tag:a": "d"}) == set()
     assert store.dirty_channels({"tag:a": "other"}) == {"tag:a"}
     places(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
     assert store.pages() == {"tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]}
-    store.save_rendered(
-        {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"}, {}, "s"
-    )
+    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"})
     places(store, (august, "urn:0", dates[0], ["tag:a"], []))
     assert store.pages() == {"tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]}
     assert [story.id for story in store.month("tag:a", "2026-10")] == ["urn:2", "urn:0"]

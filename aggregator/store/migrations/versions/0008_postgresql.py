@@ -1,5 +1,5 @@
-"""What several machines need: jobs that were given up, and, on PostgreSQL, its own kinds of columns
-and indexes.
+"""What several machines need: jobs that were given up, dates of revisions that do not depend on who
+came first, and, on PostgreSQL, its own kinds of columns and indexes.
 
 There all numbers are of 64 bits, moments know their zone, and texts are in the order of their
 bytes, as in SQLite: what is published does not depend on the language of the server. An index of
@@ -74,13 +74,18 @@ _INDEXES = (
 
 
 def upgrade() -> None:
-    """Add the table; make PostgreSQL's columns and indexes what they should be."""
+    """Add the table and the column; make PostgreSQL's columns and indexes what they should be."""
     op.create_table(
         "parked",
         sa.Column("name", sa.String, primary_key=True),
         sa.Column("reason", sa.String, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("parked_at", sa.DateTime, nullable=False),
+    )
+    op.add_column("story", sa.Column("revised", sa.DateTime))
+    few = sa.text("revised IS NOT NULL")
+    op.create_index(
+        "ix_story_revised", "story", ["revised"], sqlite_where=few, postgresql_where=few
     )
     connection = op.get_bind()
     if connection.dialect.name != "postgresql":

@@ -12,6 +12,7 @@ next.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from aggregator.folding import digest
@@ -26,7 +27,7 @@ from aggregator.match import (
 from aggregator.model import Channel, ChannelKind, Clipping, Config, Placing, Story, Subscription
 from aggregator.publish.names import KINDS, SITE, source_files
 from aggregator.publish.select import Editor
-from aggregator.staleness import ArchiveDocument, Stale, StoryKeeper, Writer
+from aggregator.staleness import EVERYTHING, ArchiveDocument, Stale, StoryKeeper, Writer
 
 Turn = Callable[[], AbstractContextManager[None]]
 
@@ -128,16 +129,16 @@ class _Publisher:
         self._editor = editor_of(config, vocabulary)
         self._channels = store.channels()
         self._pages = store.pages()
-        self._polled = store.entry_counts()
         self._sources = config.sources
         self._files = source_files(self._sources)
         self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
-        self._lists, self._totals = self._lists_digest(), self._totals_digest()
+
+    @cached_property
+    def _polled(self) -> dict[str, int]:
+        return self._store.entry_counts()
 
     def publish(self, part: str | None, turn: Turn) -> tuple[str, ...]:
-        stale = self.stale()
-        if part is not None:
-            stale = stale.part(part)
+        stale = self.stale(part)
         if not stale:
             return ()
         archives = {(c.key, month): self._address(c, month) for c, month in stale.archives}
@@ -159,7 +160,7 @@ class _Publisher:
             months,
             self._behind,
             self._files,
-            self._polled,
+            self._polled if stale.sources or stale.pages else {},
             self._store,
             self._writer,
         )
@@ -169,21 +170,25 @@ class _Publisher:
             self._store.save_rendered(live, archives, sources, site)
         return tuple(written)
 
-    def stale(self) -> Stale:
-        """What must be rendered again."""
+    def stale(self, part: str | None = None) -> Stale:
+        """What must be rendered again, or what of it is in one ``part``: a channel, or all that is
+        about everything, which then is."""
         stale = Stale()
         dirty = self._store.dirty_channels(self._rendered)
         for channel in self._channels:
+            if part not in (None, channel.key):
+                continue
             files = (f"{channel.slug}.{kind}" for kind in KINDS)
             live = channel.key in dirty or not all(map(self._writer.has, files))
             if live:
                 stale.live.append(channel)
             stale.archives += [(channel, month) for month in self._stale_months(channel, live)]
-        stale.sources = self._stale_sources()
-        lists, _, totals = self._store.site_rendered().partition(" ")
-        there = all(map(self._writer.has, SITE))
-        stale.lists = lists != self._lists or not there
-        stale.pages = bool(stale) or totals != self._totals
+        if part in (None, EVERYTHING):
+            stale.sources = self._stale_sources()
+            lists, _, totals = self._store.site_rendered().partition(" ")
+            there = all(map(self._writer.has, SITE))
+            stale.lists = lists != self._lists or not there
+            stale.pages = bool(stale) or totals != self._totals or part == EVERYTHING
         return stale
 
     def _stale_months(self, channel: Channel, live: bool) -> Iterator[str]:
@@ -220,12 +225,14 @@ class _Publisher:
         """Of what the page of a source depends on beside its stories and its health."""
         return digest(self._editor.settings_digest, source.title, self._files[source.key])
 
-    def _lists_digest(self) -> str:
+    @cached_property
+    def _lists(self) -> str:
         """Of what names all feeds and all subscriptions."""
         sources = (part for source in self._sources for part in (source.title, source.key))
         return digest(self._editor.settings_digest, *self._rendered.values(), *sources)
 
-    def _totals_digest(self) -> str:
+    @cached_property
+    def _totals(self) -> str:
         """Of what the pages about everything tell beside what makes others stale too."""
         totals = (self._polled.get(source.key) for source in self._sources)
         return digest(*map(str, totals), *map(repr, self._store.events(1)))

@@ -4,6 +4,7 @@ Imported by the runs that write something: the renderers take longer to import t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from aggregator.model import (
     Channel,
@@ -11,6 +12,7 @@ from aggregator.model import (
     Clipping,
     Config,
     FeedEvent,
+    FeedState,
     OutputFeed,
     Story,
     Subscription,
@@ -57,10 +59,13 @@ class Renderer:
         self._files = files
         self._html = Pages(config.site, files, heads)
         self._heads = [head for head in heads if head.channel.ended_at is None]
-        self._states = store.states()
         self._totals = totals
         self._sources = config.sources
         self._written: list[str] = []
+
+    @cached_property
+    def _states(self) -> dict[str, FeedState]:
+        return self._store.states()
 
     def render(self, stale: Stale) -> list[str]:
         """Write all that is stale; gives the names of the files that changed."""

@@ -61,15 +61,6 @@ class Stale:
     lists: bool = False
     pages: bool = False
 
-    def part(self, name: str) -> "Stale":
-        """What of it is of one channel, or of none (`EVERYTHING`)."""
-        if name == EVERYTHING:
-            return Stale(sources=self.sources, lists=self.lists, pages=True)
-        return Stale(
-            live=[channel for channel in self.live if channel.key == name],
-            archives=[document for document in self.archives if document[0].key == name],
-        )
-
     def parts(self) -> list[str]:
         """The names of all parts that are stale: what is about everything comes last."""
         channels = {channel.key for channel in self.live}

@@ -1,6 +1,7 @@
 """A whole installation in a folder, run in this process at any time one likes."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -49,8 +50,9 @@ class Installation:
         site = '[site]\nurl = "https://site.example/"\n'
         subscriptions = "".join(f'[[subscriptions]]\nurl = "{url}"\n{LOOPBACK}' for url in urls)
         if self.database != databases.SQLITE:
-            table = "" if "[store]\n" in more else "[store]\n"
-            more = f"{more}{table}".replace("[store]\n", f'[store]\nurl = "{self.database}"\n')
+            more += "" if "[store]\n" in more else "[store]\n"
+            url = f'\\1url = "{self.database}"\n'
+            more = re.sub(r"(\[store\]\n(?:[^\[\n].*\n)*)", url, more)
         self.write("feeds.toml", f"{site}{files}{subscriptions}{more}")
         if clippings:
             self.write("clippings.txt", clippings)

@@ -60,13 +60,15 @@ def test_a_run_removes_what_nobody_asked_for_and_keeps_what_tells_it_apart(insta
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
     kept = "key, atom_id, page, title, link, published, content_hash, first_seen_at, changed_at"
-    one = " || '|' || ".join(f"COALESCE({name}, '-')" for name in kept.split(", "))
+    text = (f"CAST({name} AS VARCHAR)" for name in kept.split(", "))
+    one = " || '|' || ".join(f"COALESCE({name}, '-')" for name in text)
     before = column(installation, one)
     assert SOIL in archive(installation)
     assert installation.run(NOON + 180 * DAY - DAY / 2).pruned == 0  # that day is not over
     assert installation.run(LATER).pruned == 1
     assert column(installation, one) == before
-    gone = "summary || content || text || authors || categories || enclosures"
+    lists = (f"CAST({name} AS VARCHAR)" for name in ("authors", "categories", "enclosures"))
+    gone = "summary || content || text || " + " || ".join(lists)
     assert column(installation, gone) == ["[][][]"]
     assert column(installation, "content", "title = 'Le jardin'") != [""]
 
@@ -106,7 +108,7 @@ def test_what_is_served_again_changed_comes_back_whole_and_is_matched(pruned, pu
     )
     assert (report.new, report.modified) == (0, 1)
     assert column(pruned, "pruned_at") == column(pruned, "essence") == [None]
-    assert "Ann" in column(pruned, "authors")[0]
+    assert "Ann" in str(column(pruned, "authors")[0])
     serve(pruned, publisher, tomatoes(title="Tomates au jardin"), now=LATER + 2 * DAY)
     tag = (pruned.outputs / "jardin.atom").read_text("utf-8")
     assert ids(tag).count(id) == 1

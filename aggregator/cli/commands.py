@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator import __version__
-from aggregator.cli import evaluation, matching, outputs, subscriptions
+from aggregator.cli import evaluation, machines, matching, outputs, subscriptions
 from aggregator.cli.shell import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
@@ -25,8 +25,10 @@ from aggregator.cli.shell import (
     read_clock,
     store_of,
     talk_of,
+    write_metrics,
+    writer_of,
 )
-from aggregator.errors import LockedError, PublishError
+from aggregator.errors import LockedError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aggregator.collect import Parser
-    from aggregator.model import Config, RunReport
+    from aggregator.model import RunReport
     from aggregator.pipeline import Asker
     from aggregator.project import Project
+    from aggregator.staleness import Writer
     from aggregator.store import Store
 
 app = typer.Typer(
@@ -222,6 +225,8 @@ app.add_typer(matching.suggest_app, name="suggest")
 app.command()(outputs.prune)
 app.command()(outputs.vacuum)
 app.command()(outputs.serve)
+app.command()(machines.worker)
+app.command()(machines.schedule)
 app.command()(subscriptions.discover)
 app.add_typer(subscriptions.import_app, name="import")
 app.add_typer(subscriptions.export_app, name="export")
@@ -236,7 +241,6 @@ def _run(
     """
     from aggregator import pipeline
     from aggregator.meter import Meter
-    from aggregator.publish.files import OutputFolder
 
     config = project.config
     meter = Meter(time.perf_counter, time.process_time)
@@ -249,7 +253,7 @@ def _run(
             async with fetcher_for(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
-    async def go(store: "Store", writer: OutputFolder, now: "datetime") -> "RunReport":
+    async def go(store: "Store", writer: "Writer", now: "datetime") -> "RunReport":
         with talk.progress() as progress:
             return await pipeline.run(
                 config,
@@ -266,15 +270,13 @@ def _run(
     try:
         with lock_of(project):
             now = read_clock()
-            folder = project.root / config.publish.directory
-            writer = OutputFolder(folder, config.publish.compress)
+            writer = writer_of(project)
             with store_of(project) as store:
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()
                 report = asyncio.run(go(store, writer, now))
                 store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
-                if config.publish.metrics:
-                    _write_metrics(project.root / config.publish.metrics, config, store)
+                write_metrics(project.root, config, store)
     except LockedError as error:
         with store_of(project) as store:
             last, name = store.last_run(), store.name
@@ -283,14 +285,3 @@ def _run(
     for warning in project.warnings:
         talk.detail(str(warning))
     return report, was_offline
-
-
-def _write_metrics(path: Path, config: "Config", store: "Store") -> None:
-    """The figures for node_exporter. Raises PublishError."""
-    from aggregator.atomic import replace_file
-    from aggregator.metrics import render_metrics
-
-    try:
-        replace_file(path, render_metrics(config, store), 0o644)
-    except OSError as error:
-        raise PublishError(f"{path}: {error.strerror or error}") from error

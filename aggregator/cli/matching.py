@@ -16,6 +16,7 @@ from aggregator.cli.shell import (
     read_clock,
     store_of,
     talk_of,
+    writer_of,
 )
 
 if TYPE_CHECKING:
@@ -73,16 +74,13 @@ def retag(
     with exit_codes(talk):
         from aggregator import pipeline
         from aggregator.advice import changes
-        from aggregator.publish.files import OutputFolder
 
         project = project_of(context)
         config = project.config
         with alone(project) as store:
             moves = changes(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
-                writer = OutputFolder(
-                    project.root / config.publish.directory, config.publish.compress
-                )
+                writer = writer_of(project)
                 pipeline.retag(config, project.clippings, store, writer, read_clock())
         talk.json(moves) if json else talk.moves(moves, dry_run=dry_run)
 

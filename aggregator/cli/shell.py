@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from aggregator import __version__
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, PublishError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
     from aggregator.fetch.poller import Fetcher
-    from aggregator.model import Network
+    from aggregator.model import Config, Network
     from aggregator.project import Project
+    from aggregator.publish.files import OutputFolder
     from aggregator.store import Store
 
 EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 4, 130, 143
@@ -113,6 +114,27 @@ def alone(project: "Project") -> Iterator["Store"]:
     """The store, while no run is at work. Raises LockedError."""
     with lock_of(project), store_of(project) as store:
         yield store
+
+
+def writer_of(project: "Project", *, alone: bool = True) -> "OutputFolder":
+    """The project's outputs; ``alone``: nobody else writes them now. Raises PublishError."""
+    from aggregator.publish.files import OutputFolder
+
+    settings = project.config.publish
+    return OutputFolder(project.root / settings.directory, settings.compress, alone=alone)
+
+
+def write_metrics(root: Path, config: "Config", store: "Store") -> None:
+    """The figures for node_exporter. Raises PublishError."""
+    from aggregator.atomic import replace_file
+    from aggregator.metrics import render_metrics
+
+    if config.publish.metrics:
+        path = root / config.publish.metrics
+        try:
+            replace_file(path, render_metrics(config, store), 0o644)
+        except OSError as error:
+            raise PublishError(f"{path}: {error.strerror or error}") from error
 
 
 @contextmanager

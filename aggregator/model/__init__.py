@@ -19,6 +19,7 @@ from aggregator.model.kept import (
     Tag,
 )
 from aggregator.model.polled import (
+    MOST_ATTEMPTS,
     Author,
     Caching,
     Category,
@@ -36,6 +37,7 @@ from aggregator.model.polled import (
     Hints,
     Move,
     NotModified,
+    Parked,
     ParsedFeed,
     ParseFailed,
     Poll,
@@ -68,6 +70,7 @@ from aggregator.model.written import (
 )
 
 __all__ = [
+    "MOST_ATTEMPTS",
     "Author",
     "Caching",
     "Category",
@@ -99,6 +102,7 @@ __all__ = [
     "Network",
     "NotModified",
     "OutputFeed",
+    "Parked",
     "ParseFailed",
     "ParsedFeed",
     "Placing",

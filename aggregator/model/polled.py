@@ -206,6 +206,23 @@ class FeedEvent:
     at: datetime
 
 
+MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Work of `cluster` that has failed ``attempts`` times in a row, the last at ``parked_at``."""
+
+    name: str
+    reason: str
+    attempts: int
+    parked_at: datetime
+
+    def is_given_up(self, now: datetime) -> bool:
+        """Whether it waits for a day before it is tried again."""
+        return self.attempts >= MOST_ATTEMPTS and now < self.parked_at + timedelta(days=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """A person construct of RFC 4287 section 3.2."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from aggregator.atomic import LEFTOVERS, replace_file, sync_folder
 from aggregator.errors import PublishError
 
+_ABANDONED_SECONDS = 3600
 _EXTENSIONS = {"gzip": ".gz", "br": ".br"}
 
 
@@ -17,10 +18,11 @@ class OutputFolder:
     """The folder that a web server serves. Readers never see half a file.
 
     Each file has a sibling in each of ``codings`` ("gzip", "br"), for servers that hand those out.
-    Assumes a local POSIX file system: a rename within the folder is atomic.
+    Assumes a POSIX file system: a rename within the folder is atomic. ``alone``: nobody else writes
+    there now, so what is there need be looked at but once, and what is half written is nobody's.
     """
 
-    def __init__(self, folder: Path, codings: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, codings: tuple[str, ...] = (), *, alone: bool = True) -> None:
         """Create the folder if need be. Raises PublishError if it cannot be written."""
         self._folder = folder
         self._codings = codings
@@ -29,24 +31,46 @@ class OutputFolder:
         self._ends = [_EXTENSIONS[coding] for coding in codings]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+            with tempfile.TemporaryFile(dir=folder) as file:
+                self._came_at = os.fstat(file.fileno()).st_mtime  # by the clock of the file system
             # Once for all: there may be tens of thousands.
-            found: set[str] = set()
-            for where, _, names in os.walk(folder):
-                inside = os.path.relpath(where, folder).removeprefix(".")
-                for name in names:
-                    if fnmatch(name, LEFTOVERS):
-                        Path(where, name).unlink(missing_ok=True)
-                    else:
-                        found.add(f"{inside}/{name}" if inside else name)
-            self._found = found
+            self._found = self._tidied(0) if alone else None
         except OSError as error:
             raise PublishError(f"{folder}: {error.strerror or error}") from error
 
+    def tidy(self) -> None:
+        """Take away what has been half written for an hour: who did that is no more."""
+        try:
+            self._tidied(_ABANDONED_SECONDS)
+        except OSError as error:
+            raise PublishError(f"{self._folder}: {error.strerror or error}") from error
+
+    def _tidied(self, seconds: int) -> set[str]:
+        """The names of all files, but for those that were half written so many seconds ago: they are
+        taken away."""
+        found: set[str] = set()
+        for where, _, names in os.walk(self._folder):
+            inside = os.path.relpath(where, self._folder).removeprefix(".")
+            for name in names:
+                if not fnmatch(name, LEFTOVERS):
+                    found.add(f"{inside}/{name}" if inside else name)
+                elif not seconds or self._is_older(Path(where, name), seconds):
+                    Path(where, name).unlink(missing_ok=True)
+        return found
+
+    def _is_older(self, path: Path, seconds: int) -> bool:
+        try:
+            return path.stat().st_mtime < self._came_at - seconds
+        except FileNotFoundError:  # it has just been finished
+            return False
+
     def has(self, name: str) -> bool:
-        """Whether there was a file ``name`` when we came, or since, with all of its siblings."""
-        return all(f"{name}{end}" in self._found for end in ("", *self._ends))
+        """Whether there is a file ``name``, with all of its siblings; if nobody else writes there:
+        whether there was when we came, or since."""
+        names = (f"{name}{end}" for end in ("", *self._ends))
+        if self._found is None:
+            return all((self._folder / each).is_file() for each in names)
+        return all(each in self._found for each in names)
 
     def differs(self, name: str, data: bytes) -> bool:
         """Whether the file ``name`` is absent or holds something else than ``data``."""
@@ -76,7 +100,8 @@ class OutputFolder:
                 self._replace(path, data)
         except OSError as error:
             raise PublishError(f"{path}: {error.strerror or error}") from error
-        self._found.update(f"{name}{end}" for end in ("", *self._ends))
+        if self._found is not None:
+            self._found.update(f"{name}{end}" for end in ("", *self._ends))
         return differs
 
     def _replace(self, path: Path, data: bytes) -> None:

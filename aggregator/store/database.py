@@ -1,6 +1,6 @@
 """The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
 `stories` of the stories, `placings` and `listings` of the output feeds, `teaching` of what is
-learned, what `retention` takes away, and `space` gives back.
+learned, what `retention` takes away, `space` gives back, and `parked` remembers.
 
 Every query is in these files, one short transaction per step of a run.
 """
@@ -19,6 +19,7 @@ from aggregator.store.feeds import FeedStore
 from aggregator.store.intake import save_entries
 from aggregator.store.known import Document
 from aggregator.store.listings import ListingStore
+from aggregator.store.parked import ParkedStore
 from aggregator.store.placings import PlacingStore
 from aggregator.store.retention import RetentionStore
 from aggregator.store.rows import (
@@ -45,7 +46,9 @@ from aggregator.store.tables import (
 )
 
 
-class Store(FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore):
+class Store(
+    FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore, ParkedStore
+):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
 
     def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:

@@ -5,19 +5,23 @@ that are at work, and those that come after it wait for the run: the server lets
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from aggregator.errors import LockedError, StorageError
 from aggregator.store.engine import database_name, open_engine
 
-_RUN, _JOBS = 7_216_001, 7_216_002  # ours among the advisory locks of a database
+# Ours among the advisory locks of a database.
+_RUN, _JOBS, _WRITING, _SCHEDULING = range(7_216_001, 7_216_005)
+_T = TypeVar("_T")
 _PATIENCE_SECONDS = 120
 _MOST_SECONDS = 5.0
 
@@ -55,20 +59,26 @@ def _wait(connection: Connection) -> None:
     connection.commit()  # the locks are the session's: no transaction stays open behind them
 
 
-class Turn:
-    """A worker's share of the database: held while any of its jobs is at work.
+class Turns:
+    """A worker's share of the database.
 
-    It is given back at least every 5 s, when a run that waits has its turn.
+    `job` is held while any of its jobs is at work, and given back at least every 5 s, when a run that
+    waits has its turn. `write` is held by one job of all workers at a time, while it stores something:
+    so what a run does is done by none of them at once, and none waits for another's rows.
     """
 
     def __init__(self, url: str, root: Path) -> None:
-        self._engine = open_engine(url, root)
-        self._connection: Connection | None = None
+        self._engine = open_engine(url, root).execution_options(isolation_level="AUTOCOMMIT")
         self._jobs = 0
         self._since = 0.0
+        self._held: Connection | None = None
         self._changing = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._leading: Connection | None = None
+        self._writer = threading.Lock()
+        self._wanted = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(max_workers=2)  # that wait for a lock of the server
 
     def __enter__(self) -> Self:
         return self
@@ -79,17 +89,18 @@ class Turn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._threads.shutdown()
         self._engine.dispose()
 
     @asynccontextmanager
     async def job(self) -> AsyncIterator[None]:
         """Let a job be at work; waits while a run is. Raises StorageError."""
         async with self._changing:
-            if self._connection and self._now() > self._since + _MOST_SECONDS:
+            if self._held is not None and _now() > self._since + _MOST_SECONDS:
                 await self._idle.wait()
-            if self._connection is None:
-                self._connection = await asyncio.to_thread(self._take)
-                self._since = self._now()
+            if self._held is None:
+                self._held = await self._in_thread(self._take, _SHARED, _JOBS)
+                self._since = _now()
             self._jobs += 1
             self._idle.clear()
         try:
@@ -97,28 +108,76 @@ class Turn:
         finally:
             self._jobs -= 1
             if not self._jobs:
-                self._give_back()
+                held, self._held = self._held, None
+                assert held is not None
+                _give_back(held, _UNSHARED, _JOBS)
                 self._idle.set()
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[None]:
+        """Let a job store something, and no other meanwhile. Raises StorageError."""
+        async with self._wanted:  # at most one thread of a worker waits
+            context = self.writing()
+            await self._in_thread(context.__enter__)
+            try:
+                yield
+            finally:
+                context.__exit__(None, None, None)
 
-    def _take(self) -> Connection:
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The same for what runs in a thread of its own."""
+        with self._writer:
+            held = self._take(_ALONE, _WRITING)
+            try:
+                yield
+            finally:
+                _give_back(held, _NOT_ALONE, _WRITING)
+
+    def leads(self) -> bool:
+        """Whether this process plans what is to be polled: one does, of all. Raises StorageError."""
+        if self._leading is None:
+            self._leading = self._take(text("SELECT 1"), _SCHEDULING)
+        try:
+            lock = {"it": _SCHEDULING}
+            return bool(self._leading.scalar(text("SELECT pg_try_advisory_lock(:it)"), lock))
+        except SQLAlchemyError as error:
+            self._leading.invalidate()
+            self._leading = None
+            raise _trouble(error) from error
+
+    async def _in_thread(self, this: Callable[..., _T], *arguments: Any) -> _T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, this, *arguments)
+
+    def _take(self, statement: TextClause, lock: int) -> Connection:
         try:
             connection = self._engine.connect()
-            connection.execute(text("SELECT pg_advisory_lock_shared(:it)"), {"it": _JOBS})
-            connection.commit()
+            connection.execute(statement, {"it": lock})
         except SQLAlchemyError as error:
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise StorageError(f"the database: {reason}") from error
+            raise _trouble(error) from error
         return connection
 
-    def _give_back(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.execute(text("SELECT pg_advisory_unlock_shared(:it)"), {"it": _JOBS})
-                connection.commit()
-                connection.close()
-            except SQLAlchemyError:  # the server has gone, and the lock with it
-                connection.invalidate()
+
+_SHARED = text("SELECT pg_advisory_lock_shared(:it)")
+_UNSHARED = text("SELECT pg_advisory_unlock_shared(:it)")
+_ALONE = text("SELECT pg_advisory_lock(:it)")
+_NOT_ALONE = text("SELECT pg_advisory_unlock(:it)")
+
+
+def _give_back(held: Connection, statement: TextClause, lock: int) -> None:
+    try:
+        held.execute(statement, {"it": lock})
+        held.close()
+    except SQLAlchemyError:  # the server has gone, and the lock with it
+        held.invalidate()
+        held.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _trouble(error: SQLAlchemyError) -> StorageError:
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    return StorageError(f"the database: {reason}")

@@ -1,0 +1,130 @@
+"""The commands for more than one machine: many workers on one PostgreSQL database."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aggregator.cli.shell import (
+    exit_codes,
+    fetcher_for,
+    open_config,
+    talk_of,
+    write_metrics,
+    writer_of,
+)
+from aggregator.errors import ConfigError, Mistake
+
+if TYPE_CHECKING:
+    from aggregator.cluster.projects import Projects
+    from aggregator.cluster.queue import Queue
+    from aggregator.show import Talk
+    from aggregator.store import Store
+    from aggregator.store.turns import Turns
+
+
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=256, help="Hosts that are polled at once.")
+    ] = 16,
+) -> None:
+    """Poll, match and publish what `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        import asyncio
+
+        from aggregator.cluster.jobs import Jobs
+        from aggregator.cluster.worker import work
+        from aggregator.parsing import ParsingPool
+
+        async def go() -> None:
+            with _shells(context, talk) as (projects, store, turns), ParsingPool() as parser:
+                config = projects.current().config
+                async with (
+                    _queue(config.store_url) as queue,
+                    fetcher_for(config.site.url) as fetcher,
+                ):
+                    jobs = Jobs(
+                        projects=projects,
+                        store=store,
+                        turns=turns,
+                        queue=queue,
+                        poller=fetcher,
+                        parser=parser,
+                        writer_of=lambda known: writer_of(known.project, alone=False),
+                        tell=talk.report,
+                        write_metrics=partial(write_metrics, projects.current().project.root),
+                    )
+                    writer_of(projects.current().project, alone=False).tidy()
+                    talk.detail(f"working on {store.name}")
+                    await work(jobs, concurrency, talk.warn)
+
+        asyncio.run(go())
+
+
+def schedule(
+    context: typer.Context,
+    every: Annotated[
+        int, typer.Option(metavar="SECONDS", min=1, max=86400, help="How often it is planned.")
+    ] = 300,
+    once: Annotated[bool, typer.Option("--once", help="Plan once, and end: for cron.")] = False,
+) -> None:
+    """Plan what `aggregator worker` polls and publishes, until SIGTERM or Ctrl-C."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        import asyncio
+
+        from aggregator.cluster.worker import plan_once
+        from aggregator.cluster.worker import schedule as plan_on
+
+        def told(number: int) -> None:
+            talk.detail(f"{number} hosts to poll")
+
+        async def go() -> None:
+            with _shells(context, talk) as (projects, store, turns):
+                async with _queue(projects.current().config.store_url) as queue:
+                    if once:
+                        told(await plan_once(projects, store, turns, queue))
+                    else:
+                        await plan_on(projects, store, turns, queue, every, talk.warn, told)
+
+        asyncio.run(go())
+
+
+@contextmanager
+def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, Store, Turns]]":
+    """The project, its database, and our share of it. Raises ConfigError or StorageError."""
+    from aggregator.cluster.projects import Projects
+    from aggregator.store import Store
+    from aggregator.store.engine import is_postgresql
+    from aggregator.store.turns import Turns
+
+    path = context.obj.config
+    projects = Projects(path, open_config, talk.warn)
+    known = projects.current()
+    url, root = known.config.store_url, known.project.root
+    if not is_postgresql(url):
+        message = (
+            '"store.url" is a file: several machines need a PostgreSQL database, such as '
+            '"postgresql://user@host/database" (one machine needs "aggregator run" and cron)'
+        )
+        raise ConfigError((Mistake(str(path), None, message),))
+    store = Store(url, root)
+    try:
+        with Turns(url, root) as turns:
+            yield projects, store, turns
+    finally:
+        store.close()
+
+
+@asynccontextmanager
+async def _queue(url: str) -> "AsyncIterator[Queue]":
+    """Raises StorageError."""
+    from aggregator.cluster.queue import Queue
+    from aggregator.store.engine import conninfo
+
+    async with Queue(conninfo(url)) as queue:
+        yield queue

@@ -1,0 +1,149 @@
+"""What the workers do. Each job may be done twice, by whomever: the second time does nothing.
+
+poll a host     | ask, read, store, match     what is due there, one request at a time
+settle          | group, learn, match, place  what all polls have stored, alone
+publish a feed  | render, write               what of it is stale
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aggregator import pipeline
+from aggregator.cluster.projects import Known, Projects
+from aggregator.cluster.queue import Job, Queue
+from aggregator.cluster.schedule import PUBLISH
+from aggregator.collect import Collected, Parser, collect, plan_of
+from aggregator.fetch.hosts import host_of
+from aggregator.matching import knowledge_of, match
+from aggregator.meter import Meter
+from aggregator.model import Config, RunReport, Subscription
+from aggregator.pipeline import Asker
+from aggregator.publishing import publish, stale_parts
+from aggregator.staleness import EVERYTHING, Writer
+from aggregator.store import Store
+from aggregator.store.turns import Turns
+
+_HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The shells of one worker, and its jobs. ``writer_of`` opens the outputs, ``tell`` is what the
+    operator hears of a job, ``write_metrics`` what monitoring does."""
+
+    projects: Projects
+    store: Store
+    turns: Turns
+    queue: Queue
+    poller: Asker
+    parser: Parser
+    writer_of: Callable[[Known], Writer]
+    tell: Callable[[RunReport], None]
+    write_metrics: Callable[[Config, Store], None]
+    _heard_at: float | None = field(default=None, init=False)
+
+    async def poll(self, job: Job) -> None:
+        """Poll what is due of one host, store what is new, and match it."""
+        known = self.projects.current()
+        keys = [str(key) for key in job.details["keys"]]
+        theirs = [known.by_key[key] for key in keys if key in known.by_key]
+        async with self.turns.job():
+            now = self.store.server_time()
+            planned = plan_of(theirs, self.store, now, few=True)
+            if not planned.polls:
+                return
+            told = await collect(
+                planned,
+                self.store,
+                self.poller,
+                self.parser,
+                _Nobody(),
+                Meter(),
+                now,
+                turn=self.turns.write,
+                online=self._online(known),
+            )
+            self._hear(told)
+            if told.new or told.modified:
+                async with self.turns.write():
+                    vocabulary, clippings = knowledge_of(known.config, known.clippings, self.store)
+                    match(known.config, vocabulary, clippings, self.store, Meter(), now, feeds=keys)
+        self.tell(
+            RunReport(
+                polled=told.fetched + told.not_modified + len(told.troubles),
+                fetched=told.fetched,
+                not_modified=told.not_modified,
+                new=told.new,
+                modified=told.modified,
+                offline=told.offline,
+                troubles=tuple(told.troubles),
+                events=tuple(told.events),
+                warnings=tuple(told.warnings),
+            )
+        )
+
+    def _online(self, known: Known) -> bool | None:
+        """Whether somebody has answered this worker of late. A job asks one host only: where there
+        are others, its silence by itself does not tell whose fault it is."""
+        if self._heard_at is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
+            return True
+        hosts = {host_of(subscription.url) for subscription in known.config.subscriptions[:100]}
+        return False if len(hosts) > 1 else None
+
+    def _hear(self, told: Collected) -> None:
+        if told.fetched or told.not_modified or (told.troubles and not told.offline):
+            self._heard_at = time.monotonic()
+
+    async def settle(self, job: Job) -> None:
+        """Decide where all stands that was stored, and put what is to be rendered into the queue."""
+        async with self.turns.job():
+            parts = await asyncio.to_thread(self._settle, self.projects.current())
+        await self.queue.put([Job(PUBLISH, part) for part in parts])
+
+    def _settle(self, known: Known) -> list[str]:
+        config, store = known.config, self.store
+        writer = self.writer_of(known)
+        meter = Meter(time.perf_counter, time.thread_time)
+        with self.turns.writing():
+            now = store.server_time()
+            number = store.start_run(os.getpid(), now)
+            vocabulary, clippings, done = pipeline.settle(
+                config, known.clippings, store, meter, now
+            )
+            ended = store.server_time()
+            store.finish_run(number, ended, offline=False, stages=meter.costs())
+        self.tell(done)
+        return stale_parts(config, vocabulary, clippings, store, writer)
+
+    async def publish(self, job: Job) -> None:
+        """Render one feed and its archive, or all that is about everything, and tell the hub."""
+        known = self.projects.current()
+        async with self.turns.job():
+            written = await asyncio.to_thread(self._publish, known, job.name)
+            warnings: list[str] = []
+            if job.name == EVERYTHING and known.config.publish.hub:
+                warnings = await pipeline.tell_hub(known.config.publish, self.store, self.poller)
+        self.tell(RunReport(written=written, warnings=tuple(warnings)))
+
+    def _publish(self, known: Known, part: str) -> tuple[str, ...]:
+        config, store = known.config, self.store
+        vocabulary, clippings = knowledge_of(config, known.clippings, store)
+        writer = self.writer_of(known)
+        turn = self.turns.writing
+        written = publish(config, vocabulary, clippings, store, writer, part=part, turn=turn)
+        if part == EVERYTHING and config.publish.metrics:
+            self.write_metrics(config, store)
+        return written
+
+
+class _Nobody:
+    """Watches a job in silence."""
+
+    def begin(self, total: int) -> None:
+        pass
+
+    def polled(self, subscription: Subscription, outcome: str) -> None:
+        pass

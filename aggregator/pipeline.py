@@ -72,7 +72,6 @@ async def run(
     to be asked. Raises StorageError or PublishError; trouble with publishers is in the report.
     """
     with meter.stage("plan"):
-        store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
         planned = plan(config, store, now, everything=everything)
     told = Collected(waiting=planned.waiting)
     if planned.polls:
@@ -110,7 +109,6 @@ def retag(
 ) -> RunReport:
     """A run that polls nothing: what is stored is matched with what feeds.toml and the clippings
     say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
-    store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
     return _rest(config, clippings, store, writer, Meter(), now, new=0)
 
 
@@ -148,6 +146,7 @@ def settle(
     are new stories.
     """
     with meter.stage("group"):
+        store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
         grouped = store.group(now)
         meter.add("group", entries=grouped)
     with meter.stage("match"):

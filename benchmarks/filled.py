@@ -81,7 +81,7 @@ def schedule(path: Path, due: Collection[str]) -> None:
     now, feed = datetime.now(UTC).replace(microsecond=0), _table(tables.FeedRow)
     later = {"fetched_at": now, "next_poll_at": now + _DAY, "not_before": None}
     at_once = {"fetched_at": now - _DAY, "next_poll_at": now - _DAY / 2}
-    engine = open_engine(path)
+    engine = open_engine(f"sqlite:///{path}", Path())
     with engine.begin() as connection:
         connection.execute(update(feed).values(later))
         connection.execute(update(feed).where(feed.c.url.in_(due)).values(at_once))
@@ -107,7 +107,7 @@ def _feeds_toml(urls: Sequence[str]) -> str:
 @contextmanager
 def _writing(path: Path) -> Iterator[Connection]:
     """The database, quick and careless."""
-    engine = open_engine(path)
+    engine = open_engine(f"sqlite:///{path}", Path())
     with engine.connect() as connection:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "foreign_keys=OFF"):
             connection.exec_driver_sql(f"PRAGMA {pragma}")

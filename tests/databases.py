@@ -8,6 +8,7 @@ import atexit
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -96,3 +97,21 @@ def dump(url: str, root: Path) -> dict[str, list[Any]]:
     return {
         name: sorted(map(repr, execute(url, root, f'SELECT * FROM "{name}"'))) for name in names
     }
+
+
+def restart() -> None:
+    """Stop the server at once, whatever it is doing, and start it again."""
+    handle = server()
+    pg_ctl = handle.bin_path / "pg_ctl"
+    arguments = [
+        "-D",
+        str(handle.pgdata),
+        "-m",
+        "immediate",
+        "-w",
+        "-l",
+        str(handle.log),
+        "restart",
+    ]
+    user = {"user": handle.system_user} if os.geteuid() == 0 else {}
+    subprocess.run([pg_ctl, *arguments], check=True, capture_output=True, **user)

@@ -14,6 +14,13 @@ SITE = (  # the files about everything
     "_status.json",
     "_status.html",
 )
+MEDIA_TYPES = {
+    ".atom": "application/atom+xml; charset=utf-8",
+    ".json": "application/feed+json; charset=utf-8",
+    ".opml": "text/x-opml; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+CACHE_CONTROL = "public, max-age=300"  # a run comes every quarter of an hour
 KINDS = ("atom", "json", "html")  # of the live documents of a channel
 
 

@@ -22,10 +22,11 @@ from aggregator.metrics import render_metrics
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
 from aggregator.publish.jsonfeed import render_jsonfeed
+from aggregator.publish.names import MEDIA_TYPES
 from aggregator.publish.select import NEVER
 from aggregator.publishing import editor_of
 from aggregator.query import Query, QueryError, parse_query
-from aggregator.serve.files import MEDIA_TYPES, Files, answer
+from aggregator.serve.files import Files, answer
 from aggregator.store import Store
 
 STALE_AFTER = timedelta(days=1)  # without a run

@@ -9,16 +9,12 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-MEDIA_TYPES = {
-    ".atom": "application/atom+xml; charset=utf-8",
-    ".json": "application/feed+json; charset=utf-8",
-    ".opml": "text/x-opml; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-}
+from aggregator.publish.names import CACHE_CONTROL, MEDIA_TYPES
+
 _SIBLINGS = (("br", ".br"), ("gzip", ".gz"))
 _HEADERS = {
     "Access-Control-Allow-Origin": "*",  # readers that are web pages
-    "Cache-Control": "public, max-age=300",
+    "Cache-Control": CACHE_CONTROL,
     "Content-Security-Policy": "frame-ancestors 'none'",  # pages carry the rest of theirs
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Encoding",

@@ -21,12 +21,12 @@ from aggregator.cli.shell import (
     fetcher_for,
     lock_of,
     open_config,
+    outputs_of,
     project_of,
     read_clock,
     store_of,
     talk_of,
     write_metrics,
-    writer_of,
 )
 from aggregator.errors import LockedError
 from aggregator.show import Talk
@@ -270,7 +270,7 @@ def _run(
     try:
         with lock_of(project):
             now = read_clock()
-            writer = writer_of(project)
+            writer = outputs_of(project)
             with store_of(project) as store:
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()

@@ -12,11 +12,11 @@ from aggregator.cli.shell import (
     exit_codes,
     fetcher_for,
     networks_of,
+    outputs_of,
     project_of,
     read_clock,
     store_of,
     talk_of,
-    writer_of,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def retag(
         with alone(project) as store:
             moves = changes(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
-                writer = writer_of(project)
+                writer = outputs_of(project)
                 pipeline.retag(config, project.clippings, store, writer, read_clock())
         talk.json(moves) if json else talk.moves(moves, dry_run=dry_run)
 

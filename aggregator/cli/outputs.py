@@ -9,6 +9,7 @@ from aggregator.cli.shell import (
     AsJson,
     alone,
     exit_codes,
+    outputs_of,
     project_of,
     read_clock,
     store_of,
@@ -65,29 +66,34 @@ def prune(
 
 def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
     """The feeds that have ended; the pages of sources that are no more, and the archives."""
-    from aggregator.publish.files import pages_beside
     from aggregator.publish.names import SOURCES
 
-    outputs = project.root / project.config.publish.directory
-    ended = [channel for channel in store.channels() if channel.ended_at]
-    pages = pages_beside(outputs, SOURCES, _pages_of_sources(project))
-    left = (slug for slug in _without_archive(project, store) if (outputs / slug).is_dir())
+    outputs = outputs_of(project)
+    ended = _ended(store)
+    pages = outputs.beside(SOURCES, _pages_of_sources(project))
+    left = filter(outputs.has_archive, _without_archive(project, store))
     return ended, [*pages, *(f"{slug}/" for slug in left)]
 
 
 def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
-    """Take them out of the store and the outputs; gives what they were."""
-    from aggregator.publish.files import OutputFolder
+    """Take them out of the outputs and the store; gives what they were.
+
+    In this order: what could not be taken out of the outputs is still known to the next ``prune``.
+    """
     from aggregator.publish.names import SOURCES
 
-    settings = project.config.publish
-    folder = OutputFolder(project.root / settings.directory, settings.compress)
-    ended = store.prune()
+    outputs = outputs_of(project)
+    ended = _ended(store)
     for channel in ended:
-        folder.remove(channel.slug)
-    pages = folder.keep_only(SOURCES, _pages_of_sources(project))
-    left = [slug for slug in _without_archive(project, store) if folder.remove_archive(slug)]
+        outputs.remove(channel.slug)
+    store.prune()
+    pages = outputs.keep_only(SOURCES, _pages_of_sources(project))
+    left = [slug for slug in _without_archive(project, store) if outputs.remove_archive(slug)]
     return ended, [*pages, *(f"{slug}/" for slug in left)]
+
+
+def _ended(store: "Store") -> "list[Channel]":
+    return [channel for channel in store.channels() if channel.ended_at]
 
 
 def _without_archive(project: "Project", store: "Store") -> list[str]:

@@ -83,6 +83,14 @@ def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetc
     )
 
 
+def outputs_of(project: "Project") -> "OutputFolder":
+    """Where the project publishes. Raises PublishError if nothing can be written there."""
+    from aggregator.publish.files import OutputFolder
+
+    settings = project.config.publish
+    return OutputFolder(project.root / settings.directory, settings.compress)
+
+
 @contextmanager
 def store_of(project: "Project") -> Iterator["Store"]:
     """The project's database, closed at the end. Raises StorageError."""

@@ -118,9 +118,15 @@ class OutputFolder:
                 raise PublishError(f"{folder}: {error.strerror or error}") from error
         self._touched.clear()
 
+    def beside(self, folder: str, names: Collection[str]) -> list[str]:
+        """The pages in a folder that are not among ``names``."""
+        pages = sorted((self._folder / folder).glob("*.html"))
+        found = (f"{folder}/{path.name}" for path in pages)
+        return [name for name in found if name not in names]
+
     def keep_only(self, folder: str, names: Collection[str]) -> list[str]:
         """Take away the pages of a folder that are not among ``names``; gives which."""
-        others = pages_beside(self._folder, folder, names)
+        others = self.beside(folder, names)
         for path in (self._folder / name for name in others):
             for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                 file.unlink(missing_ok=True)
@@ -137,22 +143,20 @@ class OutputFolder:
             raise PublishError(f"{self._folder / slug}: {error.strerror or error}") from error
         self.remove_archive(slug)
 
+    def has_archive(self, slug: str) -> bool:
+        """Whether the output feed with this slug has an archive."""
+        return (self._folder / slug).is_dir()
+
     def remove_archive(self, slug: str) -> bool:
         """Take away the archive of the output feed with this slug; gives whether it had one."""
         folder = self._folder / slug
         try:
-            if not folder.is_dir():
+            if not self.has_archive(slug):
                 return False
             shutil.rmtree(folder)
         except OSError as error:
             raise PublishError(f"{folder}: {error.strerror or error}") from error
         return True
-
-
-def pages_beside(outputs: Path, folder: str, names: Collection[str]) -> list[str]:
-    """The pages in a folder of the outputs that are not among ``names``."""
-    found = (f"{folder}/{path.name}" for path in sorted((outputs / folder).glob("*.html")))
-    return [name for name in found if name not in names]
 
 
 def _sibling(path: Path, coding: str) -> Path:

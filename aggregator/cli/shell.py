@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aggregator.fetch.poller import Fetcher
     from aggregator.model import Config, Network
     from aggregator.project import Project
+    from aggregator.publish.bucket import OutputBucket
     from aggregator.publish.files import OutputFolder
     from aggregator.store import Store
 
@@ -83,11 +84,15 @@ def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetc
     )
 
 
-def outputs_of(project: "Project") -> "OutputFolder":
+def outputs_of(project: "Project") -> "OutputFolder | OutputBucket":
     """Where the project publishes. Raises PublishError if nothing can be written there."""
+    settings = project.config.publish
+    if settings.bucket:
+        from aggregator.publish.bucket import OutputBucket
+
+        return OutputBucket(settings.bucket, settings.compress)
     from aggregator.publish.files import OutputFolder
 
-    settings = project.config.publish
     return OutputFolder(project.root / settings.directory, settings.compress)
 
 

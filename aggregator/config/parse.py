@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from aggregator import urls
+from aggregator.config import bucket
 from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
 from aggregator.errors import ConfigError, Mistake
@@ -43,6 +44,7 @@ _CHOICES = {
 }
 _PATTERNS = {
     "language": 'a language code such as "fr" or "en-GB"',
+    "region": 'a region such as "eu-west-3"',
     "auth": '"env:NAME", the name of an environment variable that holds the secret',
 }
 
@@ -163,6 +165,8 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
     for position, feed in enumerate(table.feeds):
         if names.setdefault(fold(feed.name), position) != position:
             yield ("feeds", position, "name"), f'two [[feeds]] are called "{feed.name}"'
+    for key, message in bucket.mistakes(table.publish, environment):
+        yield ("publish", key), message
 
 
 def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
@@ -278,6 +282,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             hub=table.publish.hub,
             metrics=None if table.publish.metrics == "none" else table.publish.metrics,
             allow_private=table.publish.allow_private,
+            bucket=bucket.bucket_of(table.publish, environment),
         ),
         feeds=tuple(CombinedFeed(f.name, f.query, f.title, f.description) for f in table.feeds),
         semantic=table.matching.semantic,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from aggregator import urls
+from aggregator.config.bucket import REGION, check_directory, check_endpoint
 from aggregator.model import Network
 from aggregator.query import QueryError, parse_query
 
@@ -242,7 +243,23 @@ class StoreTable(_Table):
 class PublishTable(_Table):
     """What is written."""
 
-    directory: Text = Field(default="outputs", description="Folder for the output files")
+    directory: Annotated[Text, AfterValidator(check_directory)] = Field(
+        default="outputs",
+        description='Folder for the output files, or "s3://bucket/prefix": needs aggregator[s3]',
+    )
+    endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = Field(
+        default=None,
+        description="Server of the bucket, if it is not Amazon's; default: AWS_ENDPOINT_URL",
+    )
+    region: str | None = Field(
+        default=None, pattern=REGION, description="Region of the bucket; default: AWS_REGION"
+    )
+    auth: str | None = Field(
+        default=None,
+        pattern=r"^env:\w+$",
+        description='"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    )
     live: int = Field(default=50, ge=1, le=1000, strict=True, description="Entries in a tag's feed")
     backfill: int = Field(
         default=10,

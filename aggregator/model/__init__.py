@@ -58,6 +58,7 @@ from aggregator.model.shown import (
     Trouble,
 )
 from aggregator.model.written import (
+    Bucket,
     Clipping,
     CombinedFeed,
     Config,
@@ -72,6 +73,7 @@ from aggregator.model.written import (
 __all__ = [
     "MOST_ATTEMPTS",
     "Author",
+    "Bucket",
     "Caching",
     "Category",
     "Channel",

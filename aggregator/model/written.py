@@ -77,13 +77,29 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where outputs go that go to no folder: S3-compatible object storage.
+
+    ``prefix`` has no slash around it; ``endpoint`` None is Amazon's. ``credentials`` are the key
+    and its secret, so ``repr`` shows none; None leaves them to the environment.
+    """
+
+    name: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PublishSettings:
     """``live``: entries in a live feed; ``backfill``: how many old ones may enter it at once.
 
     ``per_source``: how many of them may come from one subscription. ``summary_only`` are the keys
     of subscriptions of which only summaries are republished. ``also`` are feeds of ours beside
     those of the tags; ``archive_all``: that of everything has an archive. ``compress`` are codings ("gzip", "br") of sibling files. ``metrics`` is
-    the path of the file for Prometheus, or None; ``allow_private`` is for the hub.
+    the path of the file for Prometheus, or None; ``allow_private`` is for the hub. ``bucket`` is
+    what ``directory`` names if that is no folder.
     """
 
     directory: str
@@ -98,6 +114,7 @@ class PublishSettings:
     hub: str | None = None
     metrics: str | None = None
     allow_private: tuple[Network, ...] = ()
+    bucket: Bucket | None = None
 
 
 @dataclass(frozen=True, slots=True)

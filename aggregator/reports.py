@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
 from aggregator import urls
 from aggregator.fetch.health import BROKEN_AFTER
-from aggregator.fetch.schedule import asked_until
+from aggregator.fetch.hosts import host_of
+from aggregator.fetch.schedule import asked_until, poll_url
 from aggregator.match import channel_key
 from aggregator.matching import TeachingKeeper, knowledge_of, matcher_for
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, FeedState, Match
+from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, FeedState, Match, Parked
 
 _MISSED = 3  # told
 
@@ -20,6 +21,7 @@ class Reader(TeachingKeeper, Protocol):
     """What the reports need of `store`."""
 
     def states(self) -> dict[str, FeedState]: ...
+    def parked(self) -> list[Parked]: ...
     def holds(self, now: datetime) -> dict[str, datetime]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def channels(self) -> list[Channel]: ...
@@ -32,7 +34,8 @@ class SubscriptionStatus:
     """One row of ``status``.
 
     ``state``: new, ok, waiting (its publisher asked us to come later), failing, broken (for three
-    days), gone, moved, silent (for a year), degraded (what it serves is damaged). ``why`` is why
+    days), gone, moved, silent (for a year), degraded (what it serves is damaged), parked (workers
+    failed at it, which is no publisher's fault). ``why`` is why
     the next poll is then; ``error`` is what is wrong, ``warning`` what was odd in the document.
     """
 
@@ -79,21 +82,27 @@ class Explanation:
 def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
     """Every subscription in the order of feeds.toml."""
     states, counts, holds = store.states(), store.entry_counts(), store.holds(now)
+    parked = {work.name: work for work in store.parked() if work.is_given_up(now)}
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
         until = asked_until(subscription, state, holds, now)
         next_poll, why = _next_poll(state, until, now)
+        state_name, error = _state(state, until is not None, now), state.last_error
+        work = parked.get(f"poll {host_of(poll_url(subscription, state))}")
+        if work is not None:
+            state_name, error = "parked", f"given up after {work.attempts} attempts: {work.reason}"
+            next_poll, why = work.parked_at + timedelta(days=1), "its jobs failed too often"
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=_state(state, until is not None, now),
+                state=state_name,
                 entries=counts.get(subscription.key, 0),
                 last_success=state.succeeded_at,
                 next_poll=next_poll,
                 why=why,
                 failures=state.failures,
-                error=state.last_error,
+                error=error,
                 warning=state.warning,
                 moved_to=state.move.url if state.move and state.move.adopted else None,
                 url=urls.redact(subscription.url),

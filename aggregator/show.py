@@ -184,11 +184,17 @@ class Talk:
         return console.export_html(inline_styles=True)
 
     def report(
-        self, report: RunReport, *, everything: bool = False, still_offline: bool = False
+        self,
+        report: RunReport,
+        *,
+        everything: bool = False,
+        still_offline: bool = False,
+        job: str = "",
     ) -> None:
         """A run: what is news to the operator, and all about it where somebody watches.
 
-        ``still_offline``: the run before it was offline too, and that was said.
+        ``still_offline``: the run before it was offline too, and that was said. ``job``: it is only
+        that part of one.
         """
         watched = (self._watched or everything) and not self._quiet
         offline = report.offline and not still_offline
@@ -210,7 +216,7 @@ class Talk:
             waiting = f", {report.waiting} not due" if report.waiting else ""
             pruned = f", {report.pruned} pruned" if report.pruned else ""
             self._err.print(
-                f"{report.polled} polled ({report.fetched} fetched, {report.not_modified} not "
+                f"{job}{': ' if job else ''}{report.polled} polled ({report.fetched} fetched, {report.not_modified} not "
                 f"modified, {len(report.troubles)} failed){waiting}; {report.new} new entries, "
                 f"{report.modified} modified, {report.matched} new matches{pruned}; "
                 f"{len(report.written)} files written"

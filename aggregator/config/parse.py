@@ -153,7 +153,7 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
                     f'"{name}" cannot be a request header (RFC 9110 section 5)',
                 )
     try:
-        _store_url(table, environment)
+        database_url(table.store.url, environment)
     except KeyError as missing:
         yield (
             ("store", "url"),
@@ -229,10 +229,11 @@ def _references(subscription: SubscriptionTable) -> Iterator[tuple[str, str]]:
             yield f"headers.{name}", value.removeprefix("env:")
 
 
-def _store_url(table: FeedsToml, environment: Mapping[str, str]) -> str:
-    """Where the state is kept. Raises KeyError or ValueError for what the environment says."""
-    url = table.store.url
-    return database(environment[url.removeprefix("env:")]) if url.startswith("env:") else url
+def database_url(url: str, environment: Mapping[str, str]) -> str:
+    """What ``[store] url`` means. Raises KeyError or ValueError."""
+    return (
+        database(environment[url.removeprefix("env:")]) if url.startswith("env:") else database(url)
+    )
 
 
 def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
@@ -266,7 +267,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
             )
             for name, t in table.tags.items()
         ),
-        store_url=_store_url(table, environment),
+        store_url=database_url(table.store.url, environment),
         publish=PublishSettings(
             table.publish.directory,
             table.publish.live,

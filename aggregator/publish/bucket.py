@@ -22,6 +22,7 @@ from aggregator.model import Bucket
 from aggregator.publish.names import CACHE_CONTROL, KINDS, MEDIA_TYPES
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import S3Config, S3Credential, S3CredentialProvider
 
 _AT_ONCE = 8
@@ -44,14 +45,24 @@ _EXPLANATIONS = (  # what stands in an error of obstore's -> what to say
 )
 
 
+_NOTHING = -1, ""
+
+
+def _told(found: "ObjectMeta") -> tuple[int, str]:
+    return found["size"], (found["e_tag"] or "").strip('"')
+
+
 class OutputBucket:
     """As `publish.files.OutputFolder`, for a bucket. Each name is written once before a ``sync``.
 
-    What is there is asked once. With "gzip" in ``codings`` the objects themselves are compressed,
+    What is there is asked once, or, where only ``part`` of it will be asked for, of each object by
+    itself. With "gzip" in ``codings`` the objects themselves are compressed,
     and say so (Content-Encoding): nobody negotiates before a bucket, and every client knows gzip.
     """
 
-    def __init__(self, bucket: Bucket, codings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, bucket: Bucket, codings: tuple[str, ...] = (), *, part: bool = False
+    ) -> None:
         """Raises PublishError if there is no such bucket, or it cannot be listed."""
         self._address = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
         if bucket.endpoint:
@@ -62,22 +73,33 @@ class OutputBucket:
         self.written_bytes = 0
         with self._explained():
             self._store = _open(bucket)
-            self._found = {
-                found["path"]: (found["size"], (found["e_tag"] or "").strip('"'))
-                for some in self._store.list()
-                for found in some
-            }
+            self._all_known = not part
+            self._found = (
+                {}
+                if part
+                else {found["path"]: _told(found) for some in self._store.list() for found in some}
+            )
 
     def has(self, name: str) -> bool:
         """Whether there was an object ``name`` when we came, or since."""
-        return name in self._found
+        return self._known(name) != _NOTHING
+
+    def _known(self, name: str) -> tuple[int, str]:
+        """The size and the ETag of an object."""
+        if not self._all_known and name not in self._found:
+            with self._explained(name):
+                try:
+                    self._found[name] = _told(self._store.head(name))
+                except FileNotFoundError:
+                    self._found[name] = _NOTHING
+        return self._found.get(name, _NOTHING)
 
     def differs(self, name: str, data: bytes) -> bool:
         """Whether the object ``name`` is absent or holds something else. Raises PublishError."""
         return self._differs(name, self._encoded(data))
 
     def _differs(self, name: str, body: bytes) -> bool:
-        size, etag = self._found.get(name, (-1, ""))
+        size, etag = self._known(name)
         if size != len(body):
             return True
         if etag == _md5(body):
@@ -121,6 +143,9 @@ class OutputBucket:
         with self._explained(name):
             # In one part: so it is an atomic PUT, and most stores make its ETag of its MD5.
             self._store.put(name, body, attributes=attributes, use_multipart=False)
+
+    def tidy(self) -> None:
+        """Nothing is ever half written."""
 
     def sync(self) -> None:
         """Wait until all that was written is stored. Raises PublishError."""

@@ -130,9 +130,7 @@ def migrate(
             url = database_url(to, os.environ)
         except (KeyError, ValueError) as error:
             raise typer.BadParameter(str(error), param_hint="--to") from error
-        old, new = (
-            database_name(each, project.root) for each in (project.config.store_url, url)
-        )
+        old, new = (database_name(each, project.root) for each in (project.config.store_url, url))
         if old == new:
             raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
         with alone(project) as source, lock_of(project.root, url):
@@ -142,7 +140,7 @@ def migrate(
             finally:
                 target.close()
         talk.say(f"{number:,} rows copied from {old}, which stays as it is, to {new}")
-        talk.say(f"in {context.obj.config}, write [store] url = "{redact(to)}" from now on")
+        talk.say(f'in {context.obj.config}, write [store] url = "{redact(to)}" from now on')
 
 
 @contextmanager

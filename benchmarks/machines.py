@@ -34,7 +34,7 @@ from typing import TypeVar
 from aggregator import pipeline
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.projects import Projects
-from aggregator.cluster.queue import Queue
+from aggregator.cluster.queue import STALLED_SECONDS, Queue
 from aggregator.cluster.schedule import put_polls, put_settle
 from aggregator.cluster.worker import work
 from aggregator.errors import StorageError
@@ -251,7 +251,7 @@ def open_store(folder: Path, url: str) -> SimulatedStore:
     return store
 
 
-async def work_here(folder: Path) -> None:
+async def work_here(folder: Path, stalled_seconds: float) -> None:
     """A worker as `aggregator worker` is one, but for its clock, and for the rest that hosts have."""
 
     def warn(message: str) -> None:
@@ -261,7 +261,7 @@ async def work_here(folder: Path) -> None:
     url = projects.current().config.store_url
     with ParsingPool() as parser, Turns(url, folder) as turns:
         async with (
-            Queue(conninfo(url)) as queue,
+            Queue(conninfo(url), stalled_seconds) as queue,
             Fetcher("aggregator/benchmark", gap_seconds=0) as fetcher,
         ):
             jobs = Jobs(
@@ -281,8 +281,9 @@ async def work_here(folder: Path) -> None:
 class Workers:
     """Processes that work on one folder."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, stalled_seconds: float) -> None:
         self._folder = folder
+        self._stalled_seconds = stalled_seconds
         self._log = (folder / "workers.log").open("ab")
         self._processes = [self._start() for _ in range(number)]
         self.killed = 0
@@ -290,6 +291,7 @@ class Workers:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "benchmarks.machines", "worker", str(self._folder)]
+        command.append(str(self._stalled_seconds))
         return subprocess.Popen(command, cwd=_REPOSITORY, stderr=self._log)
 
     def kill_one(self, dice: random.Random) -> None:
@@ -367,12 +369,13 @@ def many(
     *,
     chaos: bool = False,
     rounds: tuple[int, ...] = ROUNDS,
+    stalled_seconds: float = STALLED_SECONDS,
 ) -> tuple[Workers, Rounds]:
     """The same with workers; with ``chaos`` one is killed every few seconds, and once the server."""
     url = databases.new_database()
     install(folder, world, url)
     (folder / "clock").write_text(START.isoformat())
-    crew = Workers(folder, workers)
+    crew = Workers(folder, workers, stalled_seconds)
     planner = Rounds(folder, url, world)
     over = threading.Event()
 
@@ -476,7 +479,7 @@ def _throughput(root: Path, publishers: World) -> None:
         url = databases.new_database()
         install(folder, publishers, url)
         (folder / "clock").write_text(START.isoformat())
-        crew, planner = Workers(folder, number), Rounds(folder, url, publishers)
+        crew, planner = Workers(folder, number, STALLED_SECONDS), Rounds(folder, url, publishers)
         asyncio.run(planner.run(rounds[:1]))
         before_cpu = crew.cpu()
         asyncio.run(planner.run(rounds[1:]))
@@ -490,6 +493,6 @@ def _row(title: str, wall: float, cpu: float, feeds: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        asyncio.run(work_here(Path(sys.argv[2])))
+        asyncio.run(work_here(Path(sys.argv[2]), float(sys.argv[3])))
     else:
         main(*map(int, sys.argv[1:]))

@@ -22,7 +22,6 @@ from aggregator.errors import StorageError
 
 SCHEMA = "aggregator_queue"  # of its own, so that it can be thrown away
 STALLED_SECONDS = 30.0
-_HEARTBEAT_SECONDS = 10.0
 _LOOK_SECONDS = 5.0  # where a notification was lost
 _QUEUE = "aggregator"
 _AT_ONCE = 500
@@ -70,9 +69,14 @@ class _Again(procrastinate.BaseRetryStrategy):
 
 
 class Queue:
-    """An asynchronous context manager. ``conninfo`` is the address of the database."""
+    """An asynchronous context manager. ``conninfo`` is the address of the database.
 
-    def __init__(self, conninfo: str) -> None:
+    A worker of which nothing was heard for ``stalled_seconds`` is dead: it makes itself heard three
+    times as often.
+    """
+
+    def __init__(self, conninfo: str, stalled_seconds: float = STALLED_SECONDS) -> None:
+        self.stalled_seconds = stalled_seconds
         # What is told of jobs, their handlers tell.
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
@@ -171,21 +175,23 @@ class Queue:
                 delete_jobs="always",
                 shutdown_graceful_timeout=patience_seconds,
                 fetch_job_polling_interval=_LOOK_SECONDS,
-                update_heartbeat_interval=_HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
+                update_heartbeat_interval=self.stalled_seconds / 3,
+                stalled_worker_timeout=self.stalled_seconds,
                 install_signal_handlers=False,
             )
 
     async def rescue(self, again: Callable[[Job], bool]) -> int:
-        """Give back the jobs of workers of which nothing was heard for 30 s, or drop those that are
-        not to be done ``again``; gives how many there were. Raises StorageError."""
+        """Give back the jobs of workers that are dead, or drop those that are not to be done
+        ``again``; gives how many there were. Raises StorageError."""
         number = 0
         async with _told(), self._connection() as connection:
             alone = "SELECT pg_try_advisory_xact_lock(%s)"
             (is_alone,) = await (await connection.execute(alone, (_RESCUING,))).fetchone()
             if not is_alone:
                 return 0
-            stalled = await self._manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+            stalled = await self._manager.get_stalled_jobs(
+                seconds_since_heartbeat=self.stalled_seconds
+            )
             for job in stalled:
                 with suppress(exceptions.ConnectorException):  # it has ended after all
                     if again(_known(job)):
@@ -193,7 +199,7 @@ class Queue:
                     else:
                         await self._manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
                     number += 1
-            await self._manager.prune_stalled_workers(STALLED_SECONDS * 4)
+            await self._manager.prune_stalled_workers(4 * self.stalled_seconds)
         return number
 
 

@@ -15,7 +15,6 @@ from aggregator.store import Store
 from aggregator.store.turns import Turns
 
 PATIENCE_SECONDS = 25.0
-_RESCUE_SECONDS = 15.0
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone
 _FIRST_RETRY_SECONDS = 10
 _STALLED = "its worker has died, or has lost the database"
@@ -106,7 +105,7 @@ async def _rescue(queue: Queue, tried: "_Tried", warn: Warn) -> None:
     while True:
         with suppress(StorageError):  # a server that has gone is told of by the others
             await queue.rescue(tried.again)
-        await asyncio.sleep(_RESCUE_SECONDS)
+        await asyncio.sleep(queue.stalled_seconds / 2)
 
 
 class _Tried:

@@ -90,6 +90,9 @@ class Turns:
         trace: TracebackType | None,
     ) -> None:
         self._threads.shutdown()
+        for held in (self._leading, self._held):
+            if held is not None:
+                held.close()
         self._engine.dispose()
 
     @asynccontextmanager

@@ -33,13 +33,9 @@ def test_workers_publish_what_one_process_does(publishers, alone, tmp_path):
     assert seen.at_once == 1
 
 
-def test_killed_workers_and_a_restarted_server_lose_and_double_nothing(
-    publishers, alone, tmp_path
-):
+def test_killed_workers_and_a_restarted_server_lose_and_double_nothing(publishers, alone, tmp_path):
     files, entries, asked = alone
-    crew, planner = many(
-        tmp_path, publishers, 3, chaos=True, rounds=ROUNDS, stalled_seconds=3
-    )
+    crew, planner = many(tmp_path, publishers, 3, chaos=True, rounds=ROUNDS, stalled_seconds=3)
     seen = publishers.seen()
     assert crew.killed
     assert stored(tmp_path, planner.url) == entries

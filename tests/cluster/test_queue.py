@@ -1,0 +1,170 @@
+"""The queue: each job once, of one lock one at a time, and none lost with its worker."""
+
+import asyncio
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from aggregator.cluster.queue import SCHEMA, Job, Later, Queue
+from aggregator.errors import StorageError
+from aggregator.store.engine import conninfo
+from tests import databases
+
+
+@pytest.fixture
+def address():
+    return conninfo(databases.new_database())
+
+
+async def worked(queue, handlers, until, concurrency=4):
+    """Work until something is so."""
+    working = asyncio.create_task(queue.work(handlers, concurrency, patience_seconds=5))
+    try:
+        async with asyncio.timeout(30):
+            while not until():
+                await asyncio.sleep(0.02)
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def test_what_waits_is_not_put_again(address):
+    async def go():
+        async with Queue(address) as queue:
+            a, b = Job("poll", "a", {"keys": ["1"]}), Job("poll", "b")
+            assert await queue.put([a]) == 1
+            assert await queue.put([a, b]) == 1
+            assert await queue.waiting() == {"poll a", "poll b"}
+            done = []
+
+            async def handle(job):
+                done.append((job.name, job.details, job.tries))
+
+            await worked(queue, {"poll": handle}, lambda: len(done) == 2)
+            assert done == [("a", {"keys": ["1"]}, 0), ("b", {}, 0)]
+            assert await queue.waiting() == set()
+
+    asyncio.run(go())
+
+
+def test_of_one_lock_one_is_at_work_and_of_others_many(address):
+    async def go():
+        async with Queue(address) as queue, Queue(address) as other:
+            at_work, most, done = set(), 0, []
+
+            async def handle(job):
+                nonlocal most
+                assert job.name not in at_work
+                at_work.add(job.name)
+                most = max(most, len(at_work))
+                if job.name == "a":  # asked for again in the middle
+                    await other.put([Job("poll", "a", {"again": True})] * (not job.details))
+                await asyncio.sleep(0.3)
+                at_work.discard(job.name)
+                done.append(job.name)
+
+            await queue.put([Job("poll", name) for name in "abc"])
+            both = (worked(q, {"poll": handle}, lambda: len(done) == 4) for q in (queue, other))
+            await asyncio.gather(*both)
+            assert sorted(done) == ["a", "a", "b", "c"]
+            assert most >= 2
+
+    asyncio.run(go())
+
+
+def test_a_job_may_be_done_later(address):
+    async def go():
+        async with Queue(address) as queue:
+            tries = []
+
+            async def handle(job):
+                tries.append(job.tries)
+                if job.tries < 2:
+                    raise Later(0)
+
+            await queue.put([Job("poll", "a")])
+            await worked(queue, {"poll": handle}, lambda: len(tries) == 3)
+            assert tries == [0, 1, 2]
+            assert await queue.waiting() == set()
+
+    asyncio.run(go())
+
+
+def test_what_a_stopped_worker_has_not_ended_is_given_back(address):
+    async def go():
+        async with Queue(address) as queue:
+            begun = asyncio.Event()
+
+            async def endless(job):
+                begun.set()
+                await asyncio.sleep(60)
+
+            await queue.put([Job("poll", "a")])
+            working = asyncio.create_task(queue.work({"poll": endless}, 1, patience_seconds=0.1))
+            await asyncio.wait_for(begun.wait(), 20)
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+            assert await queue.waiting() == {"poll a"}
+            done = []
+
+            async def handle(job):
+                done.append(job.tries)
+
+            async with Queue(address) as other:
+                await worked(other, {"poll": handle}, lambda: done)
+            assert done == [1]
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_dead_worker_had_begun_is_given_back_or_dropped(address, again):
+    async def go():
+        async with Queue(address, stalled_seconds=1) as queue:
+            await queue.put([Job("poll", "a", {"keys": ["1"]})])
+            with psycopg.connect(address, autocommit=True) as server:  # who never says more
+                server.execute(f"SET search_path = {SCHEMA}")
+                server.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+                server.execute("SELECT * FROM procrastinate_fetch_job_v2(NULL, 1)")
+            assert await queue.rescue(lambda job: again) == 0
+            await asyncio.sleep(1.2)
+            asked = []
+
+            def wanted(job):
+                asked.append(job)
+                return again
+
+            assert await queue.rescue(wanted) == 1
+            assert asked == [Job("poll", "a", {"keys": ["1"]})]
+            assert await queue.waiting() == ({"poll a"} if again else set())
+
+    asyncio.run(go())
+
+
+def test_the_tables_are_made_anew_for_another_version(address):
+    async def go():
+        async with Queue(address) as queue:
+            await queue.put([Job("poll", "a")])
+        async with Queue(address) as queue:
+            assert await queue.waiting() == {"poll a"}
+        with psycopg.connect(address, autocommit=True) as server:
+            server.execute(f"COMMENT ON SCHEMA {SCHEMA} IS 'another'")
+        async with Queue(address) as queue:
+            assert await queue.waiting() == set()  # it will be planned again
+            assert await queue.put([Job("poll", "a")]) == 1
+
+    asyncio.run(go())
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    async def go():
+        async with Queue(f"postgresql://me:SECRET@/db?host={tmp_path}"):
+            pass
+
+    with pytest.raises(StorageError) as told:
+        asyncio.run(go())
+    assert str(told.value).startswith("the queue: ")
+    assert "SECRET" not in str(told.value)

@@ -1,0 +1,301 @@
+"""Workers and the schedule as their operator starts them: processes, their output, their end."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from aggregator.cluster import worker as processes
+from aggregator.cluster.queue import Job, Later
+from aggregator.model import MOST_ATTEMPTS
+from aggregator.store import Store
+from aggregator.store.turns import Turns
+from tests import databases
+from tests.harness import NOON, Installation, item, rss
+from tests.origin import Answer, origin
+from tests.test_cli import CLIPPING, call, start
+
+TAGS = '[tags."Communs"]\n'
+
+
+@pytest.fixture
+def working(tmp_path, publisher):
+    """An installation on PostgreSQL whose one publisher answers."""
+    installation = Installation(tmp_path)
+    installation.database = databases.new_database()
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    return installation
+
+
+@contextmanager
+def worker(installation, *options, code=0):
+    """A worker at work; what it said is in the list."""
+    said = []
+    process = start(installation.root, *options, "worker")
+    try:
+        yield process, said
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        said += [out, err]
+    assert process.returncode == code, said
+    assert "Traceback" not in err
+
+
+def wait_for(what, seconds=60):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.05)
+
+
+def published(installation, text, name="communs.atom"):
+    path = installation.outputs / name
+    return path.exists() and text in path.read_text("utf-8")
+
+
+def settled(installation, text="Les communs"):
+    """Plan and wait until it is published, which may be the plan after that: a poll that is at work
+    is not waited for."""
+
+    def come():
+        call(installation.root, "schedule", "--once")
+        time.sleep(0.3)
+        return published(installation, text)
+
+    wait_for(come)
+
+
+def test_what_is_planned_is_polled_matched_and_published(working, publisher):
+    with worker(working) as (_, said):
+        settled(working)
+    assert said == ["", ""]  # silent when all is well
+    assert len(publisher.requests("/feed")) == 1
+    (row,) = json.loads(call(working.root, "status", "--json")[0])
+    assert (row["state"], row["entries"]) == ("ok", 1)
+    # A run finds nothing left to do, and what it would write is written.
+    before = working.snapshot()
+    assert call(working.root, "run") == ("", "")
+    assert working.snapshot() == before
+
+
+def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
+    slow = Answer(rss(item("Les communs")).encode(), wait=lambda: time.sleep(2))
+    publisher["/feed"] = slow
+    with worker(working):
+        call(working.root, "schedule", "--once")
+        wait_for(lambda: publisher.asked)
+        call(working.root, "run", "--all")  # waits for the answer to be stored
+        assert working.snapshot()
+        call(working.root, "retag")
+        assert publisher.most_at_once == {"127.0.0.1": 1}
+
+
+def test_a_signal_lets_the_jobs_at_work_end(working, publisher):
+    publisher["/feed"] = Answer(rss(item("Les communs")).encode(), wait=lambda: time.sleep(2))
+    with worker(working):
+        call(working.root, "schedule", "--once")
+        wait_for(lambda: publisher.asked)
+    assert working.sql("SELECT title FROM entry WHERE title = 'Les communs'")
+    assert call(working.root, "run") == ("", "")  # what it left, a run goes on with
+    assert published(working, "Les communs")
+    assert len(publisher.asked) == 1
+
+
+def test_no_network_is_no_publishers_fault(working):
+    hosts = [f"http://127.0.0.{n}:1/feed" for n in (1, 2, 3)]
+    working.configure(hosts, TAGS)
+    with worker(working) as (_, said):
+        call(working.root, "schedule", "--once")
+        wait_for(lambda: (working.outputs / "index.html").exists())
+        time.sleep(1)
+    assert "offline: no publisher answered" in said[1]
+    rows = json.loads(call(working.root, "status", "--json")[0])
+    assert [row["failures"] for row in rows] == [0, 0, 0]
+
+
+def test_where_others_answer_silence_is_the_publishers_fault(tmp_path):
+    installation = Installation(tmp_path)
+    installation.database = databases.new_database()
+    with origin("0.0.0.0") as publisher:
+        publisher["/feed"] = rss(item("Les communs"))
+        good = publisher.url("/feed", "127.0.0.2")
+        installation.configure([good], TAGS)
+        with worker(installation):
+            settled(installation)
+            installation.configure([good, "http://127.0.0.3:1/feed"], TAGS)
+            call(installation.root, "schedule", "--once")
+
+            def failed():
+                rows = json.loads(call(installation.root, "status", "--json")[0])
+                return [row["failures"] for row in rows] == [0, 1]
+
+            wait_for(failed)
+
+
+def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
+    right = (working.root / "feeds.toml").read_text("utf-8")
+    with worker(working) as (_, said):
+        settled(working)
+        working.write("feeds.toml", f"{right}[nonsense]\n")
+        publisher["/feed"] = rss(item("Les communs"), item("Communs, encore", "https://b.example/"))
+        working.sql("UPDATE feed SET next_poll_at = NULL, fetched_at = NULL")
+        working.write("feeds.toml", right.replace("site.example", "other.example"))
+        settled(working, "Communs, encore")
+    assert published(working, "https://other.example/communs.atom")
+    assert said[1].count("nonsense") <= 1
+
+
+def test_of_two_schedules_one_plans(working):
+    async def go():
+        with (
+            Turns(working.database, working.root) as one,
+            Turns(working.database, working.root) as two,
+        ):
+            assert one.leads()
+            assert not two.leads()
+            assert one.leads()
+        with Turns(working.database, working.root) as three:
+            assert three.leads()
+
+    asyncio.run(go())
+
+
+def test_a_schedule_goes_on_until_it_is_stopped(working):
+    process = start(working.root, "-v", "schedule", "--every", "1")
+    with worker(working):
+        wait_for(lambda: published(working, "Les communs"))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "1 hosts to poll" in err
+
+
+def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
+    store, warnings = working.store(), []
+    tried = processes._Tried(store, warnings.append)
+
+    async def broken(job):
+        raise ValueError("a bug")
+
+    async def go():
+        handle = tried.careful(broken)
+        for number in range(MOST_ATTEMPTS - 1):
+            with pytest.raises(Later):
+                await handle(Job("poll", "127.0.0.1", tries=number))
+        await handle(Job("poll", "127.0.0.1", tries=MOST_ATTEMPTS))
+
+    asyncio.run(go())
+    (line,) = warnings
+    assert line == (
+        "poll 127.0.0.1: given up after 8 attempts, and tried again in a day: ValueError: a bug"
+    )
+    (row,) = json.loads(call(working.root, "status", "--json")[0])
+    assert row["state"] == "parked"
+    assert row["error"] == "given up after 8 attempts: ValueError: a bug"
+    _, err = call(working.root, "-v", "schedule", "--once")
+    assert err == "0 hosts to poll\n"
+    working.sql("UPDATE parked SET parked_at = parked_at - INTERVAL '2 days'")
+    assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
+    with worker(working):
+        wait_for(lambda: not store.parked())
+    store.close()
+
+
+@pytest.mark.parametrize("command", ["worker", "schedule"])
+def test_a_file_is_for_one_machine(tmp_path, command):
+    installation = Installation(tmp_path)
+    installation.database = databases.SQLITE
+    installation.configure(["https://a.example/feed"])
+    _, err = call(tmp_path, command, code=2)
+    assert '"store.url" is a file: several machines need a PostgreSQL database' in err
+
+
+def test_a_server_that_cannot_be_reached(tmp_path):
+    installation = Installation(tmp_path)
+    installation.database = f"postgresql+psycopg://me:SECRET@/db?host={tmp_path}"
+    installation.configure(["https://a.example/feed"])
+    for command in ("run", "worker", "status"):
+        _, err = call(tmp_path, command, code=3)
+        assert err.startswith("postgresql://localhost/db: ")
+        assert err.count("\n") == 1
+        assert "SECRET" not in err
+
+
+def test_the_address_of_the_database_may_stand_in_the_environment(working):
+    text = (working.root / "feeds.toml").read_text("utf-8")
+    working.write("feeds.toml", text.replace(working.database, "env:OUR_DATABASE"))
+    url = working.database.replace("+psycopg", "")
+    call(working.root, "run", env=os.environ | {"OUR_DATABASE": url})
+    assert working.sql("SELECT count(*) FROM entry") != [(0,)]
+    _, err = call(working.root, "run", code=2)
+    assert '"url" names the environment variable OUR_DATABASE, which is not set' in err
+    _, err = call(working.root, "run", code=2, env=os.environ | {"OUR_DATABASE": "x:SECRET"})
+    assert "the variable OUR_DATABASE: expected " in err
+    assert "SECRET" not in err
+
+
+def test_without_the_extra_a_message(working, tmp_path):
+    (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('no', name='psycopg')")
+    process = subprocess.run(
+        [sys.executable, "-m", "aggregator", "run"],
+        cwd=working.root,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert process.returncode == 3
+    assert 'pip install "aggregator[postgres]"' in process.stderr
+
+
+# -- moving ----------------------------------------------------------------------------------------
+
+
+def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
+    publisher["/feed"] = rss(item("Les communs"), item("Jardin", "https://b.example/"))
+    installation = Installation(tmp_path)
+    installation.database = databases.SQLITE
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    call(tmp_path, "run")
+    before, files = installation.stored(), installation.snapshot()
+    server = databases.new_database()
+    _, err = call(tmp_path, "migrate", "--to", server)
+    assert "rows copied from" in err
+    shown = server.replace("postgres:@", "…@")
+    assert f'write [store] url = "{shown}" from now on' in err
+    installation.database = server
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    call(tmp_path, "run")
+    assert installation.snapshot() == files
+    # What is new gets numbers of its own.
+    publisher["/feed"] = rss(item("Communs, encore", "https://c.example/"))
+    call(tmp_path, "run", "--all")
+    assert published(installation, "Communs, encore")
+    installation.sql("DELETE FROM entry WHERE title = 'Communs, encore'")
+    call(tmp_path, "migrate", "--to", "sqlite:///back.sqlite3")
+    installation.database = "sqlite:///back.sqlite3"
+    found = installation.stored()
+    same = ("entry", "channel", "learned", "decision", "match")
+    assert {name: found[name] for name in same} == {name: before[name] for name in same}
+
+
+def test_nothing_moves_onto_something(working):
+    call(working.root, "run")
+    _, err = call(working.root, "migrate", "--to", working.database, code=2)
+    assert "is where all is stored already" in err
+    other = Installation(working.root / "other")
+    other.database = databases.new_database()
+    store = Store(other.database, working.root)
+    store.start_run(1, NOON)
+    store.close()
+    _, err = call(working.root, "migrate", "--to", other.database, code=3)
+    assert "it is not empty (run): name a new database; nothing was changed" in err
+    assert "expected" in call(working.root, "migrate", "--to", "mysql://x", code=2)[1]

@@ -20,12 +20,16 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
-# Two that take long run beside the others, and without counting what they cover.
+# Two that take long run beside the others, and without counting what they cover; and then what
+# keeps state once more, on PostgreSQL.
 LONG = tests/test_year.py tests/test_corpus.py
+STORED = tests/store $(addprefix tests/test_,advice.py cli.py collect.py metrics.py pipeline.py prune.py \
+	retention.py serve.py staleness.py stories.py websub.py)
 
 test: .venv/dev
 	$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -p no:cacheprovider $(LONG) & long=$$!; trap 'kill $$long' INT TERM; \
+	@($(BIN)/python -m pytest -p no:cacheprovider $(LONG) && AGGREGATOR_TEST_DATABASE=postgresql \
+	$(BIN)/python -m pytest -p no:cacheprovider $(STORED)) & long=$$!; trap 'kill $$long' INT TERM; \
 	$(BIN)/coverage run -m pytest $(LONG:%=--ignore=%) || { kill $$long 2>/dev/null; exit 1; }; wait $$long
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report

@@ -6,8 +6,9 @@
 What was learned is stored, so that a run in which no clipping is new learns nothing again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,21 +66,25 @@ def match(
     now: datetime,
     *,
     feeds: Collection[str] | None = None,
+    kept: "KeptMatcher | None" = None,
 ) -> int:
     """Match what was not yet matched with this knowledge; gives how many matches are new.
 
     Of some ``feeds`` only what can be with what was learned before: what is learned must not depend
-    on which of them came first.
+    on which of them came first. ``kept`` is the matcher of the time before.
     """
     fingerprint = fingerprint_of(vocabulary, store)
-    if feeds is not None and store.learned(fingerprint) is None:
+    held = None if feeds is None else store.learned(fingerprint)
+    if feeds is not None and held is None:
         return 0
     unmatched = store.unmatched(fingerprint, feeds)
     first = next(unmatched, None)
     if first is None:  # the usual run: nothing is learned, nothing even read
         return 0
     with meter.stage("learn"):
-        matcher = matcher_for(config, vocabulary, clippings, store, fingerprint=fingerprint)
+        make = partial(matcher_for, config, vocabulary, clippings, store, fingerprint=fingerprint)
+        key = fingerprint, held, store.decisions()
+        matcher = make() if kept is None else kept.same(key, make)
     new = 0
     matched: list[MatchedEntry] = []
     for stored, matches in matcher.match_all(chain([first], unmatched)):
@@ -89,6 +94,20 @@ def match(
             new += store.save_matches(matched, fingerprint, now)
             matched = []
     return new + store.save_matches(matched, fingerprint, now)
+
+
+class KeptMatcher:
+    """The matcher that was made last, for processes that outlive a run."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._matcher: Matcher | None = None
+
+    def same(self, key: object, make: "Callable[[], Matcher]") -> "Matcher":
+        """The last one, if its ``key`` was the same, or a new one."""
+        if self._matcher is None or key != self._key:
+            self._key, self._matcher = key, make()
+        return self._matcher
 
 
 def knowledge_of(

@@ -159,8 +159,8 @@ class World:
         self.urls = [f"http://{_host(number % hosts)}:{port}/{number}" for number in range(feeds)]
 
     def turn(self, minute: int) -> datetime:
-        """It is so many minutes after the start."""
-        self._minute.value = minute
+        """It is so many minutes after the start; past the last round nothing new comes."""
+        self._minute.value = minute if minute <= ROUNDS[-1] else 0
         return START + timedelta(minutes=minute)
 
     def seen(self) -> Seen:
@@ -462,7 +462,7 @@ def alone_total(seen: Seen) -> int:
 
 
 def _throughput(root: Path, publishers: World) -> None:
-    """A round in which all answer that nothing is new."""
+    """A round, a day later, in which all answer that nothing is new."""
     feeds = len(publishers.urls)
     print("\n  nothing is new:         wall s   CPU s   feeds a second   CPU ms a feed")
     rounds = (0, 30 * 60)

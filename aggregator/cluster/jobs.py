@@ -17,7 +17,7 @@ from aggregator.cluster.queue import Job, Queue
 from aggregator.cluster.schedule import PUBLISH
 from aggregator.collect import Collected, Parser, collect, plan_of
 from aggregator.fetch.hosts import host_of
-from aggregator.matching import knowledge_of, match
+from aggregator.matching import KeptMatcher, knowledge_of, match
 from aggregator.meter import Meter
 from aggregator.model import Config, RunReport, Subscription
 from aggregator.pipeline import Asker
@@ -44,6 +44,7 @@ class Jobs:
     outputs_of: Callable[[Known, bool], Writer]
     tell: Callable[[str, RunReport], None]
     write_metrics: Callable[[Config, Store], None]
+    _matcher: KeptMatcher = field(default_factory=KeptMatcher, init=False)
     _heard_at: float | None = field(default=None, init=False)
 
     async def poll(self, job: Job) -> None:
@@ -71,7 +72,10 @@ class Jobs:
             if told.new or told.modified:
                 async with self.turns.write():
                     vocabulary, clippings = knowledge_of(known.config, known.clippings, self.store)
-                    match(known.config, vocabulary, clippings, self.store, Meter(), now, feeds=keys)
+                    match(
+                        known.config, vocabulary, clippings, self.store, Meter(), now,
+                        feeds=keys, kept=self._matcher,
+                    )  # fmt: skip
         self.tell(
             job.lock,
             RunReport(

@@ -37,7 +37,7 @@ def working(tmp_path, publisher):
 @contextmanager
 def worker(installation, *options, code=0):
     """A worker at work; what it said is in the list."""
-    said = []
+    said: list[str] = []
     process = start(installation.root, *options, "worker")
     try:
         yield process, said
@@ -179,7 +179,8 @@ def test_a_schedule_goes_on_until_it_is_stopped(working):
 
 
 def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
-    store, warnings = working.store(), []
+    store = working.store()
+    warnings: list[str] = []
     tried = processes._Tried(store, warnings.append)
 
     async def broken(job):

@@ -89,7 +89,7 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
         until = asked_until(subscription, state, holds, now)
         next_poll, why = _next_poll(state, until, now)
         state_name, error = _state(state, until is not None, now), state.last_error
-        work = parked.get(f"poll {host_of(poll_url(subscription, state))}")
+        work = parked.get(f"{_POLL}{host_of(poll_url(subscription, state))}")
         if work is not None:
             state_name, error = "parked", f"given up after {work.attempts} attempts: {work.reason}"
             next_poll, why = work.parked_at + timedelta(days=1), "its jobs failed too often"
@@ -109,6 +109,19 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
             )
         )
     return rows
+
+
+_POLL = "poll "  # and the host: what `cluster` calls its jobs
+
+
+def failed_work(store: Reader, now: datetime) -> list[str]:
+    """What workers gave up that is no subscription's, in words."""
+    return [
+        f"{work.name}: given up after {work.attempts} attempts, the last at "
+        f"{work.parked_at:%Y-%m-%d %H:%M} UTC: {work.reason}"
+        for work in store.parked()
+        if work.is_given_up(now) and not work.name.startswith(_POLL)
+    ]
 
 
 def _next_poll(

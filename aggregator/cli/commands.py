@@ -129,15 +129,19 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.reports import subscription_status
+        from aggregator.reports import failed_work, subscription_status
 
         project = project_of(context)
         with store_of(project) as store:
-            rows = subscription_status(project.config, store, read_clock())
+            now = read_clock()
+            rows = subscription_status(project.config, store, now)
+            failed = failed_work(store, now)
         if json:
             talk.json(rows)
             return
         talk.table(rows)
+        for line in failed:
+            talk.warn(line)
         for row in rows:
             if row.moved_to:
                 talk.say(f'"{row.subscription}" has moved; in {context.obj.config}, write')

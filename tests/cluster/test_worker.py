@@ -203,10 +203,14 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     assert row["error"] == "given up after 8 attempts: ValueError: a bug"
     _, err = call(working.root, "-v", "schedule", "--once")
     assert err == "0 hosts to poll\n"
+    for _ in range(MOST_ATTEMPTS):
+        store.note_failure("publish tag:communs", "a bug", store.server_time())
+    _, err = call(working.root, "status")
+    assert "publish tag:communs: given up after 8 attempts, the last at " in err
     working.sql("UPDATE parked SET parked_at = parked_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
-        wait_for(lambda: not store.parked())
+        wait_for(lambda: len(store.parked()) == 1)
     store.close()
 
 

@@ -20,6 +20,8 @@ _REMEMBERED_CHARACTERS = 100  # words and names come again, texts do not
 
 def fold(text: str) -> str:
     """``"Éco_solidaire"`` and ``"eco-Solidaire"`` both give ``"eco solidaire"``."""
+    if text.isascii() and text.isalnum():  # most words
+        return text.lower()
     return _folded(text) if len(text) <= _REMEMBERED_CHARACTERS else _folded.__wrapped__(text)
 
 

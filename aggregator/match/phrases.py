@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from aggregator.folding import fold
-from aggregator.match.words import Remembered, Words, read_words, stem
+from aggregator.match.words import FOLDED, STEMS, Remembered, Words, read_words
 
 LEAD_WORDS = 50  # about 300 characters
 _SHORT = 5  # letters of an acronym that could be a word
@@ -119,7 +118,8 @@ class Phrases:
         """Whether a word is the first of a name: most texts have none, and need no search."""
         firsts = {words.folded[0] for *_, words in self._names}
         stems = {words.stems(language)[0] for *_, words in self._names}
-        return Remembered(lambda word: fold(word) in firsts or stem(word, language) in stems)
+        stemmed = STEMS[language]
+        return Remembered(lambda word: FOLDED[word] in firsts or stemmed[word] in stems)
 
     def _find_signs(self, text: Words) -> Iterator[Found]:
         for sign, key in self._signs:

@@ -72,8 +72,9 @@ class Remembered(dict[str, T]):
         return value
 
 
-_folded = Remembered(fold)
-_stems = Remembered(lambda language: Remembered(partial(stem, language=language)))
+# What everything here and in `phrases` asks: so each word is folded once, and stemmed once.
+FOLDED = Remembered(fold)
+STEMS = Remembered(lambda language: Remembered(partial(stem, language=language)))
 
 
 class Words:
@@ -92,7 +93,7 @@ class Words:
     @property
     def folded(self) -> tuple[str, ...]:
         """Without case and accents."""
-        return tuple(map(_folded.__getitem__, self.raw))
+        return tuple(map(FOLDED.__getitem__, self.raw))
 
     @property
     def joined(self) -> str:
@@ -102,7 +103,7 @@ class Words:
 
     def stems(self, language: str) -> tuple[str, ...]:
         """Without inflection; those of a language without stemmer are the folded words."""
-        return tuple(map(_stems[language].__getitem__, self.raw))
+        return tuple(map(STEMS[language].__getitem__, self.raw))
 
     def number(self, start: int) -> int:
         """Of the first word that begins at the character ``start`` or behind it."""
@@ -133,9 +134,9 @@ def read_words(text: str) -> Words:
 
 def telling(word: str, language: str) -> str:
     """The stem of a word, or nothing: function words and single letters tell nothing."""
-    if fold(word) in FUNCTION_WORDS:
+    if FOLDED[word] in FUNCTION_WORDS:
         return ""
-    stemmed = stem(word, language)
+    stemmed = STEMS[language][word]
     return stemmed if len(stemmed) > 1 else ""
 
 

@@ -28,6 +28,7 @@ from aggregator.staleness import Stale, StoryKeeper, Writer
 _NEWEST = 20  # on the index
 _RELATED = 8
 _OF_A_SOURCE = 30
+_SOURCES_AT_ONCE = 20  # whose stories are read together
 _PORTIONS = 4  # of as many stories as a live feed holds
 
 
@@ -75,10 +76,8 @@ class Renderer:
             self._feed(self._editor.archive(channel, stories, months, month))
         for channel in stale.live:
             self._live(channel)
-        keys = [subscription.key for subscription in stale.sources]
-        histories = self._store.histories(keys, STATUS_ENTRIES)
-        for subscription in stale.sources:
-            self._source(subscription, histories.get(subscription.key, []))
+        for start in range(0, len(stale.sources), _SOURCES_AT_ONCE):
+            self._some_sources(stale.sources[start : start + _SOURCES_AT_ONCE])
         if stale.lists:
             self._lists()
         if stale.pages:
@@ -113,10 +112,19 @@ class Renderer:
             if len(stories) < size:
                 return
 
-    def _source(self, subscription: Subscription, history: Sequence[FeedEvent]) -> None:
+    def _some_sources(self, subscriptions: Sequence[Subscription]) -> None:
+        keys = [subscription.key for subscription in subscriptions]
+        histories = self._store.histories(keys, STATUS_ENTRIES)
+        newest = self._store.newest_of_feeds(keys, _OF_A_SOURCE)
+        for subscription in subscriptions:
+            key = subscription.key
+            self._source(subscription, newest.get(key, []), histories.get(key, []))
+
+    def _source(
+        self, subscription: Subscription, stories: Sequence[Story], history: Sequence[FeedEvent]
+    ) -> None:
         key, state = subscription.key, self._states.get(subscription.key)
         assert state is not None, key
-        stories = self._store.newest_of_feed(key, _OF_A_SOURCE)
         found = [self._editor.entry(story) for story in stories]
         page = SourcePage(subscription, state, found, history)
         self._write(self._files[key], self._html.source(page))

@@ -483,6 +483,28 @@ def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
     assert "ruche/2026-11.atom" in written
 
 
+def test_the_page_of_a_source_tells_a_story_as_that_source_does(installation, publisher):
+    for name in ("one", "two"):
+        publisher[f"/{name}"] = rss(entry(1, title=f"Le jardin, dit {name}", path="/same"))
+    # More sources than are read together.
+    others = [f"/{number}" for number in range(25)]
+    for number, path in enumerate(others):
+        publisher[path] = rss(
+            entry(2, host=f"{number}.example", title=f"Le jardin {number}", body=f"Texte {number}")
+        )
+    installation.configure(map(publisher.url, ["/one", "/two", *others]), ALL)
+    written = installation.run().written
+    pages = [name for name in written if name.startswith("_source/")]
+    assert len(pages) == 27
+    told = {(installation.outputs / name).read_text("utf-8") for name in pages}
+    for title in (
+        "Le jardin, dit one",
+        "Le jardin, dit two",
+        *(f"Le jardin {n}" for n in range(25)),
+    ):
+        assert len([page for page in told if f">{title}</a>" in page]) == 1
+
+
 def test_a_new_clipping_stands_on_its_tags_page_though_its_feed_has_nothing_new(installation):
     text = "• One\n    https://kept.example/\n    #Jardin\n"
     installation.configure([], ALL, text)

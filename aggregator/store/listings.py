@@ -1,18 +1,27 @@
 """What stands in the output feeds, and what must be rendered again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, delete, func, select, update
 
-from aggregator.model import Channel, ChannelKind, Story
+from aggregator.model import Channel, ChannelKind, Copy, Story
 from aggregator.store import values
 from aggregator.store.connection import Database
 from aggregator.store.placings import MONTH_LENGTH
-from aggregator.store.rows import THIS_PAGE, chunks, mark_sources, read, stories_of, write
+from aggregator.store.rows import (
+    THIS_PAGE,
+    chunks,
+    copies_of,
+    mark_sources,
+    read,
+    stories_of,
+    story_of,
+    write,
+)
 from aggregator.store.tables import (
     CHANNELS,
     ENTRIES,
@@ -116,20 +125,41 @@ class ListingStore(Database):
             found = read(session, rows.order_by(STORIES.c.id.desc()).limit(limit))
             return stories_of(session, found)
 
-    def newest_of_feed(self, key: str, limit: int) -> list[Story]:
-        """The newest stories of a subscription that stand in a feed of a tag or a query, as it
-        tells them."""
-        one = columns(FEEDS.c.id).where(FEEDS.c.url == key).scalar_subquery()
+    def newest_of_feeds(self, keys: Sequence[str], limit: int) -> dict[str, list[Story]]:
+        """The newest stories of each of these subscriptions that stand in a feed of a tag or a
+        query, as it tells them."""
         theirs = (
-            columns(ENTRIES.c.story_id)
+            columns(FEEDS.c.url, ENTRIES.c.feed_id, ENTRIES.c.story_id)
+            .join(FEEDS, FEEDS.c.id == ENTRIES.c.feed_id)
             .join(LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id)
             .join(CHANNELS, CHANNELS.c.key == LISTINGS.c.channel)
-            .where(ENTRIES.c.feed_id == one, CHANNELS.c.kind != ChannelKind.OWN.value)
+            .where(FEEDS.c.url.in_(keys), CHANNELS.c.kind != ChannelKind.OWN.value)
+            .distinct()
+            .subquery()
         )
-        rows = columns(STORIES).where(STORIES.c.id.in_(theirs))
-        latest = rows.order_by(STORIES.c.updated.desc(), STORIES.c.atom_id).limit(limit)
+        latest_first = (STORIES.c.updated.desc(), STORIES.c.atom_id)
+        place = func.row_number().over(partition_by=theirs.c.feed_id, order_by=latest_first)
+        ranked = (
+            columns(STORIES, theirs.c.url, theirs.c.feed_id, place.label("place"))
+            .join(theirs, theirs.c.story_id == STORIES.c.id)
+            .subquery()
+        )
+        found: defaultdict[str, list[Story]] = defaultdict(list)
         with self._session() as session:
-            return stories_of(session, read(session, latest), key)
+            newest = columns(ranked).where(ranked.c.place <= limit).order_by(ranked.c.place)
+            rows = read(session, newest)
+            told: defaultdict[tuple[int, int], list[Copy]] = defaultdict(list)
+            feeds = sorted({row.feed_id for row in rows})
+            for stories in chunks(sorted({row.id for row in rows})):
+                told_by_them = columns(ENTRIES).where(
+                    ENTRIES.c.story_id.in_(stories), ENTRIES.c.feed_id.in_(feeds)
+                )
+                entries = read(session, told_by_them)
+                for entry, copy in zip(entries, copies_of(session, entries), strict=True):
+                    told[entry.feed_id, entry.story_id].append(copy)
+            for row in rows:
+                found[row.url].append(story_of(row, told[row.feed_id, row.id]))
+        return found
 
     def places(self, stories: Iterable[int]) -> dict[int, list[str]]:
         """The channels in which these stories stand."""

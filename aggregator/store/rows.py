@@ -197,27 +197,21 @@ def copies_of(session: Session, entries: Sequence[Any], *, whole: bool = True) -
     ]
 
 
-def stories_of(
-    session: Session, rows: Sequence[Any], feed_url: str | None = None, *, whole: bool = True
-) -> list[Story]:
-    """These rows of stories, in their order, or as the feed of ``feed_url`` tells them; without
-    ``whole``, what their copies say is left out.
+def stories_of(session: Session, rows: Sequence[Any], *, whole: bool = True) -> list[Story]:
+    """These rows of stories, in their order; without ``whole``, what their copies say is left out.
 
     Copies are in an order that no machine's clock decides.
     """
     copies: dict[int, list[Copy]] = {}
     for chunk in chunks([row.id for row in rows]):
         columns = (ENTRIES,) if whole else values.HEAD
-        theirs = select(*columns).where(ENTRIES.c.story_id.in_(chunk))
-        if feed_url is not None:
-            one = select(FEEDS.c.id).where(FEEDS.c.url == feed_url)
-            theirs = theirs.where(ENTRIES.c.feed_id.in_(one))
-        entries = read(session, theirs)
+        entries = read(session, select(*columns).where(ENTRIES.c.story_id.in_(chunk)))
         for entry, copy in zip(entries, copies_of(session, entries, whole=whole), strict=True):
             copies.setdefault(entry.story_id, []).append(copy)
-    for told in copies.values():
-        told.sort(key=lambda copy: (copy.stored.feed_url, copy.stored.entry.key))
-    return [
-        Story(row.id, row.atom_id, row.updated, tuple(copies.get(row.id, ())), row.listed)
-        for row in rows
-    ]
+    return [story_of(row, copies.get(row.id, ())) for row in rows]
+
+
+def story_of(row: Any, copies: Iterable[Copy]) -> Story:
+    """A row of a story with these copies of it."""
+    told = sorted(copies, key=lambda copy: (copy.stored.feed_url, copy.stored.entry.key))
+    return Story(row.id, row.atom_id, row.updated, tuple(told), row.listed)

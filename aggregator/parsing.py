@@ -1,8 +1,12 @@
 """Parsing in child processes that can be stopped. The one file that uses Pebble.
 
 A document is a stranger's program for our parsers. In a child it may take 10 s of CPU and 512 MiB,
-no more; then the child is gone, the document has failed, and nothing else has been touched. As
-many documents are read at once as there are processors.
+no more; then the child is gone, the document has failed, and nothing else has been touched.
+
+To hand a document over costs as much as to read one in which little is new: so a child is given
+together what comes within a moment. Of several that break it each is read once more by itself.
+And to start a child costs as much as to read hundreds of those: another starts only where more
+waits than one is given together, until there are as many as processors.
 """
 
 import asyncio
@@ -12,7 +16,10 @@ import resource
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -25,8 +32,24 @@ CPU_SECONDS = 10
 MEMORY_BYTES = 512 * 1024 * 1024
 _WALL_SECONDS = 60.0  # where the machine is so busy that CPU seconds come slowly
 _MOST_CHILDREN = 4
+_MOMENT_SECONDS = 0.02
+_DOCUMENTS_AT_ONCE = 16
+_BYTES_AT_ONCE = 1024 * 1024
 
 _Document = tuple[Fetched, datetime, str | None, SeenDocument | None]
+_Parsed = ParsedFeed | ParseFailed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """A document, and where what it says is awaited."""
+
+    document: _Document
+    parsed: asyncio.Future[_Parsed] = field(default_factory=asyncio.Future)
+
+    @property
+    def size(self) -> int:
+        return len(self.document[0].body)
 
 
 class ParsingPool:
@@ -43,7 +66,9 @@ class ParsingPool:
         self._memory_bytes = memory_bytes
         self._idle: list[ProcessPool] = []
         self._children: list[ProcessPool] = []
-        self._turns = asyncio.Semaphore(min(os.cpu_count() or 1, _MOST_CHILDREN))
+        self._waiting: deque[_Task] = deque()
+        self._turns = asyncio.Semaphore(1)  # of which there are more when there are more children
+        self._more_children = min(os.cpu_count() or 1, _MOST_CHILDREN) - 1
         self._too_slow = f"reading the document took more than {cpu_seconds} s; it was stopped"
 
     def __enter__(self) -> Self:
@@ -61,14 +86,57 @@ class ParsingPool:
         now: datetime,
         language: str | None,
         seen: SeenDocument | None = None,
-    ) -> ParsedFeed | ParseFailed:
+    ) -> _Parsed:
         """`parse_document`, bounded. Never raises for what is in a document."""
+        task = _Task((fetched, now, language, seen))
+        self._waiting.append(task)
+        if self._more_children and self._is_too_much():
+            self._more_children -= 1
+            self._turns.release()
         async with self._turns:
-            child = self._idle.pop() if self._idle else self._start()
-            try:
-                return await self._parse_in(child, (fetched, now, language, seen))
-            finally:
-                self._idle.append(child)
+            if task in self._waiting:
+                await asyncio.sleep(_MOMENT_SECONDS)
+            if task in self._waiting:  # and did not go with another
+                portion = self._portion(task)
+                try:
+                    await self._read(portion)
+                finally:
+                    for other in portion:
+                        other.parsed.cancel()  # where that is not done
+        return await task.parsed
+
+    def _is_too_much(self) -> bool:
+        """Whether more waits than a child is given together."""
+        size = sum(task.size for task in self._waiting)
+        return len(self._waiting) > _DOCUMENTS_AT_ONCE or size > _BYTES_AT_ONCE
+
+    def _portion(self, first: _Task) -> list[_Task]:
+        """``first``, and of what waits as much as a child is given together."""
+        self._waiting.remove(first)
+        portion, size = [first], first.size
+        while self._waiting and len(portion) < _DOCUMENTS_AT_ONCE:
+            size += self._waiting[0].size
+            if size > _BYTES_AT_ONCE:
+                break
+            portion.append(self._waiting.popleft())
+        return portion
+
+    async def _read(self, portion: Sequence[_Task]) -> None:
+        """Have them read by a child that has nothing to do."""
+        child = self._idle.pop() if self._idle else self._start()
+        try:
+            read = await self._parse_in(child, [task.document for task in portion])
+        finally:
+            self._idle.append(child)
+        if isinstance(read, str) and len(portion) > 1:
+            for task in portion:
+                await self._read([task])
+            return
+        for number, task in enumerate(portion):
+            if not task.parsed.done():  # nobody has ceased to wait for it
+                key = task.document[0].key
+                told = ParseFailed(key, read) if isinstance(read, str) else read[number]
+                task.parsed.set_result(told)
 
     def _start(self) -> "ProcessPool":
         from pebble import ProcessPool  # most runs read no document
@@ -84,24 +152,23 @@ class ParsingPool:
         return child
 
     async def _parse_in(
-        self, child: "ProcessPool", document: _Document
-    ) -> ParsedFeed | ParseFailed:
+        self, child: "ProcessPool", documents: Sequence[_Document]
+    ) -> list[_Parsed] | str:
+        """What a child reads, or why it does not."""
         from pebble import ProcessExpired
 
-        key = document[0].key
-        future = child.schedule(_parse, args=(*document, self._most_seconds), timeout=_WALL_SECONDS)
+        future = child.schedule(_parse, args=(documents, self._most_seconds), timeout=_WALL_SECONDS)
         try:
-            read: tuple[ParsedFeed | ParseFailed, float, float] = await asyncio.wrap_future(future)
+            parsed, wall, cpu = await asyncio.wrap_future(future)
         except FutureTimeoutError:
-            return ParseFailed(key, self._too_slow)
+            return self._too_slow
         except ProcessExpired as expired:
             slow = expired.exitcode == -signal.SIGXCPU
             broke = f"reading the document broke the parser (exit code {expired.exitcode})"
-            return ParseFailed(key, self._too_slow if slow else broke)
+            return self._too_slow if slow else broke
         except MemoryError:
             size = self._memory_bytes // 1024 // 1024
-            return ParseFailed(key, f"reading the document took more than {size} MiB")
-        parsed, wall, cpu = read
+            return f"reading the document took more than {size} MiB"
         self.wall_seconds += wall
         self.cpu_seconds += cpu
         return parsed
@@ -112,20 +179,16 @@ def _limit_memory(most_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
 
 
-def _parse(
-    fetched: Fetched,
-    now: datetime,
-    language: str | None,
-    seen: SeenDocument | None,
-    cpu_seconds: int,
-) -> tuple[ParsedFeed | ParseFailed, float, float]:
-    """In the child. Past its limit the kernel ends it (SIGXCPU). Gives also the seconds, of the
-    clock and of the processor, that it took."""
+def _parse(documents: Sequence[_Document], cpu_seconds: int) -> tuple[list[_Parsed], float, float]:
+    """In the child. Past its limit with any of them the kernel ends it (SIGXCPU). Gives also the
+    seconds, of the clock and of the processor, that all took."""
     from aggregator.parse import parse_document  # no parent ever needs the readers
 
     began = time.perf_counter(), time.process_time()
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = int(began[1]) + 1 + cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-    parsed = parse_document(fetched, now, language, seen)
+    parsed = []
+    for document in documents:
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        soft = int(time.process_time()) + 1 + cpu_seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+        parsed.append(parse_document(*document))
     return parsed, time.perf_counter() - began[0], time.process_time() - began[1]

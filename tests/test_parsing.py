@@ -33,6 +33,19 @@ def parse(*documents, **limits):
     return asyncio.run(go())
 
 
+def parse_together(*documents, **limits):
+    async def go():
+        with ParsingPool(**limits) as pool:
+            return await asyncio.gather(*(pool.parse(one, NOW, "fr") for one in documents))
+
+    return asyncio.run(go())
+
+
+def feed(number):
+    url = f"https://{number}.example/feed"
+    return Fetched(url, url, rss(item(f"Les communs, {number}")).encode())
+
+
 def test_a_child_reads_as_we_do():
     html = Fetched(URL, URL, b"<html><title>Hello</title></html>")
     assert parse(GOOD, html) == [parse_document(GOOD, NOW, "fr"), parse_document(html, NOW, "fr")]
@@ -47,6 +60,54 @@ def test_a_document_that_takes_too_long_is_stopped_and_the_next_is_read():
     assert "took more than 1 s; it was stopped" in stopped.reason
     assert isinstance(good, ParsedFeed)
     assert time.monotonic() - began < 20
+
+
+def test_what_comes_together_is_handed_over_together(monkeypatch):
+    tasks = []
+
+    def noted(pool, function, args, **more):
+        tasks.append((pool, len(args[0])))
+        return schedule(pool, function, args, **more)
+
+    monkeypatch.setattr(ProcessPool, "schedule", noted)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    few, many = list(map(feed, range(16))), list(map(feed, range(20)))
+    assert parse_together(*few) == [parse_document(document, NOW, "fr") for document in few]
+    assert [number for _, number in tasks] == [16]
+    tasks.clear()
+    assert parse_together(*many) == [parse_document(document, NOW, "fr") for document in many]
+    assert [number for _, number in tasks] == [16, 4]
+    assert len({pool for pool, _ in tasks}) == 2  # more than one child is given together
+
+
+def test_of_documents_that_come_together_only_the_one_that_breaks_a_child_fails(monkeypatch):
+    def abort_at_the_second(pool, function, args, **more):
+        bad = any(document[0].key == feed(2).key for document in args[0])
+        return schedule(pool, os.abort) if bad else schedule(pool, function, args, **more)
+
+    monkeypatch.setattr(ProcessPool, "schedule", abort_at_the_second)
+    first, second, third = parse_together(feed(1), feed(2), feed(3))
+    assert first == parse_document(feed(1), NOW, "fr")
+    assert isinstance(second, ParseFailed)
+    assert second.key == feed(2).key
+    assert "broke the parser (exit code -6)" in second.reason
+    assert third == parse_document(feed(3), NOW, "fr")
+
+
+def test_who_ceases_to_wait_keeps_nobody_from_what_came_together():
+    async def go():
+        with ParsingPool() as pool:
+            first, second, third = (
+                asyncio.create_task(pool.parse(feed(number), NOW, "fr")) for number in range(3)
+            )
+            await asyncio.sleep(0)
+            second.cancel()
+            return await asyncio.gather(first, second, third, return_exceptions=True)
+
+    first, second, third = asyncio.run(go())
+    assert first == parse_document(feed(0), NOW, "fr")
+    assert isinstance(second, asyncio.CancelledError)
+    assert third == parse_document(feed(2), NOW, "fr")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")

@@ -1,11 +1,33 @@
 """Files that are whole or not there: nobody ever reads half of one."""
 
 import contextlib
+import errno
+import glob
 import os
 import tempfile
 from pathlib import Path
 
 LEFTOVERS = ".tmp-*"  # of a process that was killed
+_NAMED = 40  # characters of a file's name that are in its temporary one: there is a longest
+
+
+_TODO = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EACCES: "let this user write there",
+    errno.EPERM: "let this user write there",
+    errno.EROFS: "let this user write there",
+    errno.EISDIR: "take away what has its name",
+    errno.ENOTDIR: "take away what has its name",
+    errno.EEXIST: "take away what has its name",
+    errno.ENOTEMPTY: "take away what has its name",
+}
+
+
+def in_words(error: OSError) -> str:
+    """What happened to a file, and what to do about it."""
+    todo = _TODO.get(error.errno or 0)
+    return f"{error.strerror or error}" + (f" ({todo})" if todo else "")
 
 
 def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
@@ -14,7 +36,7 @@ def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) 
     Who replaces many files syncs their names together, with ``sync_name=False`` and `sync_folder`.
     Assumes a local POSIX file system: a rename within a folder is atomic.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=LEFTOVERS.rstrip("*"), dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -28,6 +50,20 @@ def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) 
         raise
     if sync_name:
         sync_folder(path.parent)
+
+
+def temporary_prefix(path: Path) -> str:
+    """How files are called that are to become ``path``."""
+    return f"{LEFTOVERS.rstrip('*')}{path.name[:_NAMED]}-"
+
+
+def sweep(path: Path) -> None:
+    """Take away what was to become ``path`` when its writer was killed. Raises OSError.
+
+    For who is the only writer.
+    """
+    for left in path.parent.glob(f"{glob.escape(temporary_prefix(path))}*"):
+        left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from aggregator.store.engine import (
     is_postgresql,
     open_engine,
 )
+from aggregator.store.file import advice
 from aggregator.store.migrate import upgrade
 
 
@@ -27,10 +28,8 @@ class Database:
         Raises StorageError if it cannot be opened, is damaged, or is of a later version.
         """
         self.name = database_name(url, root)
-        self._advice = "ask again when the server is back: what was stored stays"
         if not is_postgresql(url):
             self.path = database_path(url, root)
-            self._advice = "the file is left as it is, restore a backup if it is damaged"
         self._engine = open_engine(url, root)
         try:
             with self._guard(), self._engine.begin() as connection:
@@ -51,7 +50,12 @@ class Database:
             raise StorageError(f"{self.name}: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise StorageError(f"{self.name}: {reason}; {self._advice}") from error
+            raise StorageError(f"{self.name}: {reason}; {self._advice(reason)}") from error
+
+    def _advice(self, reason: str) -> str:
+        if self._engine.dialect.name == "postgresql":
+            return "ask again when the server is back: what was stored stays"
+        return advice(self.path, reason)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

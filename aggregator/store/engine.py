@@ -7,6 +7,7 @@ from sqlalchemy import Engine, event
 from sqlmodel import create_engine
 
 from aggregator.errors import StorageError
+from aggregator.store.file import prepare
 
 _POSTGRESQL = "postgresql+psycopg://"
 _CONNECT_SECONDS = 10
@@ -46,6 +47,7 @@ def open_engine(url: str, root: Path) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{path.parent}: {error.strerror}") from error
+    prepare(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

@@ -1,5 +1,7 @@
 """Alembic, run from inside: the schema is brought up to date when the database is opened."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -11,9 +13,35 @@ HEAD = "0008"
 
 def upgrade(connection: Connection) -> None:
     """Bring the schema to `HEAD`. Raises StorageError if it is from a later version of ours."""
-    current = _current(connection)
-    if current == HEAD:
+    if _current(connection) == HEAD:
         return
+    with _in_one_piece(connection):
+        _upgrade(connection, _current(connection))  # somebody else may have done it since
+
+
+@contextmanager
+def _in_one_piece(connection: Connection) -> Iterator[None]:
+    """All of it, or nothing, where that does not go by itself.
+
+    Python's sqlite3 begins no transaction for DDL: killed in its midst, a schema would stay half
+    made for ever. And SQLite alters many a table by making it anew: dropping the old one would
+    break the references to it, or take with it what refers to it.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    yield
+    if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        raise StorageError(
+            f"it cannot be brought up to date: {len(broken)} references lead nowhere"
+        )
+    connection.exec_driver_sql("COMMIT")
+    connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def _upgrade(connection: Connection, current: str | None) -> None:
     # Imported here because almost every run finds its schema up to date.
     from alembic import command
     from alembic.config import Config

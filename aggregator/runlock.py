@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from aggregator.atomic import in_words
 from aggregator.errors import LockedError, StorageError
 
 
@@ -23,7 +24,7 @@ def run_lock(database: Path) -> Iterator[None]:
     except Timeout:
         raise LockedError(f"another run holds {path}") from None
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror or error}") from error
+        raise StorageError(f"{path}: {in_words(error)}") from error
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import Path
 
-from aggregator.atomic import LEFTOVERS, replace_file, sync_folder
+from aggregator.atomic import LEFTOVERS, in_words, replace_file, sync_folder
 from aggregator.errors import PublishError
 
 _ABANDONED_SECONDS = 3600
@@ -36,14 +36,14 @@ class OutputFolder:
             # Once for all: there may be tens of thousands.
             self._found = self._tidied(0) if alone else None
         except OSError as error:
-            raise PublishError(f"{folder}: {error.strerror or error}") from error
+            raise PublishError(f"{folder}: {in_words(error)}") from error
 
     def tidy(self) -> None:
         """Take away what has been half written for an hour: who did that is no more."""
         try:
             self._tidied(_ABANDONED_SECONDS)
         except OSError as error:
-            raise PublishError(f"{self._folder}: {error.strerror or error}") from error
+            raise PublishError(f"{self._folder}: {in_words(error)}") from error
 
     def _tidied(self, seconds: int) -> set[str]:
         """The names of all files, but for those that were half written so many seconds ago: they are
@@ -78,7 +78,7 @@ class OutputFolder:
         try:
             return not (path.is_file() and path.read_bytes() == data)
         except OSError as error:
-            raise PublishError(f"{path}: {error.strerror or error}") from error
+            raise PublishError(f"{path}: {in_words(error)}") from error
 
     def write(self, name: str, data: bytes) -> bool:
         """Make the file ``name`` hold ``data``; gives whether it had to be written."""
@@ -86,6 +86,7 @@ class OutputFolder:
         try:
             differs = self.differs(name, data)
             if differs:
+                self._see_inside(path.parent)
                 path.parent.mkdir(exist_ok=True)
             for coding in _EXTENSIONS:
                 sibling = _sibling(path, coding)
@@ -99,7 +100,7 @@ class OutputFolder:
             if differs:
                 self._replace(path, data)
         except OSError as error:
-            raise PublishError(f"{path}: {error.strerror or error}") from error
+            raise PublishError(f"{path}: {in_words(error)}") from error
         if self._found is not None:
             self._found.update(f"{name}{end}" for end in ("", *self._ends))
         return differs
@@ -115,7 +116,7 @@ class OutputFolder:
             try:
                 sync_folder(folder)
             except OSError as error:
-                raise PublishError(f"{folder}: {error.strerror or error}") from error
+                raise PublishError(f"{folder}: {in_words(error)}") from error
         self._touched.clear()
 
     def beside(self, folder: str, names: Collection[str]) -> list[str]:
@@ -126,11 +127,20 @@ class OutputFolder:
 
     def keep_only(self, folder: str, names: Collection[str]) -> list[str]:
         """Take away the pages of a folder that are not among ``names``; gives which."""
+        self._see_inside(self._folder / folder)
         others = self.beside(folder, names)
         for path in (self._folder / name for name in others):
             for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                 file.unlink(missing_ok=True)
         return others
+
+    def _see_inside(self, folder: Path) -> None:
+        """The output folder may be a link; what is in it may not lead out of it."""
+        if folder != self._folder and folder.is_symlink():
+            raise PublishError(
+                f"{folder}: it is a link to {folder.readlink()}, and nothing is written or taken away "
+                "outside the output folder: take the link away"
+            )
 
     def remove(self, slug: str) -> None:
         """Take away every file of the output feed with this slug, its archive included."""
@@ -140,7 +150,7 @@ class OutputFolder:
                 for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                     file.unlink(missing_ok=True)
         except OSError as error:
-            raise PublishError(f"{self._folder / slug}: {error.strerror or error}") from error
+            raise PublishError(f"{self._folder / slug}: {in_words(error)}") from error
         self.remove_archive(slug)
 
     def has_archive(self, slug: str) -> bool:
@@ -155,7 +165,7 @@ class OutputFolder:
                 return False
             shutil.rmtree(folder)
         except OSError as error:
-            raise PublishError(f"{folder}: {error.strerror or error}") from error
+            raise PublishError(f"{folder}: {in_words(error)}") from error
         return True
 
 

@@ -15,6 +15,7 @@ from aggregator.cli.shell import (
     outputs_of,
     project_of,
     read_clock,
+    run_async,
     store_of,
     talk_of,
 )
@@ -94,8 +95,6 @@ def preview(
     """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
     talk = talk_of(context)
     with exit_codes(talk):
-        import asyncio
-
         from aggregator.advice import Preview, preview_feed
         from aggregator.parsing import ParsingPool
 
@@ -111,7 +110,7 @@ def preview(
                     )  # fmt: skip
 
         with store_of(project) as store:
-            found = asyncio.run(go(store))
+            found = run_async(go(store))
         talk.json(found) if json else talk.preview(found)
         if found.trouble:
             raise typer.Exit(EXIT_USAGE)

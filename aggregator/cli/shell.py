@@ -1,13 +1,14 @@
 """What all commands share: options, exit codes, the clock, and the shells they open."""
 
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -16,6 +17,8 @@ from aggregator.errors import AggregatorError, PublishError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aggregator.fetch.poller import Fetcher
     from aggregator.model import Config, Network
     from aggregator.project import Project
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from aggregator.publish.files import OutputFolder
     from aggregator.store import Store
 
+_Result = TypeVar("_Result")
 EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 4, 130, 143
 AllowPrivate = Annotated[
     list[str] | None,
@@ -134,32 +138,77 @@ def alone(project: "Project") -> Iterator["Store"]:
         yield store
 
 
-def write_metrics(root: Path, config: "Config", store: "Store") -> None:
-    """The figures for node_exporter. Raises PublishError."""
-    from aggregator.atomic import replace_file
+def write_metrics(root: Path, config: "Config", store: "Store", *, alone: bool = False) -> None:
+    """The figures for node_exporter; ``alone``: nobody else writes them. Raises PublishError."""
+    from aggregator.atomic import in_words, replace_file, sweep
     from aggregator.metrics import render_metrics
 
     if config.publish.metrics:
         path = root / config.publish.metrics
         try:
+            if alone:
+                sweep(path)
             replace_file(path, render_metrics(config, store), 0o644)
         except OSError as error:
-            raise PublishError(f"{path}: {error.strerror or error}") from error
+            raise PublishError(f"{path}: {in_words(error)}") from error
 
 
 @contextmanager
 def exit_codes(talk: Talk) -> Iterator[None]:
     """Errors that are raised on purpose become a message and an exit code; bugs stay bugs."""
+    with _signals(_stop):
+        try:
+            yield
+        except AggregatorError as error:
+            talk.error(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            talk.error("interrupted; what was stored stays, and the next run goes on from there")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
 
-    def terminate(*_: object) -> NoReturn:
-        sys.exit(EXIT_TERMINATED)
 
-    signal.signal(signal.SIGTERM, terminate)
+def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """`asyncio.run`, which SIGINT and SIGTERM end.
+
+    What a handler raises is lost if it strikes in a callback of a weak reference, as there are many
+    while children are started; so what waits is also cancelled.
+    """
+    stopped: list[int] = []
+
+    async def main() -> _Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def stop(number: int, _: object) -> None:
+            stopped.append(number)
+            loop.call_soon_threadsafe(task.cancel)
+            if asyncio.current_task(loop) is task:  # it may have much to do before it waits again
+                _stop(number, None)
+
+        with _signals(stop):
+            return await work
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        _stop(stopped[0], None)
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(EXIT_TERMINATED)
+
+
+@contextmanager
+def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
+    """Let it handle SIGINT and SIGTERM, but for those that are to be ignored (nohup)."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = [number for number, now in before.items() if now is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, handler)
     try:
         yield
-    except AggregatorError as error:
-        talk.error(str(error))
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        talk.error("interrupted; what was stored stays, and the next run goes on from there")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])

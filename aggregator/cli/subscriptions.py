@@ -1,6 +1,5 @@
 """Commands that find, bring and take subscriptions."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from aggregator.cli.shell import (
     networks_of,
     project_of,
     read_clock,
+    run_async,
     talk_of,
 )
 from aggregator.show import Talk
@@ -55,7 +55,7 @@ def discover(
                 async with fetcher_for(site_url) as fetcher:
                     return await search(address, fetcher, parser, read_clock(), networks)
 
-        result = asyncio.run(go())
+        result = run_async(go())
         if result.trouble:
             talk.error(f"{redact(address)}: {result.trouble}")
             raise typer.Exit(EXIT_ALL_FAILED)

@@ -1,6 +1,5 @@
 """The commands of everyday, and the program that all commands belong to."""
 
-import asyncio
 import os
 import time
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator import __version__
-from aggregator.cli import evaluation, machines, matching, outputs, subscriptions
+from aggregator.cli import backups, evaluation, machines, matching, outputs, subscriptions
 from aggregator.cli.shell import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
@@ -24,6 +23,7 @@ from aggregator.cli.shell import (
     outputs_of,
     project_of,
     read_clock,
+    run_async,
     store_of,
     talk_of,
     write_metrics,
@@ -220,6 +220,8 @@ def demo(
                 demonstration.serve()
 
 
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(evaluation.evaluate)
 app.command()(matching.confirm)
 app.command()(matching.reject)
@@ -276,12 +278,15 @@ def _run(
         with lock_of(project.root, config.store_url):
             now = read_clock()
             writer = outputs_of(project)
+            lost = backups.lost_database(project)
             with store_of(project) as store:
+                if lost:
+                    talk.warn(lost)
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()
-                report = asyncio.run(go(store, writer, now))
+                report = run_async(go(store, writer, now))
                 store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
-                write_metrics(project.root, config, store)
+                write_metrics(project.root, config, store, alone=True)
     except LockedError as error:
         with store_of(project) as store:
             last, name = store.last_run(), store.name

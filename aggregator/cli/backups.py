@@ -1,0 +1,67 @@
+"""The commands that keep a copy of the database, and put it back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aggregator.cli.shell import AsJson, exit_codes, lock_of, project_of, read_clock, talk_of
+
+if TYPE_CHECKING:
+    from aggregator.project import Project
+
+
+def lost_database(project: "Project") -> str | None:
+    """What to tell where outputs stand, but the file that they were made from does not."""
+    from aggregator.publish.names import SITE
+    from aggregator.store.engine import database_path, is_postgresql
+
+    url, root = project.config.store_url, project.root
+    outputs = root / project.config.publish.directory  # a bucket is not asked
+    if is_postgresql(url) or database_path(url, root).exists() or not (outputs / SITE[0]).exists():
+        return None
+    return (
+        f"{database_path(url, root)}: there is no database, though {outputs} holds what one knew: a "
+        'new one was begun; "aggregator restore FILE" brings a backup back'
+    )
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to put it; default: beside the database.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Copy the database, also while a run is at work, and verify the copy."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.store.backup import back_up, default_backup
+        from aggregator.store.space import megabytes
+
+        project = project_of(context)
+        url, root = project.config.store_url, project.root
+        made = back_up(url, root, file or default_backup(url, root, read_clock()))
+        if json:
+            talk.json(made)
+        talk.say(f"{made.file}: {made.entries:,} entries, {megabytes(made.size_bytes)}, verified")
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    json: AsJson = False,
+) -> None:
+    """Put a backup in the place of the database, which is kept beside it."""
+    talk = talk_of(context)
+    with exit_codes(talk):
+        from aggregator.store import backup as backups
+
+        project = project_of(context)
+        url, root = project.config.store_url, project.root
+        with lock_of(root, url):
+            made = backups.restore(url, root, file, read_clock())
+        if json:
+            talk.json(made)
+        kept = f"; what stood there is now {made.aside}" if made.aside else ""
+        talk.say(f"{made.file}: {made.entries:,} entries, as {file} has them{kept}")

@@ -1,0 +1,121 @@
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from aggregator.errors import StorageError
+from aggregator.store import Store
+from aggregator.store.backup import back_up, default_backup, restore
+from aggregator.store.file import find_damage
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+URL = "sqlite:///db.sqlite3"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with a database of one run."""
+    with closing(Store(URL, tmp_path)) as store:
+        store.start_run(7, NOW)
+    return tmp_path
+
+
+def runs(root):
+    with closing(Store(URL, root)) as store:
+        return store.last_run()
+
+
+def test_what_was_stored_since_goes_and_is_kept_aside(root):
+    backup = default_backup(URL, root, NOW)
+    assert backup.name == "db-20261124T120000Z.sqlite3"
+    told = back_up(URL, root, backup)
+    assert (told.file, told.entries, told.size_bytes) == (backup, 0, backup.stat().st_size)
+    with closing(Store(URL, root)) as store:
+        store.start_run(8, NOW)
+    asides = [restore(URL, root, backup, NOW).aside for _ in range(2)]
+    assert runs(root)[0] == 7
+    assert [aside.name for aside in asides if aside] == [
+        "db.sqlite3.old-20261124T120000Z",
+        "db.sqlite3.old-20261124T120000Z-2",
+    ]
+    assert asides[0]
+    assert restore(URL, root, asides[0], NOW).aside
+    assert runs(root)[0] == 8
+
+
+def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
+    (root / "db.sqlite3").chmod(0o600)
+    with closing(Store(URL, root)) as store:
+        store.start_run(8, NOW)  # stands in the log, which is not merged while the store is open
+        back_up(URL, root, root / "b")
+        assert sorted(path.name for path in root.glob("b*")) == ["b"]
+    with closing(sqlite3.connect(root / "b")) as copy:
+        assert copy.execute("SELECT max(pid) FROM run").fetchone() == (8,)
+    assert (root / "b").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_nothing_stands_a_backup_is_put_all_the_same(root, tmp_path_factory):
+    back_up(URL, root, root / "b")
+    other = tmp_path_factory.mktemp("other")
+    assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).aside is None
+    assert (other / "data" / "db.sqlite3").exists()
+
+
+def test_what_is_no_backup_is_refused_and_nothing_changes(root):
+    (root / "diary").write_text("dear " * 999)
+    (root / "b").touch()
+    for source, reason in (("diary", "not a database"), ("b", "none of aggregator"), ("db.sqlite3", "itself"), ("c", "no such file")):  # fmt: skip
+        with pytest.raises(StorageError, match=reason):
+            restore(URL, root, root / source, NOW)
+    for target in ("diary", "db.sqlite3"):
+        with pytest.raises(StorageError, match="left as it is"):
+            back_up(URL, root, root / target)
+    with pytest.raises(StorageError, match="nothing was changed"):
+        back_up(URL, root, root / "diary" / "b")
+    assert sorted(path.name for path in root.iterdir()) == ["b", "db.sqlite3", "diary"]
+
+
+def test_a_later_schema_is_refused(root):
+    with closing(sqlite3.connect(root / "db.sqlite3")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageError, match="newer than this program's"):
+        back_up(URL, root, root / "b")
+
+
+def test_postgresql_has_its_own(tmp_path):
+    with pytest.raises(StorageError, match="pg_dump"):
+        back_up("postgresql+psycopg://there/db", tmp_path, tmp_path / "b")
+
+
+def test_damage_is_found_and_refused(root):
+    path = root / "db.sqlite3"
+    assert find_damage(path) is None
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+    assert find_damage(path)
+    (root / "db.sqlite3-wal").unlink(missing_ok=True)
+    (root / "db.sqlite3-shm").touch()
+    with pytest.raises(StorageError, match="write-ahead log is gone"):
+        Store(URL, root)
+    with pytest.raises(StorageError, match=r"damaged|malformed"):
+        back_up(URL, root, root / "b")
+
+
+def test_a_file_of_no_bytes_is_no_new_database(root):
+    back_up(URL, root, default_backup(URL, root, NOW))
+    os.truncate(root / "db.sqlite3", 0)
+    with pytest.raises(StorageError, match=r"restore .*db-20261124T120000Z.sqlite3"):
+        Store(URL, root)
+
+
+def test_a_database_is_made_where_links_are_not(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    with closing(Store(URL, tmp_path)):
+        assert [path.name for path in tmp_path.glob("*.sqlite3")] == ["db.sqlite3"]
+    assert not list(tmp_path.glob(".tmp-*"))

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
+# XML 1.0 section 2.2, and the control characters that it discourages
+ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COMBINING = re.compile("[\u0300-\u036f]")  # Latin, Greek, Cyrillic; never Indic vowel signs
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 _UNSAFE = re.compile(r"[^\w]+")
@@ -62,12 +64,15 @@ def slugs(names: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
 
     ``names`` gives what each key is called. Keys in ``known`` keep their slugs, because people
     subscribe to them. New keys that would share a slug, with each other or with a known one
-    (``c++``, ``c#``), each get a digest behind it.
+    (``c++``, ``c#``), each get a digest behind it: of the name, or, where even that is shared (a
+    tag and a query of one name, two sources whose names differ in case), of the key too.
     """
-    wanted = {key: slug(name) for key, name in names.items() if key not in known}
-    uses = Counter([*known.values(), *wanted.values()])
-    given = {
-        key: name if uses[name] == 1 else f"{name}-{digest(fold(names[key]))}"
-        for key, name in wanted.items()
-    }
+    given = {key: slug(name) for key, name in names.items() if key not in known}
+    plain = dict(given)
+    for parts in (lambda key: (fold(names[key]),), lambda key: (fold(names[key]), key)):
+        uses = Counter([*known.values(), *given.values()])
+        given = {
+            key: name if uses[name] == 1 else f"{plain[key]}-{digest(*parts(key))}"
+            for key, name in given.items()
+        }
     return {**known, **given}

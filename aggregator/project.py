@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aggregator.atomic import replace_file
-from aggregator.clippings import clipping_from_entry, is_bookmarks, read_text
+from aggregator.clippings import clipping_from_entry, is_bookmarks, legible, read_text
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Mistake
 from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
@@ -37,7 +37,7 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
         except ConfigError as error:
             mistakes += error.mistakes
             continue
-        clippings += read
+        clippings += map(legible, read)
         warnings += doubts
     if mistakes:
         raise ConfigError(tuple(mistakes))

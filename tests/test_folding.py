@@ -83,3 +83,10 @@ def test_a_slug_that_people_subscribe_to_stays():
     found = slugs(names("c++", "c#"), {"tag:c++": "c"})
     assert found["tag:c++"] == "c"
     assert found["tag:c#"] != "c"
+
+
+def test_names_that_fold_alike_have_slugs_of_their_own():
+    given = slugs({"tag:x": "X", "query:x": "x", "tag:y": "Y"}, {})
+    assert len(set(given.values())) == 3
+    assert given["tag:y"] == "y"
+    assert slugs({"query:x": "x"}, {"tag:x": "x"})["query:x"].startswith("x-")

@@ -1,6 +1,6 @@
 """Texts in which people keep passages and bookmarks -> `model.Clipping` values."""
 
-from aggregator.clippings.entries import clipping_from_entry, entries_from_clippings
+from aggregator.clippings.entries import clipping_from_entry, entries_from_clippings, legible
 from aggregator.clippings.formats import is_bookmarks
 from aggregator.clippings.text import read_text
 
@@ -8,5 +8,6 @@ __all__ = [
     "clipping_from_entry",
     "entries_from_clippings",
     "is_bookmarks",
+    "legible",
     "read_text",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
 
-from aggregator.folding import digest, fold
+from aggregator.folding import ILLEGAL, digest, fold
 from aggregator.identity import mint_id
 from aggregator.model import Category, Clipping, Entry
 from aggregator.urls import link_key
@@ -19,6 +19,17 @@ def clipping_from_entry(entry: Entry) -> Clipping:
         excerpt=entry.text,
         tags=tuple(category.term for category in entry.categories),
         clipped_at=entry.published or entry.updated,
+    )
+
+
+def legible(clipping: Clipping) -> Clipping:
+    """Without the characters that no feed can hold: one of them would keep all from being written."""
+    return replace(
+        clipping,
+        title=ILLEGAL.sub("", clipping.title),
+        link=ILLEGAL.sub("", clipping.link) if clipping.link else None,
+        excerpt=ILLEGAL.sub("", clipping.excerpt),
+        tags=tuple(filter(fold, (ILLEGAL.sub("", tag) for tag in clipping.tags))),
     )
 
 

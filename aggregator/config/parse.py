@@ -16,7 +16,7 @@ from aggregator.config import bucket
 from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
 from aggregator.errors import ConfigError, Mistake
-from aggregator.folding import fold
+from aggregator.folding import ILLEGAL, fold
 from aggregator.model import (
     CombinedFeed,
     Config,
@@ -208,8 +208,9 @@ def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
 def _same_names(table: FeedsToml) -> Iterator[tuple[Path, str]]:
     claims: dict[str, str] = {}
     for name in table.tags:
-        if not fold(name):
-            yield ("tags", name), f'"{name}" cannot be a tag: expected at least one letter or sign'
+        if not fold(name) or ILLEGAL.search(name) or any(c in name for c in "\t\r\n"):
+            message = "cannot be a tag: expected at least one letter or sign, on one line"
+            yield ("tags", name), f"{_shown(name)} {message}"
         elif (other := claims.setdefault(fold(name), name)) != name:
             yield ("tags", name), f'the tags "{other}" and "{name}" are the same word'
     for name, tag in table.tags.items():

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from aggregator import urls
 from aggregator.config.bucket import REGION, check_directory, check_endpoint
+from aggregator.folding import ILLEGAL
 from aggregator.model import Network
 from aggregator.query import QueryError, parse_query
 
@@ -68,7 +69,7 @@ def _network(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    if not value.strip() or any(ord(c) < 32 for c in value):
+    if not value.strip() or any(c in value for c in "\t\r\n") or ILLEGAL.search(value):
         raise ValueError("expected some text on one line")
     return value.strip()
 

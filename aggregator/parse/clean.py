@@ -6,11 +6,10 @@ from functools import lru_cache
 
 import nh3
 
+from aggregator.folding import ILLEGAL
 from aggregator.urls import is_web
 
 _MAX_CHARACTERS = 1024 * 1024
-# XML 1.0 section 2.2, and the control characters that it discourages
-_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Nothing illegal is without these in UTF-8, and bytes are several times faster to look through.
 _CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
 _SUSPICIOUS = (b"\xc2", b"\xed", b"\xef\xbf")  # U+0080 to U+00BF; surrogates; U+FFC0 to U+FFFF
@@ -126,7 +125,7 @@ def legal(text: str) -> str:
         return text
     data = text.encode("utf-8", "surrogatepass")
     if any(start in data for start in _SUSPICIOUS) or data != data.translate(None, _CONTROLS):
-        return _ILLEGAL.sub("", text)
+        return ILLEGAL.sub("", text)
     return text
 
 

@@ -117,7 +117,10 @@ def test_secrets_are_not_in_the_representation():
             "[tags.A]\naliases = [1]",
             'feeds.toml:2: "tags.A.aliases" is 1: expected text in quotes',
         ),
-        ('[tags."_"]', 'feeds.toml:1: "_" cannot be a tag: expected at least one letter or sign'),
+        (
+            '[tags."_"]',
+            'feeds.toml:1: "_" cannot be a tag: expected at least one letter or sign, on one line',
+        ),
         (
             "[store]\nurl = 'mysql://x'",
             'feeds.toml:2: "store.url" is "mysql://x": expected "sqlite:///" and the path of the '

@@ -20,9 +20,9 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
-# Two that take long run beside the others, and without counting what they cover; and then what
+# Those that take long run beside the others, and without counting what they cover; and then what
 # keeps state once more, on PostgreSQL.
-LONG = tests/test_year.py tests/test_corpus.py
+LONG = tests/test_year.py tests/test_corpus.py tests/faults
 STORED = tests/store $(addprefix tests/test_,advice.py cli.py collect.py metrics.py pipeline.py prune.py \
 	retention.py serve.py staleness.py stories.py websub.py)
 

@@ -1,0 +1,28 @@
+"""``python -m tests.faults.program 2026-11-24T12:00 run``: the program, its clock standing still.
+
+So that what two runs write can be compared byte by byte.
+"""
+
+import sys
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+
+def main() -> None:
+    """Stop the clock, and be the program."""
+    from aggregator.__main__ import main
+    from aggregator.cli import shell
+
+    at = datetime.fromisoformat(sys.argv.pop(1)).replace(tzinfo=UTC)
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return at.astimezone(tz)
+
+    shell.datetime = Stopped  # type: ignore[attr-defined]
+    main()
+
+
+if __name__ == "__main__":  # the children that read documents import this file again
+    main()

@@ -1,0 +1,597 @@
+"""Faults of disks, files and the database."""
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlmodel import create_engine
+
+from tests.faults.catalogue import fault
+from tests.faults.means import disk, powerless, strace
+from tests.faults.test_runs import asked, check_old_or_new, hold, wait_until
+from tests.faults.world import REPOSITORY, SECOND, World
+
+HINT = 'if it is damaged, "aggregator restore'
+
+
+def one_line(err, *parts):
+    """A failure is one line that says all of this."""
+    assert err.count("\n") == 1, err
+    for part in parts:
+        assert str(part) in err, (part, err)
+
+
+@fault(
+    "D01",
+    "The disk is full",
+    produced="a run with news on a file system of 4 MB on which a random number of bytes is left, for "
+    "database, outputs and all",
+    must="3, with the file that could not be written, and what to do; outputs old or new, whole; the "
+    "database whole; when there is room again, one run makes what a run on an empty disk makes",
+    promises="P2 P3 P4 P9",
+    rounds=8,
+)
+def test_the_disk_is_full(tmp_path, publishers, undisturbed, chance, rounds):
+    with disk(tmp_path / "disk", "4m") as small:
+        world = World(small / "world", publishers)
+        world.become(undisturbed.root)
+        world.publish(SECOND)
+        before = shutil.disk_usage(small).free
+        world.call("run", "--all")
+        taken = before - shutil.disk_usage(small).free
+        failed = 0
+        for _ in rounds:
+            world.become(undisturbed.root)
+            left = chance.randrange(0, 2 * taken, 4096)
+            print(f"{left} bytes are left")
+            filler = small / "filler"
+            filler.write_bytes(bytes(shutil.disk_usage(small).free - left))
+            _, err = world.call("run", "--all", code=None)
+            if err:
+                failed += 1
+                one_line(err, small, "make room there")
+            check_old_or_new(world, undisturbed.before, undisturbed.after)
+            filler.unlink()
+            world.check_whole()
+            world.call("run", "--all")
+            world.check_outputs(undisturbed.after)
+            world.check_clean()
+        assert failed
+
+
+@fault(
+    "D02",
+    "Outputs or the database may only be read",
+    produced="no permission to write in outputs/, or in the database and its folder",
+    must="3, before anybody is polled, with the file and what to do; outputs stay",
+    promises="P2 P3",
+    cases=["outputs", "data"],
+)
+def test_what_may_only_be_read(settled, undisturbed, case):
+    settled.origin.asked.clear()
+    folder = settled.root / case
+    for path in folder.iterdir():
+        path.chmod(path.stat().st_mode & 0o555)
+    folder.chmod(0o555)
+    _, err = settled.call("run", "--all", code=3, before=powerless())
+    one_line(err, folder, "let this user")
+    assert not settled.origin.asked
+    settled.check_outputs(undisturbed.before)
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(path.stat().st_mode | 0o200)
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "D03",
+    "Something else stands where a file should be",
+    produced="a folder in the place of a feed, of an archive's document, of the database, of its lock, of "
+    "the figures; a file in the place of a folder",
+    must="3, with its name and what to do; when it is taken away, the next run completes the work",
+    promises="P2 P3 P4",
+    cases=[
+        "outputs/commons.atom/",
+        "outputs/commons/2026-11.atom/",
+        "outputs/commons",
+        "outputs/_source",
+        "outputs",
+        "data/aggregator.sqlite3.lock/",
+        "metrics.prom/",
+    ],
+)
+def test_something_else_stands_there(settled, undisturbed, case):
+    path = settled.root / case.rstrip("/")
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    if case.endswith("/"):
+        path.mkdir()
+        (path / "something").touch()
+    else:
+        path.write_text("a file")
+    _, err = settled.call("run", "--all", code=3)
+    one_line(err, path, "take away what has its name")
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+    settled.check_clean()
+
+
+@fault(
+    "D04",
+    "A folder in the place of the database",
+    produced="`mkdir`",
+    must="3, with its name; nothing in it is touched",
+    promises="P2",
+)
+def test_a_folder_in_the_place_of_the_database(world):
+    world.state.mkdir(parents=True)
+    (world.state / "diary").write_text("mine")
+    _, err = world.call("run", code=3)
+    one_line(err, world.state, "let this user")
+    assert [path.name for path in world.state.iterdir()] == ["diary"]
+
+
+@fault(
+    "D05",
+    "Permissions are lost in the midst of a run",
+    produced="chmod of outputs/ while publishers are asked",
+    must="3, with the file; what was fetched is kept, and published by the next run, which asks nobody "
+    "again",
+    promises="P2 P3 P4",
+)
+def test_permissions_are_lost(settled, undisturbed):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    process = settled.start("run", "--all", before=powerless())
+    wait_until(asked(settled), "the publisher is asked")
+    for folder in (settled.outputs, *(p for p in settled.outputs.iterdir() if p.is_dir())):
+        folder.chmod(0o555)
+    settled.publish(SECOND)
+    released.set()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    one_line(err, settled.outputs, "let this user write there")
+    settled.check_outputs(undisturbed.before)
+    for folder in (settled.outputs, *(p for p in settled.outputs.iterdir() if p.is_dir())):
+        folder.chmod(0o755)
+    settled.origin.asked.clear()
+    settled.call("run")
+    assert not settled.origin.asked
+    assert settled.files() != undisturbed.before
+    settled.check_whole()
+
+
+@fault(
+    "D06",
+    "A link in outputs/",
+    produced="a feed, or a folder of outputs/, is a link to somewhere else",
+    must="nothing is written, or taken away, where it leads: a feed becomes a file; of a folder it is said",
+    promises="P2 P12",
+    cases=["all.atom", "commons", "_source"],
+)
+def test_a_link_in_outputs(settled, undisturbed, case):
+    outside = settled.root.parent / "outside"
+    path = settled.outputs / case
+    if path.is_dir():
+        shutil.rmtree(path)
+        outside.mkdir()
+        (outside / "mine.html").write_text("mine")
+    else:
+        path.unlink()
+        outside.write_text("mine")
+    path.symlink_to(outside)
+    _, err = settled.call("run", "--all", code=0 if outside.is_file() else 3)
+    if outside.is_file():
+        assert outside.read_text() == "mine"
+    else:
+        one_line(err, path, outside, "take the link away")
+        settled.call("prune", code=None)
+        assert [path.name for path in outside.iterdir()] == ["mine.html"]
+        path.unlink()
+        settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+def truncate(path, chance):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path, chance):
+    os.truncate(path, 0)
+
+
+def lose_the_head(path, chance):
+    overwrite(path, 0, b"\xff" * 4096)
+
+
+def lose_the_middle(path, chance):
+    overwrite(path, 4096, b"\xff" * (path.stat().st_size - 4096))
+
+
+def be_something_else(path, chance):
+    path.write_text("Dear diary, " * 999)
+
+
+def overwrite(path, at, data):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+DAMAGES = {f.__name__.replace("_", " "): f for f in (truncate, empty, lose_the_head, lose_the_middle, be_something_else)}  # fmt: skip
+
+
+@fault(
+    "D07",
+    "The database is damaged",
+    produced=f"{', '.join(DAMAGES)}",
+    must="3, with the file, what is wrong, and the backup that can be restored; the file is left as it is, "
+    "and so are the outputs; after `restore` all is as it was",
+    promises="P2 P3",
+    cases=list(DAMAGES),
+)
+def test_the_database_is_damaged(settled, undisturbed, chance, case):
+    settled.call("backup")
+    (backup,) = settled.state.parent.glob("aggregator-*.sqlite3")
+    DAMAGES[case](settled.state, chance)
+    damaged = settled.state.read_bytes()
+    for arguments in (["run", "--all"], ["status"], ["backup"]):
+        _, err = settled.call(*arguments, code=3)
+        one_line(err, settled.state)
+        if arguments != ["backup"]:
+            one_line(err, f"{HINT} {backup}")
+        assert settled.state.read_bytes() == damaged
+        settled.check_outputs(undisturbed.before)
+    _, err = settled.call("restore", str(backup))
+    (aside,) = settled.state.parent.glob("*.old-*Z")
+    assert str(aside) in err
+    assert aside.read_bytes() == damaged
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "D08",
+    "Bytes of the database are flipped",
+    produced="20 bytes of the file, anywhere, get other values",
+    must="a run, `status` and `backup` end with 0 or 3, never with a traceback; the database is never begun "
+    "anew; what SQLite can see to be damaged, `backup` refuses",
+    promises="P2 P3 P4",
+    rounds=6,
+)
+def test_bytes_of_the_database_are_flipped(settled, undisturbed, chance, rounds):
+    target = settled.root / "copy.sqlite3"
+    for _ in rounds:
+        settled.become(undisturbed.root)
+        data = bytearray(settled.state.read_bytes())
+        for _ in range(20):
+            data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+        settled.state.write_bytes(data)
+        for arguments in (["backup", str(target)], ["status"], ["run", "--all"]):
+            _, err = settled.call(*arguments, code=None)
+            if "damaged" in err and "nothing was changed" not in err:
+                one_line(err, settled.state, HINT)
+        if target.exists():
+            with closing(sqlite3.connect(target)) as copy:
+                assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert len(settled.state.read_bytes()) >= len(data)
+
+
+@fault(
+    "D09",
+    "The write-ahead log is gone",
+    produced="SIGKILL at a random sync of a run, then the -wal file is removed",
+    must="what it held is fetched again, and the outputs are those of a run that nothing disturbed; or the "
+    "database is damaged, and that is said",
+    promises="P2 P3 P10",
+    rounds=3,
+)
+def test_the_write_ahead_log_is_gone(settled, undisturbed, chance, rounds):
+    log = settled.state.with_name(settled.state.name + "-wal")
+    for _ in rounds:
+        log.unlink(missing_ok=True)
+        while not log.exists():
+            settled.become(undisturbed.root)
+            number = chance.randint(1, 12)
+            inject = strace("-o", "/dev/null", "-e", f"inject=fsync:signal=KILL:when={number}")
+            settled.call("run", "--all", before=inject, code=None)
+        log.unlink()
+        settled.call("run", "--all")
+        settled.check_outputs(undisturbed.after)
+        settled.check_whole()
+
+
+@fault(
+    "D10",
+    "The write-ahead log of a half-done checkpoint is gone",
+    produced="pages of the database are overwritten, and only the index of its log (-shm) is there",
+    must="3, with the file and what to do",
+    promises="P2 P3",
+)
+def test_the_log_of_a_half_done_checkpoint_is_gone(settled):
+    lose_the_middle(settled.state, None)
+    settled.state.with_name(settled.state.name + "-shm").touch()
+    _, err = settled.call("run", code=3)
+    one_line(err, settled.state, "its write-ahead log is gone", HINT)
+
+
+@fault(
+    "D11",
+    "The database is gone",
+    produced="it is removed where outputs stand",
+    must="it is said that a new one is begun, once; what publishers still serve is published under the ids "
+    "that it had",
+    promises="P2 P3",
+)
+def test_the_database_is_gone(settled, undisturbed):
+    settled.state.unlink()
+    _, err = settled.call("run", "--all")
+    one_line(err, settled.state, "there is no database", "aggregator restore FILE")
+    assert settled.call("run", "--all") == ("", "")
+    found = settled.files()  # and archives of what it does not know any more stay
+    settled.check_outputs(
+        {n: d for n, d in found.items() if n not in undisturbed.from_nothing}
+        | undisturbed.from_nothing
+    )
+
+
+@fault(
+    "D12",
+    "The schema is newer than the program",
+    produced="the number of its schema is 9999",
+    must="3, what to do, and the file untouched; `restore` refuses a backup of it too",
+    promises="P2 P3",
+)
+def test_the_schema_is_newer(settled, undisturbed):
+    with closing(sqlite3.connect(settled.state)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer = settled.root / "newer.sqlite3"
+    shutil.copy(settled.state, newer)
+    before = settled.state.read_bytes()
+    for arguments in (["run"], ["status"], ["restore", str(newer)], ["backup"]):
+        _, err = settled.call(*arguments, code=3)
+        one_line(err, "(9999)", "update aggregator")
+    assert settled.state.read_bytes() == before
+    settled.check_outputs(undisturbed.before)
+
+
+def old_database(path: Path, revision: str) -> None:
+    """A database as an earlier version made it, with a row in each of its tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(REPOSITORY / "aggregator/store/migrations"))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as old, old:
+        names = old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {name for (name,) in names} - {"alembic_version"}
+        for table in sorted(tables & VALUES.keys()):
+            columns = old.execute(f"PRAGMA table_info('{table}')").fetchall()
+            row = {
+                name: VALUES[table].get(name, _filler(kind))
+                for _, name, kind, needed, default, _ in columns
+                if name in VALUES[table] or (needed and default is None)
+            }
+            marks = ", ".join("?" * len(row))
+            listed = ", ".join(f'"{name}"' for name in row)
+            old.execute(f'INSERT INTO "{table}" ({listed}) VALUES ({marks})', list(row.values()))
+
+
+AT = "2026-11-01 00:00:00.000000"
+VALUES: dict[str, dict[str, object]] = {
+    "feed": {"id": 1, "url": "https://old.example/f", "role": "subscription", "atom_id": "urn:f", "title": "Old"},
+    "entry": {
+        "id": 1, "feed_id": 1, "story_id": 1, "key": "k", "atom_id": "tag:old.example,2026:1", "title": "Old entry",
+        "page": "old.example/1", "link": "https://old.example/1", "content": "<p>kept</p>", "text": "kept",
+        "authors": "[]", "categories": "[]", "enclosures": "[]", "content_hash": "h", "first_seen_at": AT,
+        "changed_at": AT, "published": AT, "updated": AT,
+    },
+    "story": {"id": 1, "atom_id": "tag:old.example,2026:1", "updated": AT, "listed": 1, "unlisted": 1},
+    "match": {"entry_id": 1, "tag": "p2p", "score": 1, "evidence": "[]", "matched_at": AT},
+    "tag": {"key": "p2p", "name": "P2P", "slug": "peer-to-peer", "feed_id": "urn:uuid:1", "first_seen_at": AT},
+    "channel": {
+        "key": "tag:p2p", "kind": "tag", "name": "P2P", "slug": "peer-to-peer", "atom_id": "urn:uuid:1",
+        "feed_id": "urn:uuid:1", "first_seen_at": AT,
+    },
+    "decision": {"entry_id": 1, "tag": "p2p", "decided_at": AT, "confirmed": 1, "belongs": 1, "accepted": 1},
+    "run": {"id": 1, "pid": 1, "started_at": AT},
+}  # fmt: skip
+
+
+def _filler(kind: str) -> object:
+    if kind.startswith(("VARCHAR", "TEXT", "JSON")):
+        return "[]" if kind == "JSON" else ""
+    return AT if kind == "DATETIME" else 0
+
+
+def check_kept(world: World) -> None:
+    """What the old database knew is still known."""
+    world.check_whole()
+    (found,) = json.loads(world.call("explain", "https://old.example/1", "--json")[0])
+    assert found["title"] == "Old entry"
+    with closing(sqlite3.connect(world.state)) as database:
+        row = database.execute("SELECT atom_id, content FROM entry WHERE key = 'k'").fetchone()
+        assert row == ("tag:old.example,2026:1", "<p>kept</p>")
+        slug = database.execute("SELECT slug FROM channel WHERE key = 'tag:p2p'").fetchone()
+        assert slug == ("peer-to-peer",)
+    assert (world.outputs / "peer-to-peer.atom").exists()
+
+
+OLD = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+
+
+@fault(
+    "D13",
+    "A database of an earlier version",
+    produced=f"the schemas {', '.join(OLD)}, with entries, matches and feeds in them",
+    must="the next run brings it up to date; entries, their ids, and the addresses of feeds are kept",
+    promises="P3",
+    cases=OLD,
+)
+def test_a_database_of_an_earlier_version(world, case):
+    old_database(world.state, case)
+    assert world.call("run") == ("", "")
+    check_kept(world)
+
+
+@fault(
+    "D14",
+    "Killed while a database is brought up to date",
+    produced=f"SIGKILL at the Nth write of `status` on one of the schemas {', '.join(OLD)}",
+    must="it is the old one, or the new one; the next run brings it up to date, and all is kept",
+    promises="P3",
+    rounds=5,
+)
+def test_killed_while_a_database_is_brought_up_to_date(world, chance, rounds):
+    for _ in rounds:
+        revision, number = chance.choice(OLD), chance.randint(1, 60)
+        print(f"killed at write {number} of the upgrade from {revision}")
+        old_database(world.state, revision)
+        shutil.rmtree(world.outputs, ignore_errors=True)
+        inject = strace("-o", "/dev/null", "-e", f"inject=pwrite64:signal=KILL:when={number}")
+        world.call("status", before=inject, code=None)
+        world.check_whole()
+        assert world.call("run", "--all") == ("", "")
+        check_kept(world)
+
+
+@fault(
+    "D15",
+    "A backup while a run is at work",
+    produced="`backup`, with and without a file, while a publisher does not answer; `restore` meanwhile",
+    must="the backup is whole, verified and one file; `restore` ends with 75 until the run has; then the "
+    "same feeds come from it",
+    promises="P3 P4",
+)
+def test_a_backup_while_a_run_is_at_work(settled, undisturbed):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    process = settled.start("run", "--all")
+    wait_until(asked(settled), "the publisher is asked")
+    target = settled.root / "backup.sqlite3"
+    _, err = settled.call("backup", str(target))
+    assert "entries" in err
+    assert "verified" in err
+    settled.call("backup", str(target))  # an older backup is replaced
+    assert sorted(path.name for path in target.parent.glob("backup*")) == ["backup.sqlite3"]
+    _, err = settled.call("restore", str(target), code=75)
+    one_line(err, "another run")
+    settled.publish(SECOND)
+    released.set()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    out, _ = settled.call("restore", str(target), "--json")
+    told = json.loads(out)
+    assert Path(told["aside"]).exists()
+    assert told["entries"] == json.loads(settled.call("backup", "--json")[0])["entries"]
+    settled.publish(SECOND)
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+    settled.check_clean()
+
+
+@fault(
+    "D16",
+    "A file that is no backup",
+    produced="`restore` of a file that is absent, empty, damaged, no database, another program's, or the "
+    "database itself; `backup` onto feeds.toml and onto the database",
+    must="3, with the file and the reason; nothing is changed",
+    promises="P2 P3",
+    cases=[
+        "absent",
+        "empty",
+        "damaged",
+        "a diary",
+        "another program's",
+        "itself",
+        "onto feeds.toml",
+        "onto itself",
+    ],
+)
+def test_a_file_that_is_no_backup(settled, undisturbed, case):
+    file = settled.root / "file"
+    if case == "empty":
+        file.touch()
+    elif case == "damaged":
+        shutil.copy(settled.state, file)
+        lose_the_middle(file, None)
+    elif case == "a diary":
+        be_something_else(file, None)
+    elif case == "another program's":
+        with closing(sqlite3.connect(file)) as other, other:
+            other.execute("CREATE TABLE diary (day)")
+    elif case.endswith("itself"):
+        file = settled.state
+    elif case == "onto feeds.toml":
+        file = settled.root / "feeds.toml"
+    before = settled.state.read_bytes(), (settled.root / "feeds.toml").read_bytes()
+    _, err = settled.call("backup" if case.startswith("onto") else "restore", str(file), code=3)
+    one_line(err, file)
+    assert before == (settled.state.read_bytes(), (settled.root / "feeds.toml").read_bytes())
+    settled.check_clean()
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "D17",
+    "Killed while a backup is made or restored",
+    produced="SIGKILL at the Nth system call that changes a file, of `backup` or `restore`",
+    must="the backup is the one before or the new one; the database is the one before or the restored one; "
+    "the same command, again, does all of it",
+    promises="P3 P4",
+    rounds=5,
+)
+def test_killed_while_a_backup_is_made(settled, undisturbed, chance, rounds):
+    target = settled.root / "backup.sqlite3"
+    settled.call("backup", str(target))
+    with_backup = settled.root.parent / "with_backup"
+    shutil.copytree(settled.root, with_backup)
+    for _ in rounds:
+        settled.become(with_backup)
+        what = chance.choice(["backup", "restore"])
+        call = chance.choice(["pwrite64", "fsync", "fdatasync", "rename", "link", "unlink"])
+        number = chance.randint(1, 12)
+        print(f"{what} killed at {call} {number}")
+        inject = strace("-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={number}")
+        settled.call(what, str(target), before=inject, code=None)
+        settled.check_whole()
+        with closing(sqlite3.connect(target)) as copy:
+            assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        settled.call(what, str(target))
+        settled.call("run", "--all")
+        settled.check_outputs(undisturbed.after)
+        settled.check_clean()
+
+
+@fault(
+    "D18",
+    "The disk is full while a backup is made or restored",
+    produced="`backup` and `restore` on a file system with 8 KB left",
+    must="3, with the file and what to do; the older backup and the database stay as they are",
+    promises="P2 P3 P4",
+    cases=["backup", "restore"],
+)
+def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, undisturbed, case):
+    with disk(tmp_path / "disk", "8m") as small:
+        world = World(small / "world", publishers)
+        world.become(undisturbed.root)
+        target = world.root / "backup.sqlite3"
+        world.call("backup", str(target))
+        before = world.state.read_bytes(), target.read_bytes()
+        filler = small / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(small).free - 8192))
+        _, err = world.call(case, str(target), code=3)
+        one_line(err, target, "full")
+        assert before == (world.state.read_bytes(), target.read_bytes())
+        world.check_clean()

@@ -1,0 +1,491 @@
+"""Faults of a run: its end, its time, its surroundings."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import termios
+import threading
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.faults.catalogue import fault
+from tests.faults.means import CALLS, count_calls, hear_interrupts, needs, strace
+from tests.faults.world import FIRST, HOSTS, SECOND, World, interrupt
+from tests.harness import item, rss
+from tests.origin import Answer
+
+
+def check_old_or_new(world, *whole):
+    """Every output is one that an undisturbed run has made, before or after."""
+    for name, data in world.files().items():
+        if not name.rpartition("/")[2].startswith("."):
+            assert data in [files.get(name) for files in whole], name
+
+
+@fault(
+    "R01",
+    "Killed at any time",
+    produced="SIGKILL after a random time of a run in which entries are new, edited and gone",
+    must="every output is the old or the new one, whole; one quiet run later all outputs are byte for "
+    "byte those of a run that was never killed, and nothing is left over",
+    promises="P3 P4 P9 P10",
+    rounds=4,
+)
+def test_killed_at_any_time(settled, undisturbed, chance, rounds):
+    began = time.monotonic()
+    settled.call("run", "--all")
+    whole = time.monotonic() - began
+    for _ in rounds:
+        settled.become(undisturbed.root)
+        process = settled.start("run", "--all")
+        time.sleep(chance.uniform(0.2, 1.0) * whole)
+        process.kill()
+        process.communicate()
+        check_old_or_new(settled, undisturbed.before, undisturbed.after)
+        settled.check_whole()
+        settled.call("run", "--all")
+        settled.check_outputs(undisturbed.after)
+        settled.check_clean()
+
+
+@fault(
+    "R02",
+    "Killed at a system call",
+    produced=f"SIGKILL at the Nth {', '.join(CALLS)} (strace), in a run with news",
+    must="as R01",
+    promises="P3 P4 P9 P10",
+    rounds=5,
+)
+def test_killed_at_a_system_call(settled, undisturbed, chance, rounds):
+    kill_at_calls(
+        settled, undisturbed.root, "run", undisturbed.before, undisturbed.after, chance, rounds
+    )
+
+
+@fault(
+    "R03",
+    "Killed in the very first run",
+    produced="as R02, in a run before which there was no database and no output",
+    must="as R01: a database is there whole, or not at all",
+    promises="P3 P4 P10",
+    rounds=4,
+)
+def test_killed_in_the_very_first_run(world, undisturbed, chance, rounds):
+    world.publish(SECOND)
+    start = world.root.parent / "nothing"
+    shutil.copytree(world.root, start)
+    kill_at_calls(world, start, "run", {}, undisturbed.from_nothing, chance, rounds)
+
+
+def kill_at_calls(world, start, command, before, after, chance, rounds):
+    log = world.root.parent / "log"
+    world.become(start)
+    watch = strace("-e", f"trace={','.join(CALLS)}", "-o", str(log))
+    world.call(command, "--all", before=watch)
+    counts = {name: number for name, number in count_calls(log).items() if number}
+    world.check_outputs(after)
+    for _ in rounds:
+        world.become(start)
+        name = chance.choice(sorted(counts))
+        number = chance.randint(1, counts[name])
+        print(f"killed at {name} {number} of {counts[name]}")
+        inject = strace(
+            "-o", str(log), "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
+        )
+        world.call(command, "--all", before=inject, code=None)
+        check_old_or_new(world, before, after)
+        world.check_whole()
+        world.call(command, "--all")
+        world.check_outputs(after)
+        world.check_clean()
+
+
+def wait_until(true, what):
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"waited in vain: {what}")
+
+
+def hold(world):
+    """Let one publisher not answer before this is set."""
+    released = threading.Event()
+    world.origin["/0"] = Answer(rss(item("Commons")).encode(), wait=lambda: released.wait(60))
+    return released
+
+
+def asked(world, path="/0"):
+    return lambda: bool(world.origin.requests(path))
+
+
+@fault(
+    "R04",
+    "Terminated or interrupted while publishers are asked",
+    produced="SIGTERM, SIGINT while one publisher has not answered",
+    must="143 or 130; no traceback; outputs untouched; what was stored stays, and the next run completes it",
+    promises="P2 P3 P4",
+    cases=["TERM", "INT"],
+)
+def test_terminated_while_publishers_are_asked(settled, undisturbed, case):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    process = settled.start("run", "--all")
+    wait_until(asked(settled), "the publisher is asked")
+    code, err = interrupt(process, signal.Signals[f"SIG{case}"])
+    released.set()
+    assert code == (143 if case == "TERM" else 130)
+    assert "Traceback" not in err
+    settled.check_outputs(undisturbed.before)
+    settled.publish(SECOND)
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "R05",
+    "Terminated or interrupted at any time",
+    produced="SIGTERM or SIGINT after a random time of a run, its start and its end included",
+    must="143, 130 or 0; no traceback; outputs old or new; the next run completes it",
+    promises="P2 P3 P4 P10",
+    rounds=5,
+)
+def test_terminated_at_any_time(settled, undisturbed, chance, rounds):
+    began = time.monotonic()
+    settled.call("run", "--all")
+    whole = time.monotonic() - began
+    for _ in rounds:
+        settled.become(undisturbed.root)
+        how = chance.choice([signal.SIGTERM, signal.SIGINT])
+        process = settled.start("run", "--all")
+        time.sleep(chance.uniform(0, 1.1) * whole)
+        code, err = interrupt(process, how)
+        # Before Python itself has begun, nobody can give an exit code for a signal.
+        assert code in (128 + how, 0, -how), (how, code, err)
+        assert "Traceback" not in err, err
+        check_old_or_new(settled, undisturbed.before, undisturbed.after)
+        settled.call("run", "--all")
+        settled.check_outputs(undisturbed.after)
+        settled.check_clean()
+
+
+@fault(
+    "R06",
+    "Ctrl-C on a terminal",
+    produced="the key, on a pseudo-terminal on which a run shows its progress",
+    must="130; the terminal's settings are as they were, and its cursor is shown again",
+    promises="P2 P3",
+)
+def test_ctrl_c_on_a_terminal(settled, undisturbed):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    shown = []
+
+    def read():
+        try:
+            while data := os.read(ours, 4096):
+                shown.append(data)
+        except OSError:  # the other end was closed
+            pass
+
+    def own_terminal():
+        hear_interrupts()
+        os.setsid()
+        import fcntl
+
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = settled.start(
+        "run", "--all", stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=own_terminal
+    )
+    reader = threading.Thread(target=read)
+    reader.start()
+    wait_until(asked(settled), "the publisher is asked")
+    wait_until(lambda: b"?25l" in b"".join(shown), "progress is shown")
+    os.write(ours, b"\x03")
+    assert process.wait(60) == 130
+    released.set()
+    assert termios.tcgetattr(theirs) == before
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    said = b"".join(shown)
+    assert said.rfind(b"\x1b[?25h") > said.rfind(b"\x1b[?25l")
+    assert b"interrupted" in said
+    settled.check_outputs(undisturbed.before)
+
+
+@fault(
+    "R07",
+    "Two and ten runs at once",
+    produced="as many processes, started while the first waits for a publisher; of an installation "
+    "that has run, and of a new one",
+    must="one does the work; each other ends with 75, and names the process that is at work",
+    promises="P2 P3 P9",
+    cases=[(2, "settled"), (10, "settled"), (10, "new")],
+)
+def test_runs_at_once(world, undisturbed, case):
+    number, which = case
+    if which == "settled":
+        world.become(undisturbed.root)
+    world.origin.asked.clear()
+    released = hold(world)
+    first = world.start("run", "--all")
+    wait_until(asked(world), "the publisher is asked")
+    others = [world.start("run", "--all") for _ in range(number - 1)]
+    for other in others:
+        _, err = other.communicate(timeout=60)
+        assert other.returncode == 75, err
+        assert f"another run is at work (process {first.pid}, since" in err
+    released.set()
+    assert first.communicate(timeout=60) == ("", "")
+    assert first.returncode == 0
+    assert len(world.origin.requests("/0")) == 1
+    world.check_whole()
+
+
+@fault(
+    "R08",
+    "Ten first runs at the same instant",
+    produced="ten processes started together where there is no database yet",
+    must="at least one does the work and ends with 0, each other with 75; no traceback; no publisher "
+    "is asked twice for what is stored; the database is whole",
+    promises="P2 P3",
+)
+def test_first_runs_at_the_same_instant(world):
+    runs = [world.start("run") for _ in range(10)]
+    codes = []
+    for run in runs:
+        _, err = run.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        codes.append(run.returncode)
+    assert set(codes) <= {0, 75}
+    assert 0 in codes
+    assert all(len(world.origin.requests(f"/{number}")) == 1 for number, _ in enumerate(HOSTS))
+    world.check_whole()
+    world.check_clean()
+
+
+@fault(
+    "R09",
+    "A stale lock",
+    produced="the lock's file, left behind by a process that was killed, with a dead process's number in it",
+    must="the next run takes no notice of it",
+    promises="P3",
+    cases=["empty", "12345"],
+)
+def test_a_stale_lock(settled, undisturbed, case):
+    lock = settled.state.with_name(settled.state.name + ".lock")
+    lock.write_text("" if case == "empty" else case)
+    assert settled.call("run", "--all") == ("", "")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "R10",
+    "No process outlives a run",
+    produced="SIGKILL and SIGTERM while children read documents",
+    must="the children of the run end too",
+    promises="P3",
+    cases=["KILL", "TERM"],
+)
+def test_no_process_outlives_a_run(settled, case):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    process = settled.start("run", "--all")
+
+    def children():
+        return re.findall(rf"^{settled.root}$", _working_folders(), re.MULTILINE)
+
+    wait_until(lambda: len(children()) > 1, "a child reads a document")
+    process.send_signal(signal.Signals[f"SIG{case}"])
+    process.communicate(timeout=60)
+    released.set()
+    wait_until(lambda: not children(), "the children end")
+
+
+def _working_folders():
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append(str((process / "cwd").readlink()))
+    return "\n".join(found)
+
+
+@fault(
+    "R11",
+    "The clock is set back a day",
+    produced="a run a day before the one that was (stopped clock), then runs at the right time",
+    must="nothing is lost or published twice; no entry's updated goes back; feeds are polled",
+    promises="P3 P9 P10",
+)
+def test_the_clock_is_set_back_a_day(settled, undisturbed):
+    before = updated(settled.files()["commons.atom"])
+    settled.origin.asked.clear()
+    assert settled.call("run", clock="2026-11-23T12:00") == ("", "")
+    assert asked(settled)(), "what was polled in the future is due"
+    settled.check_whole()
+    now = updated(settled.files()["commons.atom"])
+    assert now.keys() >= before.keys()
+    assert all(now[id] >= at for id, at in before.items())
+    settled.call("run", "--all")
+    written = settled.files()
+    settled.call("run", "--all")
+    settled.check_outputs(written)
+    assert sorted(updated(written["all.atom"])) == sorted(updated(undisturbed.after["all.atom"]))
+
+
+@fault(
+    "R12",
+    "The clock runs a year ahead, and is set right",
+    produced="a run a year later (stopped clock), then one at the right time",
+    must="feeds are polled at once when the clock is right again; nothing that belongs to a tag is lost "
+    "or published twice (what nobody asked for may have been pruned, as after a year)",
+    promises="P3 P9",
+)
+def test_the_clock_runs_a_year_ahead(settled, undisturbed):
+    settled.call("run", clock="2027-11-24T15:00")
+    settled.origin.asked.clear()
+    settled.call("run")
+    assert all(asked(settled, f"/{number}")() for number, _ in enumerate(HOSTS))
+    settled.check_whole()
+    for name in ("commons.atom", "p2p.atom"):
+        assert updated(settled.files()[name]).keys() == updated(undisturbed.after[name]).keys()
+    written = settled.files()
+    settled.call("run", "--all")
+    settled.check_outputs(written)
+
+
+@fault(
+    "R13",
+    "The real clock jumps",
+    produced="faketime: a day back, a year ahead, and the hour that comes twice in Europe/Paris",
+    must="a run works, and a second one changes nothing",
+    promises="P3 P9",
+    cases=["-1d", "+365d", "@2026-10-25 00:59:58", "@2027-03-28 00:59:58"],
+)
+def test_the_real_clock_jumps(world, case):
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    needs(library, "libfaketime")
+    faked = dict(os.environ, LD_PRELOAD=str(library), FAKETIME=case, TZ="Europe/Paris")
+    world.call("run", clock=None, env=faked)
+    written = world.files()
+    world.call("run", "--all", clock=None, env=faked)
+    world.check_outputs(written)
+    out, _ = world.call("status", "--json", clock=None, env=faked)
+    (started,) = {row["last_success"][:10] for row in json.loads(out)}
+    if case.startswith("@"):
+        assert started in (case[1:11], "2026-10-24", "2027-03-27")  # the day in UTC
+
+
+def updated(atom):
+    """When each entry of a document was updated, by its id; no id stands in it twice."""
+    entries = ElementTree.fromstring(atom).findall(f"{ATOM}entry")
+    found = {e.findtext(f"{ATOM}id"): e.findtext(f"{ATOM}updated") for e in entries}
+    assert len(found) == len(entries)
+    return found
+
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+# Surroundings in which cron, systemd and containers start programs.
+BARE = {"PATH": os.environ["PATH"]}
+LATIN5 = "tr_TR.ISO-8859-9"
+SURROUNDINGS = {
+    "nothing but PATH": {},
+    "LC_ALL=C": {"LC_ALL": "C"},
+    "LC_ALL=tr_TR.UTF-8": {"LC_ALL": "tr_TR.UTF-8"},
+    f"LC_ALL={LATIN5}": {"LC_ALL": LATIN5},
+    "TZ=Pacific/Apia": {"TZ": "Pacific/Apia"},
+    "TERM=dumb, HOME that is not there": {"TERM": "dumb", "HOME": "/nowhere"},
+    "PYTHONHASHSEED=1": {"PYTHONHASHSEED": "1"},
+    "umask 077": {},
+}
+
+
+@fault(
+    "R14",
+    "Another environment",
+    produced=f"{'; '.join(SURROUNDINGS)}, each without HOME and TERM, with tags in Arabic, Turkish and emoji",
+    must="the same outputs under the same names, byte for byte; what commands print is readable",
+    promises="P10",
+    cases=list(SURROUNDINGS),
+)
+def test_another_environment(world, case, many_tongues):
+    write_tongues(world)
+    surroundings = SURROUNDINGS[case]
+    if locale := surroundings.get("LC_ALL"):
+        known = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.lower()
+        name = re.sub(r"-(?!.*_)", "", locale.lower())
+        needs(locale == "C" or name in known, f"the locale {locale}")
+    bare = BARE | surroundings
+    settings = {"umask": 0o077} if case == "umask 077" else {}
+    assert world.call("run", env=bare, **settings) == ("", "")
+    assert "العربية.atom".encode() in os.listdir(os.fsencode(world.outputs))  # noqa: PTH208  # in bytes
+    world.check_outputs(many_tongues)
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in world.outputs.rglob("*.atom"))
+    out, _ = world.call("tags", "--json", env=bare)
+    assert {row["tag"] for row in json.loads(out)} >= set(TONGUES)
+
+
+TONGUES = ["العربية", "Işık", "İstanbul", "🌱 growth", "日本"]
+
+
+def write_tongues(world):
+    world.prepare("".join(f'[tags."{tag}"]\nmatch = "commons"\n' for tag in TONGUES))
+
+
+@pytest.fixture(scope="module")
+def many_tongues(tmp_path_factory, publishers):
+    """The outputs with tags in many scripts, made in the environment of the tests."""
+    world = World(tmp_path_factory.mktemp("tongues"), publishers)
+    write_tongues(world)
+    world.publish(FIRST)
+    world.call("run")
+    return world.files()
+
+
+@fault(
+    "R15",
+    "Standard streams are closed",
+    produced="`<&-`, `>&-`, `2>&-` of a shell, one by one and all, of a run with something to tell",
+    must="0, and the same outputs; nothing that would have been said ends up in a file",
+    promises="P3 P4 P10",
+    cases=["<&-", ">&-", "2>&-", "<&- >&- 2>&-"],
+)
+def test_standard_streams_are_closed(settled, undisturbed, case):
+    closing = ["sh", "-c", f'exec "$@" {case}', "sh"]
+    settled.call("-v", "run", "--all", before=closing)
+    settled.check_outputs(undisturbed.after)
+    settled.check_whole()
+    settled.call("status", before=closing)
+
+
+@fault(
+    "R16",
+    "Nobody can be told",
+    produced="stdout and stderr on /dev/full; a reader that has gone away",
+    must="the run is done all the same; no traceback",
+    promises="P3 P4",
+    cases=["/dev/full", "a pipe without a reader"],
+)
+def test_nobody_can_be_told(settled, undisturbed, case):
+    if case == "/dev/full":
+        where = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, where = os.pipe()
+        os.close(reader)
+    settled.call("-v", "run", "--all", "--json", stdout=where, stderr=where, code=None)
+    os.close(where)
+    settled.check_outputs(undisturbed.after)
+    settled.check_whole()

@@ -114,7 +114,7 @@ def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
             ):
                 old.backup(new)
                 new.execute("PRAGMA journal_mode=DELETE")  # one file, that can be carried away
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # names of tables may be no text
             raise StorageError(
                 f"{source}, copied to {target}: {error} ({remedy(str(error)) or 'it is damaged'}); "
                 "nothing was changed"

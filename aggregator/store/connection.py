@@ -48,7 +48,8 @@ class Database:
             yield
         except StorageError as error:
             raise StorageError(f"{self.name}: {error}") from error
-        except (SQLAlchemyError, OSError) as error:
+        # ValueError: what stands in a column is no time, no JSON or no UTF-8: the file is damaged.
+        except (SQLAlchemyError, OSError, ValueError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise StorageError(f"{self.name}: {reason}; {self._advice(reason)}") from error
 

@@ -64,7 +64,7 @@ def find_damage(path: Path, *, thorough: bool = False) -> str | None:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             ((found,),) = database.execute(f"PRAGMA {check}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # what is damaged may be no text
         return str(error)
     return None if found == "ok" else " ".join(str(found).split())
 

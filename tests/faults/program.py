@@ -3,6 +3,7 @@
 So that what two runs write can be compared byte by byte.
 """
 
+import signal
 import sys
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 
 def main() -> None:
     """Stop the clock, and be the program."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it does first of all
     from aggregator.__main__ import main
     from aggregator.cli import shell
 

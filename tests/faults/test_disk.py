@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -478,6 +479,7 @@ def test_a_backup_while_a_run_is_at_work(settled, undisturbed):
     released = hold(settled)
     process = settled.start("run", "--all")
     wait_until(asked(settled), "the publisher is asked")
+    process.send_signal(signal.SIGSTOP)  # however long the others take, it is at work
     target = settled.root / "backup.sqlite3"
     _, err = settled.call("backup", str(target))
     assert "entries" in err
@@ -488,6 +490,7 @@ def test_a_backup_while_a_run_is_at_work(settled, undisturbed):
     one_line(err, "another run")
     settled.publish(SECOND)
     released.set()
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     assert process.returncode == 0
     out, _ = settled.call("restore", str(target), "--json")

@@ -124,7 +124,7 @@ def test_secrets_are_not_in_the_representation():
         (
             "[store]\nurl = 'mysql://x'",
             'feeds.toml:2: "store.url" is "mysql://x": expected "sqlite:///" and the path of the '
-            "database file",
+            'database file, or "postgresql://", the host and the name of the database',
         ),
         (
             "[site]\nlanguage = 'Français!'",

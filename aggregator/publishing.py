@@ -92,12 +92,14 @@ def publish(
     *,
     part: str | None = None,
     turn: Turn = nullcontext,
+    files: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Render what is to be rendered, or one ``part`` of it; gives the names of the files that changed.
 
-    ``turn`` is held whenever something is stored, for who is not the only one who stores.
+    ``turn`` is held whenever something is stored, for who is not the only one who stores. ``files``
+    are those of the pages of sources, if they are known (`source_files`).
     """
-    return _Publisher(config, vocabulary, clippings, store, writer).publish(part, turn)
+    return _Publisher(config, vocabulary, clippings, store, writer, files).publish(part, turn)
 
 
 def stale_parts(
@@ -106,9 +108,10 @@ def stale_parts(
     clippings: Sequence[Clipping],
     store: ListKeeper,
     writer: Writer,
+    files: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The parts in which `publish` may render what is to be rendered, each by itself."""
-    return _Publisher(config, vocabulary, clippings, store, writer).stale().parts()
+    return _Publisher(config, vocabulary, clippings, store, writer, files).stale().parts()
 
 
 class _Publisher:
@@ -121,6 +124,7 @@ class _Publisher:
         clippings: Sequence[Clipping],
         store: ListKeeper,
         writer: Writer,
+        files: Mapping[str, str] | None,
     ) -> None:
         self._config = config
         self._behind = _by_tag(clippings, vocabulary)
@@ -130,7 +134,7 @@ class _Publisher:
         self._channels = store.channels()
         self._pages = store.pages()
         self._sources = config.sources
-        self._files = source_files(self._sources)
+        self._files = source_files(self._sources) if files is None else files
         self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
 
     @cached_property

@@ -359,7 +359,7 @@ async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
 
 async def _drained(queue: Queue) -> None:
     while await _insist(queue.waiting):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
 
 
 def many(

@@ -122,7 +122,7 @@ class Jobs:
             ended = store.server_time()
             store.finish_run(number, ended, offline=False, stages=meter.costs())
         self.tell(job.lock, done)
-        return stale_parts(config, vocabulary, clippings, store, writer)
+        return stale_parts(config, vocabulary, clippings, store, writer, known.files)
 
     async def publish(self, job: Job) -> None:
         """Render one feed and its archive, or all that is about everything, and tell the hub."""
@@ -139,7 +139,9 @@ class Jobs:
         vocabulary, clippings = knowledge_of(config, known.clippings, store)
         writer = self.outputs_of(known, True)
         turn = self.turns.writing
-        written = publish(config, vocabulary, clippings, store, writer, part=part, turn=turn)
+        written = publish(
+            config, vocabulary, clippings, store, writer, part=part, turn=turn, files=known.files
+        )
         if part == EVERYTHING and config.publish.metrics:
             self.write_metrics(config, store)
         return written

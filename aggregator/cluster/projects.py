@@ -7,6 +7,7 @@ from pathlib import Path
 from aggregator.errors import ConfigError
 from aggregator.model import Subscription
 from aggregator.project import Project
+from aggregator.publish.names import source_files
 
 
 class Known:
@@ -21,6 +22,11 @@ class Known:
     def by_key(self) -> dict[str, Subscription]:
         """The subscriptions by their keys."""
         return {subscription.key: subscription for subscription in self.config.subscriptions}
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The files of the pages of sources."""
+        return source_files(self.config.sources)
 
 
 class Projects:

@@ -231,7 +231,7 @@ def _references(subscription: SubscriptionTable) -> Iterator[tuple[str, str]]:
 
 
 def database_url(url: str, environment: Mapping[str, str]) -> str:
-    """What ``[store] url`` means. Raises KeyError or ValueError."""
+    """What ``[store] url`` means. Raises KeyError, of a variable that is not set, or ValueError."""
     return (
         database(environment[url.removeprefix("env:")]) if url.startswith("env:") else database(url)
     )

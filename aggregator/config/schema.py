@@ -6,6 +6,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -52,6 +53,14 @@ def database(value: str) -> str:
             'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
             "and the name of the database"
         )
+    if value.startswith("postgresql"):
+        try:
+            _ = urlsplit(value).port
+        except ValueError:  # which repeats what may be a part of the password
+            raise ValueError(
+                "expected a number after the host and its colon; in a password write / as %2F, "
+                "@ as %40, : as %3A, # as %23"
+            ) from None
     return value
 
 

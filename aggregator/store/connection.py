@@ -9,13 +9,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from aggregator.errors import StorageError
+from aggregator.store import engine, file
 from aggregator.store.engine import (
     database_name,
     database_path,
     is_postgresql,
     open_engine,
 )
-from aggregator.store.file import advice
 from aggregator.store.migrate import upgrade
 
 
@@ -55,8 +55,8 @@ class Database:
 
     def _advice(self, reason: str) -> str:
         if self._engine.dialect.name == "postgresql":
-            return "ask again when the server is back: what was stored stays"
-        return advice(self.path, reason)
+            return engine.advice(reason)
+        return file.advice(self.path, reason)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

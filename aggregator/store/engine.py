@@ -1,5 +1,6 @@
 """Opening the database: a SQLite file, or PostgreSQL where one machine is too small."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ def database_name(url: str, root: Path) -> str:
 
     whole = make_url(url)
     return f"postgresql://{whole.host or 'localhost'}/{whole.database or ''}"
+
+
+def advice(reason: str) -> str:
+    """What to do where a server has not let us in; ``reason`` is what it, or psycopg, said."""
+    for words, todo in _ADVICE.items():
+        if re.search(words, reason):
+            return todo
+    return "ask again when the server is back: what was stored stays"
+
+
+_ADVICE = {
+    "authentication failed|no password supplied": "correct user and password in [store] url",
+    'role ".*" does not exist': "make it (createuser), or correct [store] url",
+    'database ".*" does not exist': "make it (createdb), or correct [store] url",
+    "failed to resolve host": "correct the host in [store] url, or mend the network",
+}
 
 
 def conninfo(url: str) -> str:

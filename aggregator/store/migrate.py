@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from aggregator.errors import StorageError
 
 HEAD = "0008"
+_MIGRATING = 7_216_021  # among the advisory locks of a database
 
 
 def upgrade(connection: Connection) -> None:
@@ -16,7 +17,9 @@ def upgrade(connection: Connection) -> None:
     if _current(connection) == HEAD:
         return
     with _in_one_piece(connection):
-        _upgrade(connection, _current(connection))  # somebody else may have done it since
+        current = _current(connection)
+        if current != HEAD:  # somebody else may have done it since
+            _upgrade(connection, current)
 
 
 @contextmanager
@@ -27,7 +30,9 @@ def _in_one_piece(connection: Connection) -> Iterator[None]:
     made for ever. And SQLite alters many a table by making it anew: dropping the old one would
     break the references to it, or take with it what refers to it.
     """
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name == "postgresql":
+        # Workers that are started together must not each make the tables.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:it)"), {"it": _MIGRATING})
         yield
         return
     connection.exec_driver_sql("PRAGMA foreign_keys=OFF")

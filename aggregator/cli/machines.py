@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ from aggregator.cli.shell import (
     talk_of,
     write_metrics,
 )
-from aggregator.errors import ConfigError, Mistake
+from aggregator.errors import ConfigError, Mistake, StorageError
 
 if TYPE_CHECKING:
     from aggregator.cluster.projects import Projects
@@ -28,16 +29,26 @@ if TYPE_CHECKING:
     from aggregator.store import Store
     from aggregator.store.turns import Turns
 
+Alive = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        dir_okay=False,
+        help="Touch this file every 10 s while the process goes on, for health checks.",
+    ),
+]
+
 
 def worker(
     context: typer.Context,
     concurrency: Annotated[
         int, typer.Option(min=1, max=256, help="Hosts that are polled at once.")
     ] = 16,
+    alive: Alive = None,
 ) -> None:
     """Poll, match and publish what `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
     talk = talk_of(context)
-    with exit_codes(talk):
+    with exit_codes(talk), _extra():
         import asyncio
 
         from aggregator.cluster.jobs import Jobs
@@ -74,7 +85,8 @@ def worker(
                     )
                     outputs_of(projects.current().project, alone=False, part=True).tidy()
                     talk.detail(f"working on {store.name}")
-                    await work(jobs, concurrency, talk.warn)
+                    async with _shown(alive):
+                        await work(jobs, concurrency, talk.warn)
 
         asyncio.run(go())
 
@@ -85,10 +97,11 @@ def schedule(
         int, typer.Option(metavar="SECONDS", min=1, max=86400, help="How often it is planned.")
     ] = 300,
     once: Annotated[bool, typer.Option("--once", help="Plan once, and end: for cron.")] = False,
+    alive: Alive = None,
 ) -> None:
     """Plan what `aggregator worker` polls and publishes, until SIGTERM or Ctrl-C."""
     talk = talk_of(context)
-    with exit_codes(talk):
+    with exit_codes(talk), _extra():
         import asyncio
 
         from aggregator.cluster.worker import plan_once
@@ -102,7 +115,8 @@ def schedule(
                 async with _queue(projects.current().config.store_url) as queue:
                     if once:
                         told(await plan_once(projects, store, turns, queue))
-                    else:
+                        return
+                    async with _shown(alive):
                         await plan_on(projects, store, turns, queue, every, talk.warn, told)
 
         asyncio.run(go())
@@ -129,7 +143,9 @@ def migrate(
         try:
             url = database_url(to, os.environ)
         except (KeyError, ValueError) as error:
-            raise typer.BadParameter(str(error), param_hint="--to") from error
+            unset = isinstance(error, KeyError)
+            reason = f"{to} names a variable that is not set" if unset else str(error)
+            raise typer.BadParameter(reason, param_hint="--to") from error
         old, new = (database_name(each, project.root) for each in (project.config.store_url, url))
         if old == new:
             raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
@@ -167,6 +183,38 @@ def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, S
             yield projects, store, turns
     finally:
         store.close()
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Raises StorageError if what workers need is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("procrastinate", "psycopg", "psycopg_pool"):
+            raise
+        raise StorageError(
+            f'{error.name} is not installed: workers need pip install "aggregator[postgres]"'
+        ) from error
+
+
+@asynccontextmanager
+async def _shown(alive: Path | None) -> AsyncIterator[None]:
+    """While this lasts, we are seen to be alive."""
+    import asyncio
+
+    from aggregator.cluster.alive import show_life
+
+    if alive is not None:
+        try:
+            alive.touch()
+        except OSError as error:
+            raise typer.BadParameter(f"{alive}: {error.strerror}", param_hint="--alive") from error
+    showing = asyncio.create_task(show_life(alive))
+    try:
+        yield
+    finally:
+        showing.cancel()
 
 
 @asynccontextmanager

@@ -47,6 +47,7 @@ bench: .venv/dev
 lock: .venv/dev
 	$(COMPILE) --upgrade --group build pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock --group build --group dev --extra postgres --extra s3 --extra semantic --extra serve pyproject.toml -o requirements-dev.lock
+	$(COMPILE) -c requirements-dev.lock --group build --extra postgres --extra s3 --extra serve pyproject.toml -o deploy/requirements.lock
 
 # The lower bounds in pyproject.toml are tested, not guessed.
 lowest: .venv/dev

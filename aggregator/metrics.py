@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.model import Config, FeedState, Role, StageCost
+from aggregator.model import Config, FeedState, Parked, Role, StageCost
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
@@ -22,6 +22,7 @@ class Reader(Protocol):
     def counts(self) -> dict[str, dict[str, int]]: ...
     def last_stages(self) -> list[StageCost]: ...
     def last_run(self) -> tuple[int, datetime, datetime | None] | None: ...
+    def parked(self) -> list[Parked]: ...
 
 
 def render_metrics(config: Config, store: Reader) -> bytes:
@@ -49,6 +50,11 @@ def _lines(config: Config, store: Reader) -> Iterator[str]:
     yield from _gauge(
         "feed_stories", "Stories in an output feed and its archive", "feed",
         ((channel, sum(months.values())) for channel, months in store.counts().items()),
+    )  # fmt: skip
+    failing = Counter(work.name.partition(" ")[0] for work in store.parked())
+    yield from _gauge(
+        "failing_jobs", "Jobs at which workers failed the last time, by what they do", "kind",
+        sorted(failing.items()),
     )  # fmt: skip
     _, started_at, finished_at = store.last_run() or (0, None, None)
     if started_at and finished_at:

@@ -114,16 +114,6 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
 _POLL = "poll "  # and the host: what `cluster` calls its jobs
 
 
-def failed_work(store: Reader, now: datetime) -> list[str]:
-    """What workers gave up that is no subscription's, in words."""
-    return [
-        f"{work.name}: given up after {work.attempts} attempts, the last at "
-        f"{work.parked_at:%Y-%m-%d %H:%M} UTC: {work.reason}"
-        for work in store.parked()
-        if work.is_given_up(now) and not work.name.startswith(_POLL)
-    ]
-
-
 def _next_poll(
     state: FeedState, until: datetime | None, now: datetime
 ) -> tuple[datetime | None, str]:
@@ -140,6 +130,11 @@ def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     if condition == "failing" and state.failing_since_at is not None:
         return "broken" if now - state.failing_since_at >= BROKEN_AFTER else condition
     return "waiting" if waiting and condition != "gone" else condition
+
+
+def failing_work(store: Reader) -> list[Parked]:
+    """What workers failed at the last time, and no subscription tells of: settling and publishing."""
+    return [work for work in store.parked() if not work.name.startswith(_POLL)]
 
 
 def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from aggregator.metrics import render_metrics
-from aggregator.model import FeedState, StageCost
+from aggregator.model import FeedState, Parked, StageCost
 from aggregator.project import open_project
 from tests.harness import NOON
 
@@ -31,6 +31,9 @@ class Store:
     def last_stages(self):
         return [StageCost("fetch", 1.5, 0.00025, 7, 2)]
 
+    def parked(self):
+        return [Parked(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
+
     def last_run(self):
         return 1, NOON, NOON + timedelta(seconds=2)
 
@@ -55,6 +58,7 @@ def test_the_format_is_that_of_prometheus(installation):
     assert found == {
         ("subscriptions", "failing"): 1,
         ("subscriptions", "new"): 1,
+        ("failing_jobs", "publish"): 2,
         ("subscription_failures", title): 2,
         ("subscription_failures", "B"): 0,
         ("subscription_succeeded_timestamp_seconds", title): NOON.timestamp(),

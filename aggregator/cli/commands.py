@@ -129,23 +129,22 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.reports import failed_work, subscription_status
+        from aggregator.reports import failing_work, subscription_status
 
         project = project_of(context)
         with store_of(project) as store:
-            now = read_clock()
-            rows = subscription_status(project.config, store, now)
-            failed = failed_work(store, now)
+            rows = subscription_status(project.config, store, read_clock())
+            failing = failing_work(store)
         if json:
             talk.json(rows)
             return
         talk.table(rows)
-        for line in failed:
-            talk.warn(line)
         for row in rows:
             if row.moved_to:
                 talk.say(f'"{row.subscription}" has moved; in {context.obj.config}, write')
                 talk.say(f'    url = "{row.moved_to}"')
+        for work in failing:
+            talk.say(f"workers failed {work.attempts} times to {work.name}: {work.reason}")
 
 
 @app.command()

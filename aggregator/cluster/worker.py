@@ -123,7 +123,8 @@ class _Tried:
         async def handle(job: Job) -> None:
             try:
                 await handler(job)
-                if job.tries or job.details.get("failed"):
+                # Of a poll it is known beforehand whether one failed; the others are few.
+                if job.tries or job.details.get("failed") or job.kind != POLL:
                     self._store.note_success(job.lock)
             except StorageError as error:  # no job's fault
                 self._warn(f"{job.lock}: {error}; it is done again")
@@ -143,8 +144,9 @@ class _Tried:
         attempts = self._store.note_failure(job.lock, reason, self._store.server_time())
         if attempts < MOST_ATTEMPTS:
             return True
+        when = "in a day" if job.kind == POLL else "when it is next planned"
         self._warn(
-            f"{job.lock}: given up after {attempts} attempts, and tried again in a day: {reason}"
+            f"{job.lock}: given up after {attempts} attempts, and tried again {when}: {reason}"
         )
         return False
 

@@ -13,6 +13,7 @@ import pytest
 
 from aggregator.cluster import worker as processes
 from aggregator.cluster.queue import Job, Later
+from aggregator.errors import PublishError
 from aggregator.model import MOST_ATTEMPTS
 from aggregator.store import Store
 from aggregator.store.turns import Turns
@@ -206,11 +207,43 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     for _ in range(MOST_ATTEMPTS):
         store.note_failure("publish tag:communs", "a bug", store.server_time())
     _, err = call(working.root, "status")
-    assert "publish tag:communs: given up after 8 attempts, the last at " in err
+    assert "workers failed 8 times to publish tag:communs: a bug" in err
     working.sql("UPDATE parked SET parked_at = parked_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
         wait_for(lambda: len(store.parked()) == 1)
+    store.close()
+
+
+def test_what_cannot_be_published_is_told_until_it_is(working):
+    store = working.store()
+    warnings: list[str] = []
+    tried = processes._Tried(store, warnings.append)
+    job = Job("publish", "tag:communs")
+
+    async def full(job):
+        raise PublishError("outputs/communs.atom: No space left on device")
+
+    async def done(job):
+        pass
+
+    def do(handler):
+        async def go():
+            await tried.careful(handler)(job)
+
+        asyncio.run(go())
+
+    with pytest.raises(Later):
+        do(full)
+    _, err = call(working.root, "-v", "status")
+    assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
+    (left,) = store.parked()
+    for _ in range(MOST_ATTEMPTS - 2):
+        store.note_failure(left.name, left.reason, left.parked_at)
+    do(full)
+    assert "and tried again when it is next planned" in warnings[-1]
+    do(done)  # another job, which was never tried before
+    assert not store.parked()
     store.close()
 
 

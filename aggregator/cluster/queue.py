@@ -19,6 +19,7 @@ import psycopg_pool
 from procrastinate import exceptions, jobs, manager, retry, schema
 
 from aggregator.errors import StorageError
+from aggregator.store.engine import CONNECTION
 
 SCHEMA = "aggregator_queue"  # of its own, so that it can be thrown away
 STALLED_SECONDS = 30.0
@@ -83,7 +84,7 @@ class Queue:
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
                 conninfo=conninfo,
-                kwargs={"options": f"-c search_path={SCHEMA}", "connect_timeout": 10},
+                kwargs={"options": f"-c search_path={SCHEMA}", **CONNECTION},
                 min_size=1,
                 max_size=4,
                 timeout=10,

@@ -11,7 +11,15 @@ from aggregator.errors import StorageError
 from aggregator.store.file import prepare
 
 _POSTGRESQL = "postgresql+psycopg://"
-_CONNECT_SECONDS = 10
+CONNECTION = {
+    "application_name": "aggregator",
+    "connect_timeout": 10,
+    # A server that has lost its power says nothing: a minute of silence, and it has gone.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def is_postgresql(url: str) -> bool:
@@ -81,9 +89,8 @@ def open_engine(url: str, root: Path) -> Engine:
 def _open_server(url: str) -> Engine:
     """Connections are made when they are wanted. One that a restart of the server has cut fails the
     transaction that meets it, whose work is done again, and then all are made anew."""
-    arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "aggregator"}
     try:
-        return create_engine(url, connect_args=arguments, pool_recycle=3600)
+        return create_engine(url, connect_args=dict(CONNECTION), pool_recycle=3600)
     except ModuleNotFoundError as error:
         raise StorageError(
             f'{error.name} is not installed: PostgreSQL needs pip install "aggregator[postgres]"'

@@ -17,6 +17,9 @@ from aggregator.store.turns import Turns
 PATIENCE_SECONDS = 25.0
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone
 _FIRST_RETRY_SECONDS = 10
+_MOST_SECONDS = (
+    900  # between attempts, where a server answers and stores nothing, as when it is full
+)
 _STALLED = "its worker has died, or has lost the database"
 
 Warn = Callable[[str], None]
@@ -128,7 +131,7 @@ class _Tried:
                     self._store.note_success(job.lock)
             except StorageError as error:  # no job's fault
                 self._warn(f"{job.lock}: {error}; it is done again")
-                raise Later(_SERVER_SECONDS) from error
+                raise Later(min(_SERVER_SECONDS * 2**job.tries, _MOST_SECONDS)) from error
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 if self._failed(job, reason):

@@ -10,8 +10,11 @@ from contextlib import closing
 
 import pytest
 
+from aggregator.cluster import worker as processes
 from aggregator.cluster.alive import show_life
+from aggregator.cluster.queue import Job, Later
 from aggregator.config import database_url
+from aggregator.errors import StorageError
 from aggregator.store import Store
 from aggregator.store.engine import advice
 from tests.databases import execute, new_database
@@ -123,3 +126,19 @@ def test_life_is_shown_to_health_checks_and_to_systemd(kind, tmp_path, monkeypat
         assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
     assert (tmp_path / "alive").exists()
     asyncio.run(live())  # nobody listens any more, which is no reason to stop
+
+
+def test_a_server_that_stores_nothing_does_not_make_publishers_be_asked_all_the_time(tmp_path):
+    store = Store(new_database(), tmp_path)
+    tried = processes._Tried(store, lambda _: None)
+
+    async def full(job):
+        raise StorageError("the database: could not extend file: No space left on device")
+
+    async def seconds(tries):
+        with pytest.raises(Later) as found:
+            await tried.careful(full)(Job("poll", "host.example", tries=tries))
+        return found.value.seconds
+
+    assert [asyncio.run(seconds(tries)) for tries in (0, 1, 2, 50)] == [5, 10, 20, 900]
+    store.close()

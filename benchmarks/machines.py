@@ -6,7 +6,8 @@ all of it was polled. Once with one process; once with four workers; once with w
 is killed every few seconds, and a server that is restarted in the middle. Then how fast 1, 2 and 4
 workers are, when nothing is new.
 
-``python -m benchmarks.machines FEEDS HOSTS WORKERS`` for other numbers.
+``python -m benchmarks.machines FEEDS HOSTS WORKERS`` for other numbers: ``make bench`` takes 1,000
+feeds on 100 hosts.
 """
 
 import asyncio

@@ -181,10 +181,10 @@ def clean_html(text: str, base: str) -> str:
     if "<" not in text and "&" not in text:
         return html.escape(text, quote=False)
     if _IFRAME.search(text):
-        framed = _cleaner(_usable(base), framed=True).clean(text)
+        framed = legal(_cleaner(_usable(base), framed=True).clean(text))
         cleaned = _FRAMED.sub(_empty, framed)
     else:
-        cleaned = _cleaner(_usable(base)).clean(text)
+        cleaned = legal(_cleaner(_usable(base)).clean(text))  # "&#27;" is a character now
     return _PIXEL.sub("", cleaned).strip()
 
 

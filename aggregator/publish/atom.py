@@ -7,6 +7,7 @@ extension of ours writes those; and one entry without a title fails a whole feed
 `PublishedEntry` has one, free of characters that XML cannot hold.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -16,6 +17,7 @@ from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 
 from aggregator import __version__
+from aggregator.folding import ILLEGAL
 from aggregator.model import Category, Enclosure, OutputFeed, PublishedEntry, Source
 
 _ATOM = "application/atom+xml"
@@ -71,6 +73,19 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
 
 def render_atom(feed: OutputFeed) -> bytes:
     """The whole document. The same feed gives the same bytes."""
+    try:
+        return _rendered(feed)
+    except ValueError:  # a text that was stored when parsing still let such characters through
+        return _rendered(replace(feed, entries=tuple(map(_legible, feed.entries))))
+
+
+def _legible(entry: PublishedEntry) -> PublishedEntry:
+    """Without the characters that XML cannot hold: one of them must not cost a feed its others."""
+    summary, content = (ILLEGAL.sub("", html) for html in (entry.summary, entry.content))
+    return replace(entry, summary=summary, content=content)
+
+
+def _rendered(feed: OutputFeed) -> bytes:
     out = FeedGenerator()
     out.register_extension("ours", _Feed, _Entry, atom=True, rss=False)
     out.ours.archive = feed.archive

@@ -210,6 +210,15 @@ def test_titles_that_look_like_markup(vector):
     assert legal(entry.title) == one_line(vector)
 
 
+def test_an_entry_that_was_stored_with_a_control_character_costs_nobody_the_feed():
+    bad = replace(ENTRY, content="<p>one\x1b two\ufffe</p>", summary="\x01short")
+    good = replace(ENTRY, id="tag:a.example,2026:2")
+    first, second = read(render_atom(feed_of(bad, good))).entries
+    assert first.content[0].value == "<p>one two</p>"
+    assert first.summary == "short"
+    assert second.id == good.id
+
+
 def test_the_list_of_feeds():
     document = render_opml(SITE, [feed_of(ENTRY)]).decode()
     assert 'xmlUrl="https://site.example/communs.atom"' in document

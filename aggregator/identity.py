@@ -10,7 +10,9 @@ rebuilt from the same feeds; nothing of ours (site address, clock, database numb
 import re
 from uuid import NAMESPACE_URL, uuid5
 
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f-\x9f\ud800-\udfff]+")
+_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]+"
+)
 _UNSAFE = ("javascript", "data", "vbscript", "file", "about", "blob")
 
 

@@ -46,7 +46,8 @@ _TOKEN_LIKE = (
 _SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
 MAX_CHARACTERS = 4096  # of an address that we ask
 _WEB = ("http", "https")
-_NEVER = re.compile("[\x00-\x20\x7f\ud800-\udfff]")  # in no address: control characters, spaces
+# In no address: control characters, spaces, and what no document can hold.
+_NEVER = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Addresses of which splitting, joining and canonical form are known without asking the standard
 # library and w3lib: most are so, and each entry's is asked for several times.
 _TAME = re.compile(

@@ -8,7 +8,7 @@ from html import escape
 from aggregator.folding import ILLEGAL, digest, fold
 from aggregator.identity import mint_id
 from aggregator.model import Category, Clipping, Entry
-from aggregator.urls import link_key
+from aggregator.urls import absolute, link_key
 
 
 def clipping_from_entry(entry: Entry) -> Clipping:
@@ -23,12 +23,15 @@ def clipping_from_entry(entry: Entry) -> Clipping:
 
 
 def legible(clipping: Clipping) -> Clipping:
-    """Without the characters that no feed can hold: one of them would keep all from being written."""
+    """Without what no feed can hold, which would keep all from being written: characters that are
+    not XML's, a title of nothing else, an address that is no IRI."""
+    excerpt = ILLEGAL.sub("", clipping.excerpt)
+    link = absolute("", ILLEGAL.sub("", clipping.link)) if clipping.link else None
     return replace(
         clipping,
-        title=ILLEGAL.sub("", clipping.title),
-        link=ILLEGAL.sub("", clipping.link) if clipping.link else None,
-        excerpt=ILLEGAL.sub("", clipping.excerpt),
+        title=ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
+        link=link,
+        excerpt=excerpt,
         tags=tuple(filter(fold, (ILLEGAL.sub("", tag) for tag in clipping.tags))),
     )
 
@@ -36,10 +39,11 @@ def legible(clipping: Clipping) -> Clipping:
 def entries_from_clippings(clippings: Iterable[Clipping]) -> list[Entry]:
     """What we republish of the clippings. One page clipped twice is one entry with all its tags.
 
-    The key is the page, so a clipping that is moved to another file stays the same entry.
+    The key is the page, so a clipping that is moved to another file stays the same entry. One that
+    says nothing is none.
     """
     entries: dict[str, Entry] = {}
-    for clipping in clippings:
+    for clipping in filter(lambda clipping: clipping.title, clippings):
         entry = _entry(clipping)
         first = entries.get(entry.key)
         if first is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import listparser
 
 from aggregator import urls
+from aggregator.folding import ILLEGAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,6 @@ def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
         if not urls.is_web(url):
             warnings.append(f'"{feed.title or feed.url}" has no web address: left out')
             continue
-        title = " ".join(feed.title.split()) or urls.redact(url)
+        title = " ".join(ILLEGAL.sub(" ", feed.title).split()) or urls.redact(url)
         feeds.append(ListedFeed(url, title, tuple(dict.fromkeys(feed.tags))))
     return feeds, warnings

@@ -54,7 +54,8 @@ _TAME = re.compile(
     r"https?://((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?)"
 )
 _BRACKET = re.compile(r"[][]")  # an address with one may be none
-_NO_IRI = re.compile(r"[<>\"{}|\\^`]")  # in no IRI (RFC 3987 section 2.2), and in many a link
+# In no IRI (RFC 3987 section 2.2), and in many a link; and spaces, at which some readers end one.
+_NO_IRI = re.compile(r"[<>\"{}|\\^`\s]")
 
 
 def is_web(url: str) -> bool:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def shared(*parts: str) -> Path:
     """A path in ``../shared``; the test skips where that folder is absent."""
-    if not _SHARED.is_dir():
+    if not SHARED.is_dir():
         pytest.skip("needs ../shared")
-    return _SHARED.joinpath(*parts)
+    return SHARED.joinpath(*parts)

@@ -1,0 +1,151 @@
+"""Each reader of bytes, and what must hold of it. A target raises where that does not."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from aggregator.clippings import entries_from_clippings, is_bookmarks, legible, read_text
+from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.config import parse_config
+from aggregator.config.opml import read_opml
+from aggregator.editing import NewSubscription, add_subscriptions
+from aggregator.errors import ConfigError
+from aggregator.folding import ILLEGAL
+from aggregator.model import (
+    Author,
+    Channel,
+    ChannelKind,
+    Entry,
+    Fetched,
+    OutputFeed,
+    ParsedFeed,
+    ParseFailed,
+    PublishedEntry,
+    Site,
+)
+from aggregator.parse import parse_document, read_page
+from aggregator.publish.atom import render_atom
+from aggregator.query import QueryError, holds, parse_query, terms
+from aggregator.urls import is_web
+from tests.atomrules import complaints
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+URL = "https://a.example/feed"
+SITE = Site("A site", "https://site.example/", "Somebody", "fr")
+TAG = Channel("tag:t", ChannelKind.TAG, "T", "t", "urn:uuid:1", NOW)
+_MOST_ENTRIES = 300
+
+
+def documents(data: bytes) -> None:
+    """A feed, or a reason; its entries are told apart, and make a document that is valid."""
+    fetched = Fetched(URL, URL, data, "")
+    parsed = parse_document(fetched, NOW)
+    if isinstance(parsed, ParseFailed):
+        _check_legal(parsed.reason)
+        return
+    assert isinstance(parsed, ParsedFeed)
+    assert len(parsed.entries) <= _MOST_ENTRIES
+    for name in ("key", "id"):
+        assert len({getattr(entry, name) for entry in parsed.entries}) == len(parsed.entries)
+    _check_legal(parsed.feed)
+    _check_legal(parsed.entries)
+    _check_valid(parsed.entries)
+    again = parse_document(fetched, NOW, None, parsed.seen)
+    assert isinstance(again, ParsedFeed)
+    assert {entry.key for entry in again.entries} <= {entry.key for entry in parsed.entries}
+
+
+def pages(data: bytes) -> None:
+    """The links of a page: each feed that it announces can be asked for."""
+    for link in read_page(data, URL).feeds():
+        assert is_web(link.url)
+        _check_legal(link.url)
+
+
+def config(data: bytes) -> None:
+    """The settings, or mistakes of one line each."""
+    try:
+        parse_config(data.decode("utf-8", "replace"), "feeds.toml", {})
+    except ConfigError as error:
+        assert error.mistakes
+        for mistake in error.mistakes:
+            assert "\n" not in str(mistake)
+
+
+def clippings(data: bytes) -> None:
+    """Clippings of any kind, whose entries make a document that is valid."""
+    if is_bookmarks(data):
+        read, warnings = read_bookmarks(data, "b.html")
+    else:
+        read, warnings = read_text(data.decode("utf-8", "replace"), "c.txt")
+    assert read or warnings
+    entries = tuple(entries_from_clippings(map(legible, read)))
+    _check_legal(entries)
+    _check_valid(entries)
+
+
+def queries(data: bytes) -> None:
+    """A query, or a mistake and its column."""
+    text = data.decode("utf-8", "replace")
+    try:
+        query = parse_query(text)
+    except QueryError as error:
+        assert 1 <= error.column <= len(text) + 1
+    else:
+        assert terms(query)
+        assert holds(query, lambda _: True) in (True, False)
+
+
+def opml(data: bytes) -> None:
+    """Feeds that can be subscribed to, or ValueError."""
+    try:
+        feeds, _ = read_opml(data)
+    except ValueError:
+        return
+    if feeds:
+        new = [NewSubscription(feed.url, feed.title) for feed in feeds]
+        text, added = add_subscriptions("", new)
+        assert len(parse_config(text, "feeds.toml", {}).subscriptions) == added > 0
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (documents, pages, config, clippings, queries, opml)
+}
+
+
+def _check_legal(value: object) -> None:
+    """Every text in ``value`` can stand in an XML document."""
+    if isinstance(value, str):
+        assert not ILLEGAL.search(value), repr(value)
+    elif isinstance(value, tuple):
+        for part in value:
+            _check_legal(part)
+    elif is_dataclass(value):
+        for field in fields(value):
+            if field.name not in ("key", "page"):  # which are never shown
+                _check_legal(getattr(value, field.name))
+
+
+def _check_valid(entries: tuple[Entry, ...]) -> None:
+    """What is published of them is a valid document in which nothing can run."""
+    number = count()
+    published = tuple(
+        PublishedEntry(
+            id=entry.id,
+            title=entry.title,
+            updated=NOW - timedelta(seconds=next(number)),
+            link=entry.link,
+            published=entry.published,
+            summary=entry.summary,
+            content=entry.content or entry.summary,
+            authors=entry.authors or (Author("Somebody"),),
+            categories=entry.categories,
+            enclosures=entry.enclosures,
+            language=entry.language,
+            rights=entry.rights,
+        )
+        for entry in entries
+    )
+    document = render_atom(OutputFeed(TAG, "t", SITE, NOW, published, 1))
+    assert not (found := complaints(document, "https://site.example/t.atom")), found

@@ -5,7 +5,7 @@ BIN = .venv/bin
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: run test lint bench demo lock lowest clean
+.PHONY: run test lint bench demo fuzz soak lock lowest clean
 
 run: .venv/run
 	@$(BIN)/aggregator run; code=$$?; \
@@ -22,7 +22,7 @@ demo: .venv/run
 
 # Those that take long run beside the others, and without counting what they cover; and then what
 # keeps state once more, on PostgreSQL.
-LONG = tests/test_year.py tests/test_corpus.py tests/faults
+LONG = tests/test_year.py tests/test_corpus.py tests/test_soak.py tests/faults tests/fuzz
 STORED = tests/store $(addprefix tests/test_,advice.py cli.py collect.py metrics.py pipeline.py prune.py \
 	retention.py serve.py staleness.py stories.py websub.py)
 
@@ -39,6 +39,20 @@ lint: .venv/dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python -m tests.audit
+
+# Looks so long for bytes that break each reader of strangers' bytes: make fuzz SECONDS=600
+SECONDS ?= 60
+fuzz: .venv/dev
+	@for target in documents pages config clippings queries opml; do \
+	  $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; \
+	done
+
+# So many simulated hours at their worst: make soak HOURS=24 SEED=0
+HOURS ?= 24
+SEED ?= 0
+soak: .venv/dev
+	$(BIN)/python -m tests.soak $(HOURS) $(SEED)
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
@@ -69,4 +83,4 @@ lowest: .venv/dev
 	touch $@
 
 clean:
-	rm -rf .venv .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

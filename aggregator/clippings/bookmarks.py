@@ -57,7 +57,9 @@ def _description(anchor: html.HtmlElement) -> str:
     for child in following:
         if child.tag in ("dl", "dt"):
             break
-        parts += [child.text_content(), child.tail or ""]
+        if isinstance(child.tag, str):  # and not a comment
+            parts.append(child.text_content())
+        parts.append(child.tail or "")
     return " ".join("".join(parts).split())
 
 

@@ -64,3 +64,9 @@ def test_bookmark_files_are_known_by_their_first_line(data):
 def test_other_files_are_not_bookmarks():
     assert not is_bookmarks("• a clipping".encode())
     assert not is_bookmarks(b"<?xml version='1.0'?><rss/>")
+
+
+def test_a_comment_in_a_description_says_nothing():
+    data = b'<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><DT><A HREF="https://a.example/">T</A><DD>one <!-- x --> two'
+    (clipping,), _ = read_bookmarks(data, "b.html")
+    assert clipping.excerpt == "one two"

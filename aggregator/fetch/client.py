@@ -6,6 +6,7 @@ costs less than half the CPU of httpx's own on thousands of conditional requests
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 from aggregator import urls
 from aggregator.encodings import ACCEPTED, TooLarge, Undecodable, decode
 from aggregator.fetch.conditional import WITH_BODY
-from aggregator.fetch.guard import Guard, is_public
+from aggregator.fetch.guard import Guard, is_public, to_allow
 from aggregator.model import Network
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
@@ -49,6 +50,7 @@ class _Refused(OSError):
     """A connection that the guard forbids."""
 
     def __init__(self, address: str) -> None:
+        address = to_allow(address)
         prefix = 128 if ":" in address else 32
         super().__init__(
             f"refused: {address} is a private address; if this subscription is meant to be fetched "
@@ -266,7 +268,7 @@ def _in_words(error: BaseException) -> Trouble:
             return Trouble("the answer was cut short")
         case aiohttp.ClientResponseError():
             return Garbled("not an HTTP answer")
-        case ConnectionResetError():
+        case ConnectionResetError() | aiohttp.ClientOSError(errno=errno.ECONNRESET):
             reason = "the connection was reset"
         case _:
             reason = urls.redact(str(error)) or type(error).__name__

@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from aggregator.fetch.guard import Guard, is_public
+from aggregator.fetch.guard import Guard, is_public, to_allow
 from aggregator.fetch.hosts import host_of
 
 
@@ -35,6 +35,7 @@ def test_addresses_of_the_public_internet(address):
 def test_addresses_that_are_refused(address):
     assert not is_public(address)
     assert not Guard().allows(address)
+    assert Guard([ip_network(to_allow(address))]).allows(address)  # and so the advice is good
 
 
 def test_networks_are_allowed_one_by_one():

@@ -36,6 +36,7 @@ from aggregator.model import (
     SeenDocument,
     Subscription,
     Trouble,
+    Validators,
 )
 
 _STATES_AT_ONCE = 200  # stored in one transaction
@@ -279,6 +280,8 @@ class _Collector:
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
             return self._failed(subscription, failure)
+        if parsed.is_cut:  # asked for without conditions next time: the rest is still to come
+            outcome = replace(outcome, partial=True, validators=Validators())
         if outcome.partial:
             parsed = replace(parsed, seen=None)
         same_feed = outcome.moved_to is not None and self._store.is_same_feed(subscription, parsed)

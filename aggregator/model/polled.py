@@ -320,6 +320,7 @@ class ParsedFeed:
 
     ``known`` are the entries of the document that were not read, because they stood in the
     document before just so; ``seen`` is what to remember of the document, None if it is odd.
+    ``is_cut``: it ends in its midst.
     """
 
     key: str
@@ -329,6 +330,7 @@ class ParsedFeed:
     hints: Hints = Hints()
     known: tuple[SeenEntry, ...] = ()
     seen: SeenDocument | None = None
+    is_cut: bool = False
 
     @property
     def keys(self) -> list[str]:

@@ -50,7 +50,10 @@ class EntryDraft:
 
 @dataclass(slots=True)
 class FeedDraft:
-    """A feed as a format states it; ``authors`` are those of entries that name none."""
+    """A feed as a format states it; ``authors`` are those of entries that name none.
+
+    ``is_cut``: the document ends in its midst.
+    """
 
     base: str
     id: str = ""
@@ -62,6 +65,7 @@ class FeedDraft:
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     hints: Hints = field(default_factory=Hints)
+    is_cut: bool = False
 
 
 def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
@@ -88,7 +92,7 @@ def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
         warnings.append(f"{len(unkeyed) - len(entries)} entries stand twice in the document")
     if not entries:
         warnings.append("the feed has no entries")
-    return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints)
+    return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints, is_cut=draft.is_cut)
 
 
 def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:

@@ -174,7 +174,7 @@ def test_a_document_cut_off_is_read_as_far_as_it_goes():
     whole = rss(item("One"), item("Two", link="https://feed.example/b"))
     parsed = feed(whole[: whole.index("Two")])
     assert parsed.entries[0].title == "One"
-    assert parsed.warnings[0].startswith("damaged: ")
+    assert parsed.warnings[0].startswith("cut short")
 
 
 def test_a_feed_without_entries_is_a_feed_and_said():
@@ -401,3 +401,20 @@ def test_xml_base_relative_and_absolute(base):
     one = entry(document)
     assert one.link == "https://feed.example/z/p"
     assert 'href="https://feed.example/z/q"' in one.content
+
+
+def test_half_an_entry_is_none():
+    """Where a document is cut, in whatever midst: no other entry, none otherwise than it is."""
+    whole = rss(
+        *(item(f"{n} & more", f"https://feed.example/{n}", body="Words of it. " * 3) for n in "abc")
+    ).replace(" & ", " &amp; ")
+    entries = feed(whole).entries
+    for end in range(len(whole) - len("</channel></rss>")):
+        parsed = parse(whole[:end])
+        if isinstance(parsed, ParsedFeed):
+            assert parsed.is_cut
+            assert parsed.entries == entries[: len(parsed.entries)]
+            assert parsed.entries
+            assert parsed.warnings[0].startswith("cut short")
+    assert not feed(whole).is_cut
+    assert not feed(whole.replace(" &amp; ", " & ")).is_cut

@@ -1,6 +1,8 @@
 """A publisher on loopback that says what a test tells it to, and remembers what it was asked."""
 
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +11,9 @@ from dataclasses import dataclass, field
 from email.message import Message
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+RESET = struct.pack("ii", 1, 0)  # linger for no time
 
 
 @dataclass
@@ -16,7 +21,8 @@ class Answer:
     """An HTTP answer.
 
     ``raw`` is written to the socket as it is, in place of all the rest: bytes, or pieces that are
-    made while the client still listens.
+    made while the client still listens. After it the connection ends, by a ``reset`` if that is
+    wanted.
     """
 
     body: bytes = b""
@@ -24,6 +30,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | Callable[[], Iterable[bytes]] | None = None
     wait: Callable[[], object] = lambda: None
+    reset: bool = False
 
 
 @dataclass
@@ -91,6 +98,8 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
                 for piece in [answer.raw] if isinstance(answer.raw, bytes) else answer.raw():
                     self.wfile.write(piece)
                     self.wfile.flush()
+                if answer.reset:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
@@ -105,7 +114,14 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 256
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         daemon_threads = True
+
+        def shutdown_request(self, request: Any) -> None:
+            if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET:
+                request.close()  # a shutdown would end the connection in good order before
+            else:
+                super().shutdown_request(request)
 
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # a client that hangs up is what some tests are about

@@ -15,7 +15,14 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 PLAYED = Path(__file__).with_name("played.json")  # the most rounds that a fault was played in a row
 TIMES = int(os.environ.get("FAULT_ROUNDS", "1"))
 
-KINDS = {"R": "Runs", "D": "Disk and database", "N": "Names", "S": "Secrets"}
+KINDS = {
+    "R": "Runs",
+    "D": "Disk and database",
+    "W": "Network",
+    "X": "Documents",
+    "N": "Names",
+    "S": "Secrets",
+}
 PROMISES = {
     "P1": "One bad source never costs another anything.",
     "P2": "A failure is one line that names what failed, why, and what to do; never a traceback.",

@@ -5,7 +5,9 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,3 +81,25 @@ def disk(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def watched(process: "subprocess.Popen[str]") -> tuple[str, str, int]:
+    """What a process says until its end, and the most bytes that it and its children held."""
+    most = 0
+    with ThreadPoolExecutor(1) as executor:
+        said = executor.submit(process.communicate, timeout=300)
+        while not said.done():
+            most = max(most, _resident(process.pid))
+            time.sleep(0.05)
+    out, err = said.result()
+    return out or "", err or "", most
+
+
+def _resident(process: int) -> int:
+    folder = Path(f"/proc/{process}")
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        children = (folder / f"task/{process}/children").read_text().split()
+    except (OSError, IndexError):  # it has ended
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(map(_resident, map(int, children)))

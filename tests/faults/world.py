@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
+from tests.atomrules import complaints
 from tests.faults.means import hear_interrupts
 from tests.harness import Installation, item, rss
 from tests.origin import Origin
@@ -109,6 +111,17 @@ class World(Installation):
             if path.is_file()
         }
 
+    def titles(self) -> dict[str, list[str]]:
+        """What is stored: the titles of entries, by that of their subscription."""
+        with closing(sqlite3.connect(self.state)) as database:
+            rows = database.execute(
+                "SELECT feed.title, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY entry.title"
+            )
+            found: dict[str, list[str]] = {}
+            for feed, title in rows:
+                found.setdefault(feed, []).append(title)
+        return found
+
     def check_whole(self) -> None:
         """No reader sees half a file, and the database is one."""
         for name, data in self.files().items():
@@ -123,6 +136,13 @@ class World(Installation):
         if self.state.exists():
             with closing(sqlite3.connect(self.state)) as database:
                 assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    def check_valid(self) -> None:
+        """Every feed is one that the W3C's validator has nothing to say of."""
+        self.check_whole()
+        for name, data in self.files().items():
+            if name.endswith(".atom"):
+                assert complaints(data, f"https://site.example/{quote(name)}") == [], name
 
     def check_outputs(self, wanted: dict[str, bytes]) -> None:
         """The outputs are these, byte for byte."""

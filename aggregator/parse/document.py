@@ -12,7 +12,7 @@ from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
 from aggregator.parse.links import read_page
 from aggregator.parse.wellformed import read_wellformed
-from aggregator.parse.xmlfeed import read_xmlfeed
+from aggregator.parse.xmlfeed import closed, read_xmlfeed
 from aggregator.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
@@ -79,7 +79,18 @@ def _xml(
 
 
 def _read_xml(fetched: Fetched, now: datetime) -> FeedDraft:
-    return read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
+    draft = read_wellformed(fetched, now)
+    if draft:
+        return draft
+    body = closed(fetched.body)
+    if body is None:
+        return read_xmlfeed(fetched, now)
+    if not body:
+        raise NotAFeed("a document that is cut short before its first entry ends")
+    fetched = replace(fetched, body=body)
+    draft = read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
+    warnings = ["cut short; read as far as it goes", *draft.warnings]
+    return replace(draft, is_cut=True, warnings=warnings)
 
 
 def _kind(fetched: Fetched) -> str | None:

@@ -9,7 +9,6 @@ all cleaning is `clean`'s.
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from io import BytesIO
@@ -31,8 +30,7 @@ from aggregator.parse.readings import draft_of
 _REFERENCE = re.compile(rb"&#(?:[xX][0-9a-fA-F]+|[0-9]+);")
 _MOST_DIGITS = 12
 _ENTRY = re.compile(rb"<(?:item|entry)[\s>]")
-_ROOT = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
-_ROOT_END = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_ROOT = re.compile(rb"<(/?)((?:[\w.-]+:)?(?:rss|feed|rdf|channel))\b[^<>]*>", re.IGNORECASE)
 _ENTRY_END = re.compile(rb"</(?:item|entry)\s*>|<(?:item|entry)\s[^<>]*/>")
 _MOST_AT_AN_END = 500
 _LONGEST_DATE = 100  # that is remembered
@@ -51,8 +49,7 @@ _HARMLESS = (
 
 def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     """Raises NotAFeed where feedparser finds neither a format nor an entry."""
-    body, is_cut = without_half(fetched.body)
-    body, left_out = ends(body)
+    body, left_out = ends(fetched.body)
     parsed = feedparser.parse(
         BytesIO(body),
         response_headers={"content-type": fetched.content_type},
@@ -61,26 +58,31 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     )
     if not parsed.get("version") and not parsed.entries:
         raise NotAFeed("no format that is known")
-    draft = draft_of(parsed, fetched, warnings_of(parsed, left_out), now)
-    if not is_cut:
-        return draft
-    if not draft.entries:
-        raise NotAFeed("a document that is cut short before its first entry ends")
-    return replace(draft, is_cut=True, warnings=["cut short; read as far as it goes"])
+    return draft_of(parsed, fetched, warnings_of(parsed, left_out), now)
 
 
-def without_half(body: bytes) -> tuple[bytes, bool]:
-    """A document without the entry in whose midst it is cut, and whether it is cut at all.
+def closed(body: bytes) -> bytes | None:
+    """A document that is cut, without the entry in whose midst it is, and with an end.
 
+    None where it is not cut; nothing where no entry is whole.
     Half an entry would be another one where its guid or its link is cut, and stand in the place of
     the whole one where its text is.
     """
-    starts = [match.start() for match in _ENTRY.finditer(body)]
-    if _ROOT_END.search(body, starts[-1] if starts else 0):
-        return body, False
-    if not starts:
-        return body, bool(_ROOT.search(body))
-    return body if _ENTRY_END.search(body, starts[-1]) else body[: starts[-1]], True
+    start = _ENTRY.search(body)
+    ends = [match.end() for match in _ENTRY_END.finditer(body)]
+    head = body[: start.start()] if start else body
+    whole = body[: ends[-1]] if ends else head
+    open_elements: list[bytes] = []
+    for close, name in _ROOT.findall(head) + _ROOT.findall(body, len(whole)):
+        if not close:
+            open_elements.append(name)
+        elif name in open_elements:
+            open_elements.remove(name)
+    if not open_elements:
+        return None
+    if not ends:
+        return b""
+    return whole + b"".join(b"</%b>" % name for name in reversed(open_elements))
 
 
 def warnings_of(parsed: Any, left_out: int) -> list[str]:

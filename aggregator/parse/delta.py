@@ -85,7 +85,7 @@ def cut(fetched: Fetched) -> Pieces | None:
         return None
     edges = list(_EDGE.finditer(body))
     opening, closing = edges[::2], edges[1::2]
-    if not edges or len(edges) % 2 or len(opening) > MAX_ENTRIES:
+    if not edges or len(edges) % 2 or len(opening) > MAX_ENTRIES or not _is_wellformed(body):
         return None
     name = opening[0][1]
     if any(edge[1] != name for edge in opening) or any(edge[2] != name for edge in closing):
@@ -100,9 +100,8 @@ def cut(fetched: Fetched) -> Pieces | None:
         ),
         tail=body[closing[-1].end() :],
     )
-    if not all(map(_is_closed, (pieces.head, *pieces.entries, pieces.tail))):
-        return None
-    return pieces if _is_wellformed(body) else None
+    is_closed = all(map(_is_closed, (pieces.head, *pieces.entries, pieces.tail)))
+    return pieces if is_closed else None
 
 
 def read_new(

@@ -12,7 +12,7 @@ from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
 from aggregator.parse.links import read_page
 from aggregator.parse.wellformed import read_wellformed
-from aggregator.parse.xmlfeed import closed, read_xmlfeed
+from aggregator.parse.xmlfeed import closed, mended, read_xmlfeed
 from aggregator.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
@@ -79,15 +79,19 @@ def _xml(
 
 
 def _read_xml(fetched: Fetched, now: datetime) -> FeedDraft:
-    draft = read_wellformed(fetched, now)
-    if draft:
-        return draft
-    body = closed(fetched.body)
-    if body is None:
+    body = mended(fetched.body)
+    if body != fetched.body:
+        draft = _read_xml(replace(fetched, body=body), now)
+        return replace(draft, warnings=["not all in the encoding it declares", *draft.warnings])
+    well = read_wellformed(fetched, now)
+    if well:
+        return well
+    whole = closed(fetched.body)
+    if whole is None:
         return read_xmlfeed(fetched, now)
-    if not body:
+    if not whole:
         raise NotAFeed("a document that is cut short before its first entry ends")
-    fetched = replace(fetched, body=body)
+    fetched = replace(fetched, body=whole)
     draft = read_wellformed(fetched, now) or read_xmlfeed(fetched, now)
     warnings = ["cut short; read as far as it goes", *draft.warnings]
     return replace(draft, is_cut=True, warnings=warnings)

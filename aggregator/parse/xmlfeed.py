@@ -31,6 +31,9 @@ _REFERENCE = re.compile(rb"&#(?:[xX][0-9a-fA-F]+|[0-9]+);")
 _MOST_DIGITS = 12
 _ENTRY = re.compile(rb"<(?:item|entry)[\s>]")
 _ROOT = re.compile(rb"<(/?)((?:[\w.-]+:)?(?:rss|feed|rdf|channel))\b[^<>]*>", re.IGNORECASE)
+_WIDE = re.compile(
+    rb"""^(<\?xml[^>]{0,100}?encoding\s*=\s*["'])(?:utf-?(?:16|32)|ucs)[^"']*""", re.I
+)
 _ENTRY_END = re.compile(rb"</(?:item|entry)\s*>|<(?:item|entry)\s[^<>]*/>")
 _MOST_AT_AN_END = 500
 _LONGEST_DATE = 100  # that is remembered
@@ -59,6 +62,26 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     if not parsed.get("version") and not parsed.entries:
         raise NotAFeed("no format that is known")
     return draft_of(parsed, fetched, warnings_of(parsed, left_out), now)
+
+
+def mended(body: bytes) -> bytes:
+    """A document whose encoding can be seen to be another than feedparser would take.
+
+    One that says UTF-16 in plain ASCII is none; and one in UTF-8 but for a few bytes, such as those
+    of a title that was cut within a character, would all be taken for windows-1252.
+    """
+    if body.startswith(b"<?xml"):
+        body = _WIDE.sub(rb"\1utf-8", body, count=1)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        if b"\0" in body:  # UTF-16 or UTF-32
+            return body
+        text = body.decode("utf-8", "replace")
+        broken = text.count("\ufffd")
+        whole = len(text) - len(text.encode("ascii", "ignore")) - broken
+        return text.encode() if broken < whole else body
+    return body
 
 
 def closed(body: bytes) -> bytes | None:

@@ -418,3 +418,16 @@ def test_half_an_entry_is_none():
             assert parsed.warnings[0].startswith("cut short")
     assert not feed(whole).is_cut
     assert not feed(whole.replace(" &amp; ", " & ")).is_cut
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rss(item("L'été à Gand")).replace("?>", ' encoding="utf-16"?>', 1).encode(),
+        rss(item("L'été à Gand")).encode().replace(b"<item>", b"<item><author>caf\xc3</author>"),
+    ],
+)
+def test_one_bad_byte_or_a_lie_does_not_garble_the_rest(body):
+    parsed = feed(body)
+    assert parsed.entries[0].title == "L'été à Gand"
+    assert "encoding it declares" in parsed.warnings[0]

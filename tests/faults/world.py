@@ -111,15 +111,15 @@ class World(Installation):
             if path.is_file()
         }
 
-    def titles(self) -> dict[str, list[str]]:
-        """What is stored: the titles of entries, by that of their subscription."""
+    def titles(self, feed: str = "title") -> dict[str, list[str]]:
+        """What is stored: the titles of entries, by the title or the ``url`` of their feed."""
         with closing(sqlite3.connect(self.state)) as database:
             rows = database.execute(
-                "SELECT feed.title, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY entry.title"
+                f"SELECT feed.{feed}, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY 2"
             )
             found: dict[str, list[str]] = {}
-            for feed, title in rows:
-                found.setdefault(feed, []).append(title)
+            for name, title in rows:
+                found.setdefault(name, []).append(title)
         return found
 
     def check_whole(self) -> None:

@@ -1,0 +1,353 @@
+"""What publishers write: documents of every kind, served to the program beside ones that are well."""
+
+import re
+from itertools import count
+from xml.etree import ElementTree
+
+from aggregator.model import Caching, Fetched, ParsedFeed, Validators
+from aggregator.parse import parse_document
+from tests.atomrules import ATOM
+from tests.faults.catalogue import TIMES, fault
+from tests.faults.means import strace, watched
+from tests.faults.test_network import lines_of, subscribed
+from tests.harness import NOON, item, rss
+from tests.origin import Answer
+from tests.shared import shared
+
+GOOD = {f"Good {n}": rss(item(f"Commons {n}", f"https://good{n}.example/a")) for n in range(3)}
+
+
+def serve(world, documents, before=(), more=""):
+    """One run in which each document is a source's, by name, beside three that are well.
+
+    Gives what was said of each, and checks that the good ones are read and all outputs valid.
+    """
+    text = ""
+    hosts = (f"127.{high}.{low}.9" for high in count(1) for low in range(250))
+    for (name, document), host in zip({**documents, **GOOD}.items(), hosts, strict=False):
+        path = "/" + re.sub(r"\W", "-", name)
+        world.origin[path] = document
+        text += subscribed(name, world.origin.url(path, host))
+    world.prepare(more)
+    head = (world.root / "feeds.toml").read_text("utf-8").partition("[[subscriptions]]")[0]
+    world.write("feeds.toml", head + text)
+    process = world.start("-v", "run", "--all", before=before)
+    _, said, memory = watched(process)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert memory < 1_000_000_000
+    stored = [title for titles in world.titles().values() for title in titles]
+    assert all(f"Commons {n}" in stored for n in range(3))
+    world.check_valid()
+    return lines_of(said)
+
+
+def titles_of(stored, name):
+    """The titles of the entries of a source that `serve` served."""
+    (found,) = [t for url, t in stored.items() if url.endswith("/" + re.sub(r"\W", "-", name))] or [
+        []
+    ]
+    return found
+
+
+def parse(body, content_type="application/xml", url="https://feed.example/feed"):
+    return parse_document(
+        Fetched(url, url, body, content_type, Validators(), None, Caching()), NOON
+    )
+
+
+def real(folder, number=None):
+    paths = sorted(shared("corpus", folder).iterdir())
+    return paths[:: max(1, len(paths) // (number * TIMES))] if number else paths
+
+
+@fault(
+    "X01",
+    "Every odd document that was ever met",
+    produced="504 of them, collected from the tests of other programs, and a sample of 850 real feeds",
+    must="each is read, or its reason told in one line; the good ones are read; outputs are valid",
+    promises="P1 P2 P5",
+    cases=["odd", "feeds"],
+)
+def test_odd_documents(world, case):
+    paths = real(case, None if case == "odd" else 40)
+    lines = serve(world, {path.name.replace('"', ""): path.read_bytes() for path in paths})
+    titles = {name for name, said in lines.items() if any(": not a feed" in line for line in said)}
+    assert len(titles) < len(paths) / 2
+
+
+def texts_of(entry):
+    """What an entry says; how many blanks there are depends on feedparser's reader."""
+    return tuple(
+        " ".join(str(text).split())
+        for text in (entry.title, entry.link, entry.content, entry.summary)
+    )
+
+
+def small_feeds():
+    return [path for path in real("feeds") if 3000 < path.stat().st_size < 20_000][::8][:10]
+
+
+@fault(
+    "X02",
+    "A document that is cut",
+    produced="ten real feeds, each cut at bytes chosen at random",
+    must="it is told; its entries are those of the whole, as they are there: never half an entry",
+    promises="P2 P3 P9",
+    rounds=20,
+)
+def test_cut_documents(rounds, chance):
+    for path in small_feeds():
+        body = path.read_bytes()
+        whole = parse(body)
+        assert isinstance(whole, ParsedFeed)
+        texts = set(map(texts_of, whole.entries))
+        for _ in rounds:
+            end = chance.randrange(len(body))
+            cut = parse(body[:end])
+            if isinstance(cut, ParsedFeed):
+                found = set(map(texts_of, cut.entries))
+                assert found <= texts, (path, end)
+                assert cut.is_cut or len(found) == len(texts), (path, end)
+            else:
+                assert cut.reason
+
+
+@fault(
+    "X03",
+    "A byte is another",
+    produced="ten real feeds, in each of which one byte gets another value, or is gone, or doubled",
+    must="each is read, or its reason told; the good ones are read; outputs are valid",
+    promises="P1 P2 P5",
+    rounds=6,
+)
+def test_other_bytes(world, rounds, chance):
+    documents = {}
+    for path in small_feeds():
+        for number in rounds:
+            body = bytearray(path.read_bytes())
+            at = chance.randrange(len(body))
+            kind = number % 3
+            body[at : at + 1] = [bytes([chance.randrange(256)]), b"", bytes([body[at]] * 2)][kind]
+            documents[f"{path.name} {number}"] = bytes(body)
+    serve(world, documents)
+
+
+CAFE = rss(item("Un café €", "https://cafe.example/"), title="Café")
+XML = '<?xml version="1.0" encoding="%s"?>'
+
+
+def declared(encoding, bytes_of, text=CAFE):
+    return text.replace('<?xml version="1.0"?>', XML % encoding).encode(bytes_of)
+
+
+ENCODINGS = {
+    "windows-1252 that is declared": declared("windows-1252", "windows-1252"),
+    "windows-1252 that says UTF-8": declared("utf-8", "windows-1252"),
+    "windows-1252 that says ISO-8859-1": declared("iso-8859-1", "windows-1252"),
+    "UTF-8 that says UTF-16": declared("utf-16", "utf-8"),
+    "UTF-8 that says nothing anybody knows": declared("x-nobody", "utf-8"),
+    "UTF-8 with its mark": CAFE.encode("utf-8-sig"),
+    "UTF-16": declared("utf-16", "utf-16"),
+    "UTF-16, big end first": "\ufeff".encode("utf-16-be") + declared("utf-16", "utf-16-be"),
+    "UTF-16 without its mark": declared("utf-16le", "utf-16-le"),
+    "UTF-32": declared("utf-32", "utf-32"),
+    "a mark in the middle": CAFE.replace("<channel>", "\ufeff<channel>").encode(),
+    "control characters": CAFE.replace("Un ", "U\x00n\x08 \x1b\x7f").encode(),
+    "bytes that are no UTF-8": CAFE.encode().replace(b"<item>", b"<!-- \xff --><item>"),
+}
+
+
+@fault(
+    "X04",
+    "Encodings that are odd, and that lie",
+    produced=", ".join(ENCODINGS),
+    must="the text is what its author wrote; all are read",
+    promises="P1 P3 P5",
+)
+def test_encodings(world):
+    serve(world, ENCODINGS)
+    stored = world.titles("url")
+    found = {name: titles_of(stored, name) for name in ENCODINGS}
+    assert not {name: titles for name, titles in found.items() if titles != ["Un café €"]}
+
+
+def bomb(depth):
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, depth))
+    return f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY e0 "ha">{entities}]>' + rss(
+        item(f"&e{depth - 1};")
+    ).removeprefix('<?xml version="1.0"?>')
+
+
+def attack(declaration, title):
+    return f'<?xml version="1.0"?><!DOCTYPE rss {declaration}>' + rss(
+        item(f"{title} of entities")
+    ).removeprefix('<?xml version="1.0"?>')
+
+
+def attacks(world, secret):
+    elsewhere = world.origin.url("/outside", "127.0.0.99")
+    return {
+        "a billion laughs": (bomb(10), "refused"),
+        "quadratic": (attack(f'[<!ENTITY a "{"a" * 50_000}">]', "&a;" * 50_000), "refused"),
+        "many short ones": (attack(f'[<!ENTITY a "{"a" * 99}">]', "&a;" * 99_000), "refused"),
+        "a parameter": (attack("[<!ENTITY % a \"<!ENTITY b 'c'>\"> %a;]", "&b;"), "refused"),
+        "a file": (attack(f'[<!ENTITY a SYSTEM "file://{secret}">]', "&a;"), ""),
+        "a file by its path": (attack(f'[<!ENTITY a SYSTEM "{secret}">]', "&a;"), ""),
+        "an address": (attack(f'[<!ENTITY a SYSTEM "{elsewhere}">]', "&a;"), ""),
+        "a DTD elsewhere": (attack(f'SYSTEM "{elsewhere}"', "&a;"), ""),
+        "a DTD in a file": (attack(f'SYSTEM "{secret}"', "&a;"), ""),
+        "an inclusion": (
+            rss(item(f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{secret}"/>')),
+            "",
+        ),
+        "a stylesheet": (f'<?xml-stylesheet href="{elsewhere}"?>' + rss(item("Styled"))[21:], ""),
+    }
+
+
+@fault(
+    "X05",
+    "Entities and what else leads out of a document",
+    produced="a billion laughs; quadratic growth; parameter entities; external entities, DTDs, inclusions and "
+    "stylesheets, of a file and of an address (watched by strace)",
+    must="what grows is refused by name; the file is never opened, the address never asked",
+    promises="P1 P2 P5 P7 P12",
+)
+def test_entities(world, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("c4n4ry")
+    world.origin["/outside"] = b"<!ENTITY a 'outside'>"
+    found = attacks(world, secret)
+    log = tmp_path / "strace"
+    before = strace("-o", str(log), "-e", "trace=open,openat,openat2,connect,stat,access")
+    lines = serve(world, {name: document for name, (document, _) in found.items()}, before)
+    for name, (_, words) in found.items():
+        assert not words or any(words in line for line in lines[name]), (name, lines.get(name))
+    assert str(secret) not in log.read_text("utf-8", "replace")
+    assert world.origin.requests("/outside") == []
+    assert not any(b"c4n4ry" in data for data in world.files().values())
+
+
+MANY = "".join(
+    f"<item><title>Number {n}</title><link>http://m.example/{n}</link></item>"
+    for n in range(100_000)
+)
+ATTRIBUTES = " ".join(f'a{n}="x"' for n in range(50_000))
+DEEP = 100_000
+
+
+def large():
+    yield "a hundred thousand entries", rss(MANY), "the newest 300 were taken"
+    yield "an entry of 50 MB", rss(item("Large", body="Large. " * 7_500_000)), "larger than 10 MiB"
+    yield "an entry of 9 MB", rss(item("Large", body="Large. " * 1_300_000)), ""
+    yield "deep elements", rss(item("Deep", more="<a>" * DEEP + "</a>" * DEEP)), ""
+    yield "deep HTML", rss(item("Deep", body="&lt;b&gt;" * DEEP + "deep")), ""
+    yield "deep JSON", '{"version":"https://jsonfeed.org/version/1.1","items":' + "[" * DEEP, "JSON"
+    yield "open brackets", "<rss><channel>" + "<" * 200_000, ""
+    yield "open comments", rss(item("Open")) + "<!--" * 200_000, ""
+    yield "ampersands", rss(item("Open", body="&" * 200_000)), ""
+    yield "a title of 5 MB", rss(item("Title " * 800_000)), ""
+    yield "many categories", rss(item("Many", more="<category>c</category>" * 200_000)), ""
+    yield (
+        "many attributes",
+        rss(item("a", more=f"<b {ATTRIBUTES}/>")),
+        "",
+    )
+
+
+@fault(
+    "X06",
+    "A document that is large in some way",
+    produced=", ".join(name for name, *_ in large()),
+    must="each costs no more than 10 s and 512 MiB, in a process of its own, which are told; the others are "
+    "read",
+    promises="P1 P2 P5 P7",
+)
+def test_large_documents(world):
+    found = {name: (document, words) for name, document, words in large()}
+    lines = serve(world, {name: document.encode() for name, (document, _) in found.items()})
+    for name, (_, words) in found.items():
+        assert not words or any(words in line for line in lines[name]), (name, lines.get(name))
+
+
+SCRIPTS = [
+    "English", "Ελληνικά", "Русский", "العربية", "עברית", "हिन्दी", "ไทย", "日本語", "한국어", "አማርኛ",
+    "ქართული", "Հայերեն", "தமிழ்", "ᓄᓇᕗᑦ", "𐌰𐌱𐌲", "👩‍👩‍👧‍👦", "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞",
+    "\u202egnp.exe", "\u2066isolated", "a\u200bb\u200dc\ufeffd", "\u2028line\u2029", "\ufffd", "\U000e0041tag",
+]  # fmt: skip
+LINKS = [
+    "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\nscript:alert(1)", " javascript:alert(1)",
+    "vbscript:x", "data:text/html,&lt;script&gt;alert(1)&lt;/script&gt;", "file:///etc/passwd",
+    "http://a b.example/c d", "http://a.example/\n\tb", "//a.example/x", "/relative", "http://[bad",
+    "http://a.example:99999/", "http://", "https://x.example/&quot;onclick=alert(1)", "ftp://a.example/",
+    "http://user:pw@a.example/", "http://é.example/é", "mailto:a@b.example", "blob:x", "",
+]  # fmt: skip
+DATES = [
+    "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "32 Jan 2026 10:00:00 GMT",
+    "now", "Mon, 23 Nov 2099 10:00:00 GMT", "-1", "1e308", "Mon, 99 Nov 2026 99:99:99 +9999", "١٢/١١/٢٠٢٦",
+    "2026-02-30", "1" * 400,
+]  # fmt: skip
+
+
+@fault(
+    "X07",
+    "Entries whose parts are odd",
+    produced=f"titles in {len(SCRIPTS)} scripts with overrides of direction and marks of no width; {len(LINKS)} "
+    f"links of other schemes, with spaces and line breaks; {len(DATES)} dates that never were; ids "
+    "that several entries have; none at all",
+    must="all are kept, each with an id of its own; links lead to web addresses or nowhere; no date is "
+    "later than now; a second run changes nothing",
+    promises="P3 P5 P6 P9",
+)
+def test_odd_entries(world):
+    documents = {
+        "scripts": rss(*(item(t, f"https://s.example/{n}") for n, t in enumerate(SCRIPTS))),
+        "links": rss(*(item(f"Link {n}", link) for n, link in enumerate(LINKS))),
+        "dates": rss(*(item(f"Date {n}", "", date) for n, date in enumerate(DATES))),
+        "one id": rss(*(item(f"Id {n}", "", more="<guid>one</guid>") for n in range(5))),
+        "no id": rss(*(item(f"None {n}", "", "") for n in range(5))),
+    }
+    serve(world, documents)
+    stored = world.titles("url")
+    wanted = [len(SCRIPTS), len(LINKS), len(DATES), 5, 5]
+    assert [len(titles_of(stored, name)) for name in documents] == wanted
+    written = world.files()
+    for name, data in written.items():
+        if name.endswith(".atom"):
+            check_links(data)
+            assert (
+                max(re.findall(rb"<(?:updated|published)>([^<]*)", data)) <= b"2026-11-24T15:00:00Z"
+            )
+    world.call("run", "--all")
+    world.check_outputs(written)
+
+
+def check_links(data):
+    """Every address in a feed leads to the web."""
+    for element in ElementTree.fromstring(data).iter():
+        for name in ("href", "src", "uri"):
+            assert re.match("https?://[^/]", element.get(name, "http://x")), element.attrib
+
+
+@fault(
+    "X08",
+    "A source that is our own output",
+    produced="a subscription to the feed of all entries that we publish ourselves",
+    must="nothing is published twice under another id, and after two runs nothing changes any more",
+    promises="P3 P5 P9",
+)
+def test_our_own_output(world):
+    world.prepare(subscribed("Ourselves", world.origin.url("/all.atom", "127.0.0.99")))
+    world.origin["/all.atom"] = Answer(status=404)
+    world.call("run", "--all")
+    ids = []
+    for _ in range(4):
+        feed = (world.outputs / "all.atom").read_bytes()
+        entries = ElementTree.fromstring(feed).findall(f"{ATOM}entry")
+        ids.append(sorted(str(entry.findtext(f"{ATOM}id")) for entry in entries))
+        world.origin["/all.atom"] = feed
+        world.call("run", "--all")
+    assert len(set(ids[-1])) == len(ids[-1])
+    assert ids[-1] == ids[-2], (len(ids[-1]), len(ids[-2]))
+    assert [len(each) for each in ids] == [len(ids[0])] * 4
+    world.check_valid()

@@ -528,7 +528,7 @@ def test_a_proxy(settled, undisturbed, case):
     assert "127.0.0.99" not in {asked.host for asked in settled.origin.asked}
 
 
-PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by 302 without it": 511}
+PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by status 511": 511}
 
 
 @fault(

@@ -17,9 +17,7 @@ from aggregator.store.turns import Turns
 PATIENCE_SECONDS = 25.0
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone
 _FIRST_RETRY_SECONDS = 10
-_MOST_SECONDS = (
-    900  # between attempts, where a server answers and stores nothing, as when it is full
-)
+_MOST_SECONDS = 900  # between attempts
 _STALLED = "its worker has died, or has lost the database"
 
 Warn = Callable[[str], None]
@@ -38,7 +36,7 @@ async def work(
         PUBLISH: tried.careful(jobs.publish),
     }
     with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried, warn))
+        rescuing = asyncio.create_task(_rescue(queue, tried))
         gone = False
         while not stop.is_set():
             working = asyncio.create_task(queue.work(handlers, concurrency, patience_seconds))
@@ -75,7 +73,7 @@ async def schedule(
     tried = _Tried(store, warn)
     loop = asyncio.get_running_loop()
     with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried, warn))
+        rescuing = asyncio.create_task(_rescue(queue, tried))
         gone = False
         while not stop.is_set():
             began = loop.time()
@@ -103,7 +101,7 @@ async def plan_once(projects: Projects, store: Store, turns: Turns, queue: Queue
     return number
 
 
-async def _rescue(queue: Queue, tried: "_Tried", warn: Warn) -> None:
+async def _rescue(queue: Queue, tried: "_Tried") -> None:
     """Every few seconds, give back what workers that have died had begun."""
     while True:
         with suppress(StorageError):  # a server that has gone is told of by the others
@@ -135,7 +133,8 @@ class _Tried:
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 if self._failed(job, reason):
-                    raise Later(_FIRST_RETRY_SECONDS * 2**job.tries) from error
+                    seconds = min(_FIRST_RETRY_SECONDS * 2**job.tries, _MOST_SECONDS)
+                    raise Later(seconds) from error
 
         return handle
 

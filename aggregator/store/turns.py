@@ -62,8 +62,8 @@ def _wait(connection: Connection) -> None:
 class Turns:
     """A worker's share of the database.
 
-    `job` is held while any of its jobs is at work, and given back at least every 5 s, when a run that
-    waits has its turn. `write` is held by one job of all workers at a time, while it stores something:
+    `job` is held while any of its jobs is at work; every 5 s it is asked whether a run waits, for
+    which it is given back once those that are at work have ended. `write` is held by one job of all workers at a time, while it stores something:
     so what a run does is done by none of them at once, and none waits for another's rows.
     """
 
@@ -100,7 +100,9 @@ class Turns:
         """Let a job be at work; waits while a run is. Raises StorageError."""
         async with self._changing:
             if self._held is not None and _now() > self._since + _MOST_SECONDS:
-                await self._idle.wait()
+                if await self._in_thread(self._is_waited_for, self._held):
+                    await self._idle.wait()
+                self._since = _now()
             if self._held is None:
                 self._held = await self._in_thread(self._take, _SHARED, _JOBS)
                 self._since = _now()
@@ -153,6 +155,13 @@ class Turns:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, this, *arguments)
 
+    def _is_waited_for(self, held: Connection) -> bool:
+        """Whether a run waits for the jobs to end."""
+        try:
+            return bool(held.scalar(_WAITED_FOR, {"it": _JOBS}))
+        except SQLAlchemyError as error:
+            raise _trouble(error) from error
+
     def _take(self, statement: TextClause, lock: int) -> Connection:
         try:
             connection = self._engine.connect()
@@ -162,6 +171,10 @@ class Turns:
         return connection
 
 
+_WAITED_FOR = text(
+    "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+    "WHERE datname = current_database() AND locktype = 'advisory' AND objid = :it AND NOT granted)"
+)
 _SHARED = text("SELECT pg_advisory_lock_shared(:it)")
 _UNSHARED = text("SELECT pg_advisory_unlock_shared(:it)")
 _ALONE = text("SELECT pg_advisory_lock(:it)")

@@ -15,7 +15,7 @@ from aggregator.cluster import worker as processes
 from aggregator.cluster.queue import Job, Later
 from aggregator.errors import PublishError
 from aggregator.model import MOST_ATTEMPTS
-from aggregator.store import Store
+from aggregator.store import Store, turns
 from aggregator.store.turns import Turns
 from tests import databases
 from tests.harness import NOON, Installation, item, rss
@@ -152,6 +152,34 @@ def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
         settled(working, "Communs, encore")
     assert published(working, "https://other.example/communs.atom")
     assert said[1].count("nonsense") <= 1
+
+
+def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
+    monkeypatch.setattr(turns, "_MOST_SECONDS", 0.1)
+    told = []
+
+    def run():
+        with turns.exclusive(working.database, working.root):
+            told.append("run")
+
+    async def job(share, name, seconds):
+        async with share.job():
+            told.append(f"{name} begins")
+            await asyncio.sleep(seconds)
+            told.append(f"{name} ends")
+
+    async def go():
+        with Turns(working.database, working.root) as share:
+            slow = asyncio.create_task(job(share, "slow", 3))
+            await asyncio.sleep(0.5)
+            await job(share, "quick", 0)
+            waiting = asyncio.create_task(asyncio.to_thread(run))
+            await asyncio.sleep(1)
+            await asyncio.gather(slow, waiting, job(share, "late", 0))
+
+    asyncio.run(go())
+    quick, late = ([f"{name} begins", f"{name} ends"] for name in ("quick", "late"))
+    assert told == ["slow begins", *quick, "slow ends", "run", *late]
 
 
 def test_of_two_schedules_one_plans(working):

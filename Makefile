@@ -20,17 +20,17 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
-# Those that take long run beside the others, and without counting what they cover; and then what
-# keeps state once more, on PostgreSQL.
+# Those that take long run beside the others, and without counting what they cover; what keeps state
+# runs once more, on PostgreSQL.
 LONG = tests/test_year.py tests/test_corpus.py tests/test_soak.py tests/faults tests/fuzz
 STORED = tests/store $(addprefix tests/test_,advice.py cli.py collect.py metrics.py pipeline.py prune.py \
 	retention.py serve.py staleness.py stories.py websub.py)
 
 test: .venv/dev
 	$(BIN)/coverage erase
-	@($(BIN)/python -m pytest -p no:cacheprovider $(LONG) && AGGREGATOR_TEST_DATABASE=postgresql \
-	$(BIN)/python -m pytest -p no:cacheprovider $(STORED)) & long=$$!; trap 'kill $$long' INT TERM; \
-	$(BIN)/coverage run -m pytest $(LONG:%=--ignore=%) || { kill $$long 2>/dev/null; exit 1; }; wait $$long
+	@$(BIN)/python -m pytest -p no:cacheprovider $(LONG) & long=$$!; trap 'kill $$long' INT TERM; \
+	{ $(BIN)/coverage run -m pytest $(LONG:%=--ignore=%) && AGGREGATOR_TEST_DATABASE=postgresql \
+	$(BIN)/python -m pytest -p no:cacheprovider $(STORED); } || { kill $$long 2>/dev/null; exit 1; }; wait $$long
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aggregator import pipeline
+from aggregator.atomic import LEFTOVERS
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.projects import Projects
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
@@ -403,7 +404,11 @@ def outputs(folder: Path) -> dict[str, bytes]:
     """Every file that was published."""
     root = folder / "outputs"
     files = filter(Path.is_file, sorted(root.rglob("*")))
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in files
+        if not path.match(LEFTOVERS)  # of those that were killed: no reader sees them
+    }
 
 
 def stored(folder: Path, url: str) -> list[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ from aggregator.model import (
     Poll,
     Reading,
     Role,
+    RunReport,
     SeenDocument,
     Subscription,
     Trouble,
@@ -98,6 +99,16 @@ class Progress(Protocol):
         """One of them has answered, or not."""
 
 
+class Nobody:
+    """A `Progress` where nobody watches."""
+
+    def begin(self, total: int) -> None:
+        pass
+
+    def polled(self, subscription: Subscription, outcome: str) -> None:
+        pass
+
+
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -114,6 +125,21 @@ class Collected:
     troubles: list[Trouble] = field(default_factory=list)
     events: list[FeedEvent] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def report(self) -> RunReport:
+        """The same as what a run reports of it, in an order that no network decides."""
+        return RunReport(
+            polled=self.fetched + self.not_modified + len(self.troubles),
+            fetched=self.fetched,
+            not_modified=self.not_modified,
+            waiting=self.waiting,
+            new=self.new,
+            modified=self.modified,
+            offline=self.offline,
+            troubles=tuple(sorted(self.troubles, key=lambda trouble: trouble.title)),
+            events=tuple(sorted(self.events, key=lambda event: (event.title, event.kind.value))),
+            warnings=tuple(sorted(self.warnings)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,10 @@ def match(
         return 0
     with meter.stage("learn"):
         make = partial(matcher_for, config, vocabulary, clippings, store, fingerprint=fingerprint)
-        key = fingerprint, held, store.decisions()
-        matcher = make() if kept is None else kept.same(key, make)
+        if kept is None:
+            matcher = make()
+        else:
+            matcher = kept.same((fingerprint, held, store.decisions()), make)
     new = 0
     matched: list[MatchedEntry] = []
     for stored, matches in matcher.match_all(chain([first], unmatched)):

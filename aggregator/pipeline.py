@@ -86,19 +86,11 @@ async def run(
         with meter.stage("hub"):
             async with outside() as (poller, _):
                 warnings += await tell_hub(config.publish, store, poller)
-    return RunReport(
-        polled=told.fetched + told.not_modified + len(told.troubles),
-        fetched=told.fetched,
-        not_modified=told.not_modified,
-        waiting=told.waiting,
-        new=told.new,
-        modified=told.modified,
+    return replace(
+        told.report(),
         matched=done.matched,
         pruned=done.pruned,
-        offline=told.offline,
         written=done.written,
-        troubles=tuple(sorted(told.troubles, key=lambda trouble: trouble.title)),
-        events=tuple(sorted(told.events, key=lambda event: (event.title, event.kind.value))),
         warnings=tuple(sorted(warnings)),
         stages=meter.costs(),
     )

@@ -244,7 +244,9 @@ class Talk:
     def progress(self) -> Iterator["Progress"]:
         """A bar on a terminal, nothing elsewhere."""
         if self._quiet or not sys.stderr.isatty():
-            yield _Nobody()
+            from aggregator.collect import Nobody
+
+            yield Nobody()
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
@@ -252,14 +254,6 @@ class Talk:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
         with RichProgress(*columns, console=self._err, transient=True) as bar:
             yield _Bar(bar)
-
-
-class _Nobody:
-    def begin(self, total: int) -> None:
-        pass
-
-    def polled(self, subscription: Subscription, outcome: str) -> None:
-        pass
 
 
 class _Bar:

@@ -39,11 +39,11 @@ from aggregator.cluster.projects import Projects
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
 from aggregator.cluster.schedule import put_polls, put_settle
 from aggregator.cluster.worker import work
+from aggregator.collect import Nobody
 from aggregator.errors import StorageError
 from aggregator.fetch.poller import Fetcher
 from aggregator.fetch.schedule import spread
 from aggregator.meter import Meter
-from aggregator.model import Subscription
 from aggregator.parsing import ParsingPool
 from aggregator.project import Project, open_project
 from aggregator.publish.files import OutputFolder
@@ -418,16 +418,6 @@ def stored(folder: Path, url: str) -> list[tuple[str, str, str]]:
         "JOIN feed ON feed.id = entry.feed_id"
     )
     return sorted(map(tuple, databases.execute(url, folder, statement)))
-
-
-class Nobody:
-    """Watches in silence."""
-
-    def begin(self, total: int) -> None:
-        pass
-
-    def polled(self, subscription: Subscription, outcome: str) -> None:
-        pass
 
 
 def main(feeds: int = FEEDS, hosts: int = HOSTS, workers: int = WORKERS) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aggregator import pipeline
+from aggregator.collect import Nobody
 from aggregator.fetch.poller import Fetcher
 from aggregator.meter import Meter
 from aggregator.model import (
@@ -120,13 +121,6 @@ class InThisProcess:
         seen: SeenDocument | None = None,
     ) -> ParsedFeed | ParseFailed:
         return await asyncio.to_thread(parse_document, fetched, now, language, seen)
-
-
-class Nobody:
-    """Watches a run in silence."""
-
-    def begin(self, total: int) -> None: ...
-    def polled(self, subscription: Subscription, outcome: str) -> None: ...
 
 
 def rss(*items: str, title: str = "A feed", language: str = "en") -> str:

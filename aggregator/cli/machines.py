@@ -1,7 +1,7 @@
 """The commands for more than one machine: many workers on one PostgreSQL database."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from aggregator.cli.shell import (
     open_config,
     outputs_of,
     project_of,
+    store_of,
     talk_of,
     write_metrics,
 )
@@ -149,12 +150,12 @@ def migrate(
         old, new = (database_name(each, project.root) for each in (project.config.store_url, url))
         if old == new:
             raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
-        with alone(project) as source, lock_of(project.root, url):
-            target = Store(url, project.root)
-            try:
-                number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
-            finally:
-                target.close()
+        with (
+            alone(project) as source,
+            lock_of(project.root, url),
+            closing(Store(url, project.root)) as target,
+        ):
+            number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
         talk.say(f"{number:,} rows copied from {old}, which stays as it is, to {new}")
         talk.say(f'in {context.obj.config}, write [store] url = "{redact(to)}" from now on')
 
@@ -163,7 +164,6 @@ def migrate(
 def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, Store, Turns]]":
     """The project, its database, and our share of it. Raises ConfigError or StorageError."""
     from aggregator.cluster.projects import Projects
-    from aggregator.store import Store
     from aggregator.store.engine import is_postgresql
     from aggregator.store.turns import Turns
 
@@ -177,12 +177,8 @@ def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, S
             '"postgresql://user@host/database" (one machine needs "aggregator run" and cron)'
         )
         raise ConfigError((Mistake(str(path), None, message),))
-    store = Store(url, root)
-    try:
-        with Turns(url, root) as turns:
-            yield projects, store, turns
-    finally:
-        store.close()
+    with store_of(known.project) as store, Turns(url, root) as turns:
+        yield projects, store, turns
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from aggregator import pipeline
 from aggregator.cluster.projects import Known, Projects
 from aggregator.cluster.queue import Job, Queue
 from aggregator.cluster.schedule import PUBLISH
-from aggregator.collect import Collected, Parser, collect, plan_of
+from aggregator.collect import Collected, Nobody, Parser, collect, plan_of
 from aggregator.fetch.hosts import host_of
 from aggregator.matching import KeptMatcher, knowledge_of, match
 from aggregator.meter import Meter
-from aggregator.model import Config, RunReport, Subscription
+from aggregator.model import Config, RunReport
 from aggregator.pipeline import Asker
 from aggregator.publishing import publish, stale_parts
 from aggregator.staleness import EVERYTHING, Writer
@@ -62,7 +62,7 @@ class Jobs:
                 self.store,
                 self.poller,
                 self.parser,
-                _Nobody(),
+                Nobody(),
                 Meter(),
                 now,
                 turn=self.turns.write,
@@ -76,20 +76,7 @@ class Jobs:
                         known.config, vocabulary, clippings, self.store, Meter(), now,
                         feeds=keys, kept=self._matcher,
                     )  # fmt: skip
-        self.tell(
-            job.lock,
-            RunReport(
-                polled=told.fetched + told.not_modified + len(told.troubles),
-                fetched=told.fetched,
-                not_modified=told.not_modified,
-                new=told.new,
-                modified=told.modified,
-                offline=told.offline,
-                troubles=tuple(told.troubles),
-                events=tuple(told.events),
-                warnings=tuple(told.warnings),
-            ),
-        )
+        self.tell(job.lock, told.report())
 
     def _online(self, known: Known) -> bool | None:
         """Whether somebody has answered this worker of late. A job asks one host only: where there
@@ -142,16 +129,6 @@ class Jobs:
         written = publish(
             config, vocabulary, clippings, store, writer, part=part, turn=turn, files=known.files
         )
-        if part == EVERYTHING and config.publish.metrics:
+        if part == EVERYTHING:
             self.write_metrics(config, store)
         return written
-
-
-class _Nobody:
-    """Watches a job in silence."""
-
-    def begin(self, total: int) -> None:
-        pass
-
-    def polled(self, subscription: Subscription, outcome: str) -> None:
-        pass

@@ -42,6 +42,11 @@ def database_name(url: str, root: Path) -> str:
     return f"postgresql://{whole.host or 'localhost'}/{whole.database or ''}"
 
 
+def reason_of(error: Exception) -> str:
+    """What a database or its driver said, on one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
 def advice(reason: str) -> str:
     """What to do where a server has not let us in; ``reason`` is what it, or psycopg, said."""
     for words, todo in _ADVICE.items():

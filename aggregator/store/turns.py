@@ -17,7 +17,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from aggregator.errors import LockedError, StorageError
-from aggregator.store.engine import advice, database_name, open_engine
+from aggregator.store.engine import advice, database_name, open_engine, reason_of
 
 # Ours among the advisory locks of a database.
 _RUN, _JOBS, _WRITING, _SCHEDULING = range(7_216_001, 7_216_005)
@@ -47,7 +47,7 @@ def exclusive(url: str, root: Path) -> Iterator[None]:
                 ) from None
             yield
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        reason = reason_of(error)
         raise StorageError(f"{name}: {reason}; {advice(reason)}") from error
     finally:
         engine.dispose()  # and with the connection go the locks
@@ -195,5 +195,5 @@ def _now() -> float:
 
 
 def _trouble(error: SQLAlchemyError) -> StorageError:
-    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    reason = reason_of(error)
     return StorageError(f"the database: {reason}")

@@ -71,6 +71,8 @@ class ParsingPool:
         self._turns = asyncio.Semaphore(1)  # of which there are more when there are more children
         self._more_children = min(os.cpu_count() or 1, _MOST_CHILDREN) - 1
         self._too_slow = f"reading the document took more than {cpu_seconds} s; it was stopped"
+        size = memory_bytes // 1024 // 1024
+        self._too_large = f"reading the document took more than {size} MiB"
 
     def __enter__(self) -> Self:
         return self
@@ -164,12 +166,14 @@ class ParsingPool:
         except FutureTimeoutError:
             return self._too_slow
         except ProcessExpired as expired:
-            slow = expired.exitcode == -signal.SIGPROF
-            broke = f"reading the document broke the parser (exit code {expired.exitcode})"
-            return self._too_slow if slow else broke
+            if expired.exitcode == -signal.SIGPROF:
+                return self._too_slow
+            # nh3 and the memory of C libraries abort where Python raises MemoryError.
+            if expired.exitcode == -signal.SIGABRT:
+                return self._too_large
+            return f"reading the document broke the parser (exit code {expired.exitcode})"
         except MemoryError:
-            size = self._memory_bytes // 1024 // 1024
-            return f"reading the document took more than {size} MiB"
+            return self._too_large
         self.wall_seconds += wall
         self.cpu_seconds += cpu
         return parsed

@@ -257,7 +257,7 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):
             reason = f"TLS: {getattr(tls, 'verify_message', '') or tls.reason}"
         case aiohttp.ClientSSLError(os_error=tls):
-            reason = f"TLS: {getattr(tls, 'reason', None) or tls}"
+            reason = f"TLS: {_tls_in_words(str(getattr(tls, 'reason', None) or tls))}"
         case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
             reason = "connection refused"
         case aiohttp.ClientConnectorError(os_error=os_error):
@@ -273,3 +273,9 @@ def _in_words(error: BaseException) -> Trouble:
         case _:
             reason = urls.redact(str(error)) or type(error).__name__
     return Trouble(reason, unreached=True)
+
+
+def _tls_in_words(reason: str) -> str:
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):  # OpenSSL's words for an answer in HTTP
+        return "the server does not speak it there: does the address begin with http://?"
+    return reason.replace("_", " ").lower()

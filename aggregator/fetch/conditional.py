@@ -111,6 +111,8 @@ def _status_in_words(status: int, headers: Mapping[str, str]) -> str:
         phrase = str(status)
     advice = {
         204: "the answer was empty; what is stored stays",
+        206: "a part of a document, which nobody asked for; what is stored stays",
+        300: "several addresses to choose from: put the feed's own into feeds.toml",
         401: "the feed wants a password: set auth",
         403: "the publisher refuses us, or wants fewer requests",
         404: "the address may have changed: try aggregator discover with the site's address",

@@ -12,6 +12,7 @@ from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
 from aggregator.parse.links import read_page
 from aggregator.parse.wellformed import read_wellformed
+from aggregator.parse.wide import narrow
 from aggregator.parse.xmlfeed import closed, mended, read_xmlfeed
 from aggregator.urls import redact
 
@@ -49,6 +50,7 @@ def parse_document(
     try:
         if is_json:
             return finish(fetched.key, read_jsonfeed(fetched, now), language)
+        fetched = narrow(fetched)
         refuse_unsafe_entities(fetched.body, fetched.content_type)
         return _xml(fetched, now, language, seen)
     except UnsafeEntities as error:

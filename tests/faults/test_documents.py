@@ -91,14 +91,14 @@ def small_feeds():
 @fault(
     "X02",
     "A document that is cut",
-    produced="ten real feeds, each cut at bytes chosen at random",
+    produced="ten real feeds, as they are and in UTF-16, each cut at bytes chosen at random",
     must="it is told; its entries are those of the whole, as they are there: never half an entry",
     promises="P2 P3 P9",
     rounds=20,
 )
 def test_cut_documents(rounds, chance):
-    for path in small_feeds():
-        body = path.read_bytes()
+    bodies = [path.read_bytes() for path in small_feeds()]
+    for body in bodies + [body.decode("utf-8", "replace").encode("utf-16") for body in bodies]:
         whole = parse(body)
         assert isinstance(whole, ParsedFeed)
         texts = set(map(texts_of, whole.entries))
@@ -107,8 +107,8 @@ def test_cut_documents(rounds, chance):
             cut = parse(body[:end])
             if isinstance(cut, ParsedFeed):
                 found = set(map(texts_of, cut.entries))
-                assert found <= texts, (path, end)
-                assert cut.is_cut or len(found) == len(texts), (path, end)
+                assert found <= texts, (body[:200], end)
+                assert cut.is_cut or len(found) == len(texts), (body[:200], end)
             else:
                 assert cut.reason
 
@@ -259,7 +259,7 @@ def large():
     "X06",
     "A document that is large in some way",
     produced=", ".join(name for name, *_ in large()),
-    must="each costs no more than 10 s and 512 MiB, in a process of its own, which are told; the others are "
+    must="each costs no more than 2 s of the processor and 300 MiB, in a process of its own, which are told; the others are "
     "read",
     promises="P1 P2 P5 P7",
 )

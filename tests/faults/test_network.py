@@ -7,6 +7,7 @@ beside all others.
 
 import gzip
 import os
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ import zstandard
 
 from aggregator.model import Fetched
 from tests.faults.catalogue import fault
-from tests.faults.means import watched
+from tests.faults.means import strace, watched
 from tests.faults.world import FIRST, SECOND, World
 from tests.fetch.test_poller import Names, fetch, reason
 from tests.harness import LOOPBACK, item, rss
@@ -122,8 +123,8 @@ GARBLED = {
 }
 STATUS = {
     "204": (Answer(status=204), "empty"),
-    "206": (Answer(GOOD, status=206), "HTTP 206"),
-    "300": (Answer(GOOD, status=300), "HTTP 300"),
+    "206": (Answer(GOOD, status=206), "HTTP 206 Partial Content (a part of a document"),
+    "300": (Answer(GOOD, status=300), "HTTP 300 Multiple Choices (several addresses"),
     "401": (Answer(GOOD, status=401), "wants a password"),
     "404": (Answer(GOOD, status=404), "HTTP 404"),
     "410": (Answer(GOOD, status=410), "take it out"),
@@ -188,7 +189,10 @@ FAULTS = {**CUT, **SLOW, **LARGE, **GARBLED, **STATUS, **REDIRECTS}
 UNREACHED = {
     "connection refused": ("http://127.0.0.1:1/", "connection refused"),
     "a name nobody knows": ("http://host.invalid/", "name not found"),
-    "no TLS there": ("https://127.0.3.200:{port}/well", "TLS"),
+    "no TLS there": (
+        "https://127.0.3.200:{port}/well",
+        "TLS: the server does not speak it there: does the address begin with http://?",
+    ),
 }
 TLS = {"expired": "expired", "self-signed": "self-signed", "of another name": "not valid for"}
 GOOD_ONES = [f"Good {number}" for number in range(30)]
@@ -630,3 +634,34 @@ def test_304_where_it_cannot_be(settled, case):
     settled.call("run", "--all")
     assert len(settled.origin.requests("/0")) == 2
     assert set(before["Source 0"]) < set(settled.titles()["Source 0"])
+
+
+GONE = {
+    "ENETUNREACH": "Network is unreachable",
+    "EHOSTUNREACH": "No route to host",
+    "EADDRNOTAVAIL": "Cannot assign requested address",
+}
+
+
+@fault(
+    "W19",
+    "The network is gone",
+    produced=f"no connection can be made (strace: connect ends with {', '.join(GONE)}), in three runs",
+    must="4; each source has one line; no feed is touched, and nobody is asked later than else for it; when the "
+    "network is back, one run makes what a run makes that nothing disturbed",
+    promises="P2 P3 P5 P9 P10",
+    cases=list(GONE),
+)
+def test_the_network_is_gone(settled, undisturbed, case, tmp_path):
+    away = strace("-o", str(tmp_path / "log"), "-e", f"inject=connect:error={case}")
+    feeds = {name: data for name, data in settled.files().items() if name.endswith(".atom")}
+    planned = settled.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
+    for clock in ("2026-11-24T13:00", "2026-11-24T13:30", "2026-11-24T14:00"):
+        _, said = settled.call("-v", "run", "--all", clock=clock, code=4, before=away)
+        for name in (f"Source {number}" for number in range(4)):
+            (line,) = lines_of(said)[name]
+            assert re.search(f"cannot connect: .*{GONE[case]}", line), line
+        assert feeds == {n: d for n, d in settled.files().items() if n in feeds}
+        assert planned == settled.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)

@@ -113,14 +113,17 @@ class World(Installation):
 
     def titles(self, feed: str = "title") -> dict[str, list[str]]:
         """What is stored: the titles of entries, by the title or the ``url`` of their feed."""
-        with closing(sqlite3.connect(self.state)) as database:
-            rows = database.execute(
-                f"SELECT feed.{feed}, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY 2"
-            )
-            found: dict[str, list[str]] = {}
-            for name, title in rows:
-                found.setdefault(name, []).append(title)
+        found: dict[str, list[str]] = {}
+        for name, title in self.rows(
+            f"SELECT feed.{feed}, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY 2"
+        ):
+            found.setdefault(name, []).append(title)
         return found
+
+    def rows(self, statement: str) -> list[Any]:
+        """What the database gives."""
+        with closing(sqlite3.connect(self.state)) as database:
+            return database.execute(statement).fetchall()
 
     def check_whole(self) -> None:
         """No reader sees half a file, and the database is one."""

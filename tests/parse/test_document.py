@@ -186,12 +186,31 @@ def test_a_feed_without_entries_is_a_feed_and_said():
     [
         (rss(item("Café")).encode("latin-1"), "application/xml; charset=utf-8"),
         (rss(item("Café")).encode("utf-16"), "application/xml"),
+        (rss(item("Café")).encode("utf-16"), "text/xml; charset=utf-8"),
+        (rss(item("Café")).encode("utf-16-be"), "text/xml; charset=iso-8859-1"),
+        (rss(item("Café")).encode("utf-32"), "application/rss+xml"),
         (b"<?xml version='1.0' encoding='iso-8859-1'?>" + rss(item("Café")).removeprefix('<?xml version="1.0"?>').encode("latin-1"), "text/xml; charset=nonsense"),
         (b"\xef\xbb\xbf" + rss(item("Café")).encode(), ""),
     ],
 )  # fmt: skip
 def test_encodings_that_lie(body, content_type):
     assert entry(body, content_type=content_type).title == "Café"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("content_type", ["application/xml", "text/xml; charset=utf-8", ""])
+def test_plain_english_in_wide_characters(encoding, content_type):
+    read = feed(rss(item("Plain English")).encode(encoding), content_type=content_type)
+    assert [entry.title for entry in read.entries] == ["Plain English"]
+
+
+def test_wide_characters_that_are_cut():
+    whole = rss(item("One", "https://a.example/1"), item("Two", "https://a.example/2"))
+    body = whole.encode("utf-16")
+    for end in range(len(body) - 200, len(body) - 1, 7):
+        read = parse(body[:end])
+        assert isinstance(read, ParseFailed) or read.is_cut
+        assert {e.title for e in getattr(read, "entries", ())} <= {"One", "Two"}
 
 
 def test_nothing_is_opened(tmp_path):

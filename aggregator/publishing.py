@@ -27,7 +27,15 @@ from aggregator.match import (
 from aggregator.model import Channel, ChannelKind, Clipping, Config, Placing, Story, Subscription
 from aggregator.publish.names import KINDS, SITE, source_files
 from aggregator.publish.select import Editor
-from aggregator.staleness import EVERYTHING, ArchiveDocument, Stale, StoryKeeper, Writer
+from aggregator.staleness import (
+    EVERYTHING,
+    SOURCES,
+    SOURCES_IN_A_PART,
+    ArchiveDocument,
+    Stale,
+    StoryKeeper,
+    Writer,
+)
 
 Turn = Callable[[], AbstractContextManager[None]]
 
@@ -94,7 +102,8 @@ def publish(
     turn: Turn = nullcontext,
     files: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Render what is to be rendered, or one ``part`` of it; gives the names of the files that changed.
+    """Render what is to be rendered, or one ``part`` of it: a channel, the pages of some of the sources,
+    or what is about everything. Gives the names of the files that changed.
 
     ``turn`` is held whenever something is stored, for who is not the only one who stores. ``files``
     are those of the pages of sources, if they are known (`source_files`).
@@ -110,8 +119,9 @@ def stale_parts(
     writer: Writer,
     files: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """The parts in which `publish` may render what is to be rendered, each by itself."""
-    return _Publisher(config, vocabulary, clippings, store, writer, files).stale().parts()
+    """The parts in which `publish` may render what is to be rendered, each by itself. What is about
+    everything comes last."""
+    return _Publisher(config, vocabulary, clippings, store, writer, files).parts()
 
 
 class _Publisher:
@@ -174,9 +184,17 @@ class _Publisher:
             self._store.save_rendered(live, archives, sources, site)
         return tuple(written)
 
+    def parts(self) -> list[str]:
+        stale = self.stale()
+        channels = {channel.key for channel in (*stale.live, *(c for c, _ in stale.archives))}
+        place = {source.key: number for number, source in enumerate(self._sources)}
+        numbers = {place[source.key] // SOURCES_IN_A_PART for source in stale.sources}
+        pages = [f"{SOURCES}{number}" for number in sorted(numbers)]
+        return [*sorted(channels), *pages, EVERYTHING] if stale else []
+
     def stale(self, part: str | None = None) -> Stale:
-        """What must be rendered again, or what of it is in one ``part``: a channel, or all that is
-        about everything, which then is."""
+        """What must be rendered again, or what of it is in one ``part``; what is about everything is, if
+        that is the part."""
         stale = Stale()
         dirty = self._store.dirty_channels(self._rendered)
         for channel in self._channels:
@@ -187,8 +205,12 @@ class _Publisher:
             if live:
                 stale.live.append(channel)
             stale.archives += [(channel, month) for month in self._stale_months(channel, live)]
+        if part is None:
+            stale.sources = self._stale_sources(self._sources)
+        elif part.startswith(SOURCES):
+            start = int(part.removeprefix(SOURCES)) * SOURCES_IN_A_PART
+            stale.sources = self._stale_sources(self._sources[start : start + SOURCES_IN_A_PART])
         if part in (None, EVERYTHING):
-            stale.sources = self._stale_sources()
             lists, _, totals = self._store.site_rendered().partition(" ")
             there = all(map(self._writer.has, SITE))
             stale.lists = lists != self._lists or not there
@@ -206,12 +228,12 @@ class _Publisher:
             if wanted or latest or not self._writer.has(f"{channel.slug}/{month}.atom"):
                 yield month
 
-    def _stale_sources(self) -> list[Subscription]:
-        rendered = {source.key: self._source_digest(source) for source in self._sources}
+    def _stale_sources(self, sources: Sequence[Subscription]) -> list[Subscription]:
+        rendered = {source.key: self._source_digest(source) for source in sources}
         dirty = self._store.dirty_feeds(rendered)
         return [
             source
-            for source in self._sources
+            for source in sources
             if source.key in self._polled
             and (source.key in dirty or not self._writer.has(self._files[source.key]))
         ]

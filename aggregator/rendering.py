@@ -4,7 +4,6 @@ Imported by the runs that write something: the renderers take longer to import t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 
 from aggregator.model import (
     Channel,
@@ -62,14 +61,14 @@ class Renderer:
         self._heads = [head for head in heads if head.channel.ended_at is None]
         self._totals = totals
         self._sources = config.sources
+        self._states: dict[str, FeedState] = {}
         self._written: list[str] = []
-
-    @cached_property
-    def _states(self) -> dict[str, FeedState]:
-        return self._store.states()
 
     def render(self, stale: Stale) -> list[str]:
         """Write all that is stale; gives the names of the files that changed."""
+        if stale.pages or stale.sources:
+            keys = None if stale.pages else [source.key for source in stale.sources]
+            self._states = self._store.states(keys)
         for channel, month in stale.archives:
             stories = self._store.month(channel.key, month)
             months = self._months.get(channel.key, ())

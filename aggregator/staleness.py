@@ -1,6 +1,6 @@
 """What must be rendered again, and what rendering needs of the shells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +11,10 @@ ArchiveDocument = tuple[
 ]  # month, whether it is dirty, the address it was rendered under
 
 
-EVERYTHING = "everything"  # the part that is of no channel: no channel's key is without a colon
+# Parts that are of no channel, whose keys all have a colon: what is about everything, and the pages
+# of some of the sources, by number.
+EVERYTHING, SOURCES = "everything", "sources "
+SOURCES_IN_A_PART = 500
 
 
 class StoryKeeper(Protocol):
@@ -25,7 +28,7 @@ class StoryKeeper(Protocol):
     def counts(self) -> dict[str, dict[str, int]]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def neighbours(self, channel: str, limit: int) -> list[tuple[str, int]]: ...
-    def states(self) -> dict[str, FeedState]: ...
+    def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]: ...
     def events(self, limit: int) -> list[FeedEvent]: ...
     def histories(self, keys: Sequence[str], limit: int) -> dict[str, list[FeedEvent]]: ...
     def save_pings(self, urls: Iterable[str]) -> None: ...
@@ -60,12 +63,6 @@ class Stale:
     sources: list[Subscription] = field(default_factory=list)
     lists: bool = False
     pages: bool = False
-
-    def parts(self) -> list[str]:
-        """The names of all parts that are stale: what is about everything comes last."""
-        channels = {channel.key for channel in self.live}
-        channels.update(channel.key for channel, _ in self.archives)
-        return [*sorted(channels), EVERYTHING] if self else []
 
     def __bool__(self) -> bool:
         return bool(self.live or self.archives or self.sources or self.lists or self.pages)

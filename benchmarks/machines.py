@@ -37,7 +37,7 @@ from aggregator.atomic import LEFTOVERS
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.projects import Projects
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
-from aggregator.cluster.schedule import put_polls, put_settle
+from aggregator.cluster.schedule import POLL, put_polls, put_settle
 from aggregator.cluster.worker import work
 from aggregator.collect import Nobody
 from aggregator.errors import StorageError
@@ -347,9 +347,20 @@ class Rounds:
                     self.seconds.append(time.monotonic() - began)
                     if number == len(rounds) // 2:
                         half()
-                    await _insist(partial(put_settle, queue))
-                    await _drained(queue)
+                    # What was given up because its workers were killed too often is planned again, as
+                    # `aggregator schedule` does in its next interval.
+                    await self._settled(queue)
+                    while await self._unsettled(store):
+                        await self._settled(queue)
         store.close()
+
+    async def _settled(self, queue: Queue) -> None:
+        await _insist(partial(put_settle, queue))
+        await _drained(queue)
+
+    async def _unsettled(self, store: Store) -> bool:
+        failed = await _insist(partial(asyncio.to_thread, store.parked))
+        return any(not parked.name.startswith(POLL) for parked in failed)
 
 
 async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
@@ -436,9 +447,7 @@ def main(feeds: int = FEEDS, hosts: int = HOSTS, workers: int = WORKERS) -> None
             folder = root / title
             began = time.monotonic()
             patience = _STALLED_SECONDS if chaos else STALLED_SECONDS
-            crew, planner = many(
-                folder, publishers, workers, chaos=chaos, stalled_seconds=patience
-            )
+            crew, planner = many(folder, publishers, workers, chaos=chaos, stalled_seconds=patience)
             seen, found = publishers.seen(), outputs(folder)
             twice = sum(
                 n > alone.asked[m][p] for m, ps in seen.asked.items() for p, n in ps.items()

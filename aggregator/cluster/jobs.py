@@ -2,7 +2,7 @@
 
 poll a host     | ask, read, store, match     what is due there, one request at a time
 settle          | group, learn, match, place  what all polls have stored, alone
-publish a feed  | render, write               what of it is stale
+publish a part  | render, write               what of it is stale
 """
 
 import asyncio
@@ -112,7 +112,8 @@ class Jobs:
         return stale_parts(config, vocabulary, clippings, store, writer, known.files)
 
     async def publish(self, job: Job) -> None:
-        """Render one feed and its archive, or all that is about everything, and tell the hub."""
+        """Render one part of what is stale: a feed with its archive, some pages of sources, or what is
+        about everything; and then tell the hub."""
         known = self.projects.current()
         async with self.turns.job():
             written = await asyncio.to_thread(self._publish, known, job.name)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from aggregator.identity import mint_id
+from aggregator.matching import knowledge_of
 from aggregator.pipeline import retag
 from aggregator.project import open_project
 from aggregator.publish.files import OutputFolder
+from aggregator.publishing import publish, stale_parts
 from tests.harness import LOOPBACK, NOON, Installation, item, rss
 from tests.origin import Answer, origin
 
@@ -217,3 +219,24 @@ def test_more_hosts_than_a_process_may_have_files_open(installation):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert report.troubles == ()
     assert report.fetched == 150
+
+
+def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monkeypatch):
+    monkeypatch.setattr("aggregator.publishing.SOURCES_IN_A_PART", 2)
+    for name in "abc":
+        publisher[f"/{name}"] = rss(item(name, f"https://{name}.example/", more=TAGGED))
+    settled.configure([publisher.url(f"/{name}") for name in "abc"], GARDEN)
+    settled.run()
+    whole = {name: data for name, (data, _) in settled.snapshot().items()}
+    for name in whole:
+        (settled.outputs / name).unlink()
+    project = open_project(settled.root / "feeds.toml", {}, NOON)
+    store, writer = settled.store(), OutputFolder(settled.outputs)
+    vocabulary, clippings = knowledge_of(project.config, project.clippings, store)
+    known = project.config, vocabulary, clippings, store, writer
+    parts = stale_parts(*known)
+    assert parts[-3:] == ["sources 0", "sources 1", "everything"]
+    written = [name for part in reversed(parts) for name in publish(*known, part=part)]
+    store.close()
+    assert sorted(written) == sorted(whole)  # each once
+    assert {name: data for name, (data, _) in settled.snapshot().items()} == whole

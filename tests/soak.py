@@ -2,7 +2,7 @@
 
 A run each simulated quarter of an hour, by a process of its own. Faults strike at random from the
 seed: publishers fail, lie, are cut off, garbled, slow, gone or hostile; runs are killed and
-terminated, find the disk full, or are two at once. In the end all faults cease, and one more run
+terminated, find the disk full or the network gone, or are two at once. In the end all faults cease, and one more run
 asks everybody. What is counted, strictly:
 
 - An entry is *served* from the first request that a readable document with it answers, be it the
@@ -53,7 +53,9 @@ _VECTORS = (
     '<p style="position:fixed">\u202egnp.exe\u202c</p><form><input name="q"></form>',
     "]]>&#0;&#x1b;&undeclared;<p <b>",
 )
-_RUN_FAULTS = ("killed", "terminated", "the disk is full", "two at once")
+_NO_NETWORK = "the network is gone"
+_RUN_FAULTS = ("killed", "terminated", "the disk is full", "two at once", _NO_NETWORK)
+TABLE = Path(__file__).parent / "faults" / "soaked.md"  # of the last whole day that was played
 
 
 @dataclass
@@ -180,6 +182,9 @@ class Soak(World):
             ).encode()
             name = None if quiet or self.dice.random() < 0.6 else self.dice.choice([*FAULTS])
             path = f"/{number}"
+            if fault == _NO_NETWORK:
+                self.origin[path] = Answer(raw=b"", reset=True)
+                continue
             self.origin[path] = FAULTS[name](document, self.dice) if name else document
             if name:
                 struck[path] = name
@@ -198,7 +203,7 @@ class Soak(World):
     def _process(self, fault: str | None, *arguments: str) -> None:
         """A run, and what befalls it."""
         allowed = {None: {0, 4}, "killed": {0, 4, -signal.SIGKILL}, "terminated": {0, 4, 143}}
-        allowed |= {"the disk is full": {0, 3, 4}, "two at once": {0, 4, 75}}
+        allowed |= {"the disk is full": {0, 3, 4}, "two at once": {0, 4, 75}, _NO_NETWORK: {0, 4}}
         clock = f"{self.now:%Y-%m-%dT%H:%M}"
         most = self.dice.randrange(200_000) if fault == "the disk is full" else None
         began = time.monotonic()
@@ -351,7 +356,10 @@ def main() -> None:
     hours, seed = [*given, *(24, 0)[len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
         tally = soak(Path(folder), hours, seed)
-    print(f"{hours} simulated hours, seed {seed}\n\n{tally}")
+    told = f"{hours} simulated hours, seed {seed}:\n\n{tally}\n"
+    print(told)
+    if tally.holds and hours >= 24:
+        TABLE.write_text(told, "utf-8")
     sys.exit(not tally.holds)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 PLAYED = Path(__file__).with_name("played.json")  # the most rounds that a fault was played in a row
+SOAKED = Path(__file__).with_name("soaked.md")  # what `make soak` counted
 TIMES = int(os.environ.get("FAULT_ROUNDS", "1"))
 
 KINDS = {
@@ -140,6 +141,8 @@ def _lines() -> Iterator[str]:
                 record = max(row.rounds, most.get(row.number, 0))
                 cells = (row.number, row.name, row.produced, row.must, ", ".join(row.promises))
                 yield f"| {' | '.join(map(_cell, cells))} | {row.rounds} | {record} |"
+    yield _SOAK
+    yield SOAKED.read_text("utf-8").rstrip()
 
 
 def _cell(text: str) -> str:
@@ -164,3 +167,11 @@ the most that were ever played in a row, all of which held.
 
 strace, faketime, the Turkish locales and a file system in memory produce some of them. Where they
 are absent, those are skipped, but never under `CI`."""
+
+_SOAK = """
+## A day of everything at once
+
+`make soak` lets many of these strike at random from a seed while publishers publish, and counts, in
+the end and after each run, what every reader would have missed or seen twice (`tests/soak.py`). The
+last day that was played:
+"""

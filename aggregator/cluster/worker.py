@@ -35,9 +35,9 @@ async def work(
         SETTLE: tried.careful(jobs.settle),
         PUBLISH: tried.careful(jobs.publish),
     }
+    server = _Server(warn)
     with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried))
-        gone = False
+        rescuing = asyncio.create_task(_rescue(queue, tried, server))
         while not stop.is_set():
             working = asyncio.create_task(queue.work(handlers, concurrency, patience_seconds))
             stopped = asyncio.create_task(stop.wait())
@@ -47,11 +47,8 @@ async def work(
             with suppress(asyncio.CancelledError):
                 try:
                     await working
-                    gone = False
                 except StorageError as error:
-                    if not gone:
-                        warn(f"{error}; waiting for it")
-                    gone = True
+                    server.gone(error)
             stopped.cancel()
             if not stop.is_set():
                 with suppress(TimeoutError):
@@ -71,21 +68,20 @@ async def schedule(
     """Plan what is due, again and again, until SIGTERM or SIGINT. Of several such processes one is
     at work, and another when that is gone."""
     tried = _Tried(store, warn)
+    server = _Server(warn)
     loop = asyncio.get_running_loop()
     with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried))
-        gone = False
+        rescuing = asyncio.create_task(_rescue(queue, tried, server))
         while not stop.is_set():
-            began = loop.time()
+            next_at = loop.time() + every_seconds
             try:
                 if turns.leads():
                     told(await plan_once(projects, store, turns, queue))
-                gone = False
+                server.back()
             except StorageError as error:
-                if not gone:
-                    warn(f"{error}; waiting for it")
-                gone = True
-            left = _SERVER_SECONDS if gone else began + every_seconds - loop.time()
+                server.gone(error)
+                next_at = loop.time() + _SERVER_SECONDS
+            left = next_at - loop.time()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), max(0.0, left))
         rescuing.cancel()
@@ -101,12 +97,33 @@ async def plan_once(projects: Projects, store: Store, turns: Turns, queue: Queue
     return number
 
 
-async def _rescue(queue: Queue, tried: "_Tried") -> None:
+async def _rescue(queue: Queue, tried: "_Tried", server: "_Server") -> None:
     """Every few seconds, give back what workers that have died had begun."""
     while True:
-        with suppress(StorageError):  # a server that has gone is told of by the others
+        try:
             await queue.rescue(tried.again)
+            server.back()
+        except StorageError as error:
+            server.gone(error)
         await asyncio.sleep(queue.stalled_seconds / 2)
+
+
+class _Server:
+    """Tells once that the database's server has gone, and once that it is back."""
+
+    def __init__(self, warn: Warn) -> None:
+        self._warn = warn
+        self._gone = False
+
+    def gone(self, error: StorageError) -> None:
+        if not self._gone:
+            self._warn(f"{error}; waiting for it")
+        self._gone = True
+
+    def back(self) -> None:
+        if self._gone:
+            self._warn("the database answers again")
+        self._gone = False
 
 
 class _Tried:

@@ -207,6 +207,18 @@ def test_a_schedule_goes_on_until_it_is_stopped(working):
     assert "1 hosts to poll" in err
 
 
+def test_a_server_that_goes_and_comes_back_is_told_of(working):
+    process = start(working.root, "-v", "schedule", "--every", "1")
+    assert process.stderr.readline() == "1 hosts to poll\n"
+    databases.restart()
+    said = list(iter(process.stderr.readline, "the database answers again\n"))
+    (line,) = (line for line in said if "hosts to poll" not in line)
+    assert line.endswith("; waiting for it\n")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     store = working.store()
     warnings: list[str] = []

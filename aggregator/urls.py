@@ -64,8 +64,9 @@ def is_web(url: str) -> bool:
         return True
     try:
         parts = urlsplit(url)
+        _ = parts.port
         return parts.scheme.lower() in _WEB and bool(parts.hostname) and not _NEVER.search(url)
-    except ValueError:  # "http://[bad"
+    except ValueError:  # "http://[bad", "http://a:99999"
         return False
 
 

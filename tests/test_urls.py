@@ -42,7 +42,7 @@ def test_what_is_no_address_is_its_own_key():
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://a/", "javascript:alert(1)", "/a", "http://", "http://[b", ""]
+    "url", ["ftp://a/", "javascript:alert(1)", "/a", "http://", "http://[b", "http://a:99999/", ""]
 )
 def test_only_web_addresses_are_web_addresses(url):
     assert not is_web(url)

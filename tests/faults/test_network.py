@@ -142,6 +142,7 @@ REDIRECTS = {
     "ever further": (to("/further/1"), "too many redirects (5), the last to"),
     "nowhere": (Answer(status=302), "redirects to no web address"),
     "to a broken address": (to("http://[bad"), "redirects to no web address"),
+    "to a port that is none": (to("http://127.0.0.1:99999/"), "redirects to no web address"),
     "to a file": (to("file:///etc/passwd"), "redirects to no web address"),
     "to gopher": (to("gopher://127.0.0.1/"), "redirects to no web address"),
     "to data": (to("data:application/rss+xml,<rss/>"), "redirects to no web address"),

@@ -3,12 +3,13 @@
 The words are those of RFC 9110 (HTTP semantics).
 """
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from aggregator.fetch.freshness import caching
+from aggregator.fetch.freshness import caching, http_date
 from aggregator.model import (
     Fetched,
     FetchFailed,
@@ -29,22 +30,31 @@ _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
 PERMANENT = frozenset({301, 308})
 WITH_BODY = frozenset({HTTPStatus.OK, HTTPStatus.IM_USED})
 WAIT = frozenset({403, 429, 503})  # where Retry-After is what the host says, not the resource
+_SENDABLE = re.compile(r"[\t\x20-\x7e]+")  # what a request may hold (RFC 9110 section 5.5)
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
-def request_headers(poll: Poll, url: str, own: bool, user_agent: str) -> dict[str, str]:
+def request_headers(
+    poll: Poll, url: str, own: bool, user_agent: str, now: datetime
+) -> dict[str, str]:
     """Headers of a request to ``url``, the address of ``poll`` or where that redirects.
 
     ``own``: we never left the origin that is written in feeds.toml, so that its credentials may
-    be sent, and its own headers, which win over ours. Validators go to the address that gave them.
+    be sent, and its own headers, which win over ours. Validators go to the address that gave them,
+    but for those that cannot be sent, and those to which any document would be unmodified.
     """
     headers = {"User-Agent": user_agent, "Accept": ACCEPT}
     validators = poll.validators
     if validators.url == without_secrets(url):
-        if validators.etag:
-            headers["If-None-Match"] = validators.etag
+        etag, modified = validators.etag or "", validators.last_modified or ""
+        if _SENDABLE.fullmatch(etag) and etag.strip() != "*":
+            headers["If-None-Match"] = etag
             headers["A-IM"] = "feed"  # RFC 3229: only the entries that are new since then
-        if validators.last_modified:
-            headers["If-Modified-Since"] = validators.last_modified
+        modified_at = http_date(modified)
+        if _SENDABLE.fullmatch(modified) and not (
+            modified_at and modified_at > now + _CLOCKS_DIFFER
+        ):
+            headers["If-Modified-Since"] = modified
     if own:
         if poll.subscription.authorization:
             headers["Authorization"] = poll.subscription.authorization

@@ -23,7 +23,7 @@ def caching(headers: Mapping[str, str], now: datetime) -> Caching:
     Freshness is that of RFC 9111 section 4.2 for a private cache, at most 7 days: max-age before
     Expires, less Age; no-cache and no-store mean none.
     """
-    date = _http_date(headers.get("Date")) or now
+    date = http_date(headers.get("Date")) or now
     asked = _retry_after(headers.get("Retry-After"), date)
     if asked is None:
         asked = _quota_reset(headers, date)
@@ -36,7 +36,7 @@ def caching(headers: Mapping[str, str], now: datetime) -> Caching:
         lifetime = _seconds(directives["max-age"]) or _ZERO
         return Caching(lifetime, _less_age(lifetime, headers), asked)
     if "Expires" in headers:  # what cannot be read, such as "0", has expired: section 5.3
-        expires = _http_date(headers.get("Expires"))
+        expires = http_date(headers.get("Expires"))
         lifetime = min(max(expires - date, _ZERO), MAX_DELAY) if expires else _ZERO
         return Caching(None, _less_age(lifetime, headers), asked)
     return Caching(None, None, asked)
@@ -51,7 +51,7 @@ def _retry_after(value: str | None, date: datetime) -> timedelta | None:
     seconds = _seconds(value)
     if seconds is not None:
         return seconds
-    at = _http_date(value)
+    at = http_date(value)
     return min(max(at - date, _ZERO), MAX_DELAY) if at else None
 
 
@@ -76,7 +76,8 @@ def _seconds(value: str | None) -> timedelta | None:
     return min(timedelta(seconds=int(digits[:10])), MAX_DELAY)
 
 
-def _http_date(value: str | None) -> datetime | None:
+def http_date(value: str | None) -> datetime | None:
+    """A time of a header (RFC 9110 section 5.6.7), None where it is none."""
     try:
         at = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):

@@ -131,7 +131,7 @@ class Fetcher:
                 until = self._holds.get(host_of(url))
                 if until and now < until:
                     return Deferred(key, until)
-                headers = conditional.request_headers(poll, url, own, self._user_agent)
+                headers = conditional.request_headers(poll, url, own, self._user_agent, now)
                 answer, left = await self._get(poll.subscription, url, headers, left)
                 if answer.status not in conditional.REDIRECTS:
                     moved = url if permanent and url != poll.url == poll.subscription.url else None

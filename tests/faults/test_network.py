@@ -666,3 +666,41 @@ def test_the_network_is_gone(settled, undisturbed, case, tmp_path):
         assert planned == settled.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
     settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
+
+
+VALIDATORS = {
+    "control characters": 'ETag: "a\x01b"\r\nLast-Modified: \x7f',
+    "bytes that are not ASCII": 'ETag: "\xe9"\r\nLast-Modified: d\xe9cembre',
+    "nothing": "ETag: \r\nLast-Modified: ",
+    "whatever there is": "ETag: *",
+    "a day to come": "Last-Modified: Fri, 01 Jan 2041 00:00:00 GMT",
+    "8 KB": f'ETag: "{"x" * 8000}"',
+    "no quotation marks": "ETag: abc\r\nLast-Modified: yesterday",
+}
+
+
+@fault(
+    "W20",
+    "Validators that nobody can send, or that would always hold",
+    produced=f"an ETag, a Last-Modified of {', '.join(VALIDATORS)}; of a publisher that answers 304 to "
+    "`If-None-Match: *`, and to a time that is to come",
+    must="the feed is asked for again, and what is new in it is read",
+    promises="P1 P3",
+    cases=list(VALIDATORS),
+)
+def test_validators_that_nobody_can_send(settled, case):
+    def made() -> Iterator[bytes]:
+        sent = settled.origin.requests("/0")[-1].headers
+        if sent["If-None-Match"] == "*" or "2041" in (sent["If-Modified-Since"] or ""):
+            yield b"HTTP/1.1 304 Not Modified\r\n\r\n"
+        else:
+            yield OK + VALIDATORS[case].encode("latin-1") + b"\r\n\r\n" + editions[0]
+
+    editions = [edition("Source 0", second=False)]
+    settled.origin["/0"] = Answer(raw=made)
+    assert settled.call("-v", "run", "--all", clock="2026-11-24T13:00")[1].count("Source 0") == 0
+    editions[0] = edition("Source 0", second=True)
+    settled.origin.asked.clear()
+    settled.call("run", "--all")
+    assert len(settled.origin.requests("/0")) == 1
+    assert "The commons: Source 0, 1" in settled.titles()["Source 0"]

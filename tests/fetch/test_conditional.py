@@ -19,7 +19,7 @@ def answer(status, headers=None, body=b"<rss/>", host="a.example"):
 
 
 def headers_of(subscription=FEED, validators=KNOWN, url=URL, own=True):
-    return request_headers(Poll(subscription, URL, validators), url, own, "ua/1")
+    return request_headers(Poll(subscription, URL, validators), url, own, "ua/1", NOW)
 
 
 def test_validators_are_echoed_exactly():
@@ -36,6 +36,19 @@ def test_validators_are_echoed_exactly():
 )
 def test_no_validators_of_this_address_no_condition(validators, url):
     headers = headers_of(validators=validators, url=url)
+    assert not {"If-None-Match", "If-Modified-Since", "A-IM"} & set(headers)
+
+
+@pytest.mark.parametrize(
+    ("etag", "modified"),
+    [
+        ('"a\x01b"', "\xe9t\xe9"),  # in no request
+        ("*", "Fri, 01 Jan 2041 00:00:00 GMT"),  # 304, whatever the document has become
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_echoed_or_would_always_match_is_left_out(etag, modified):
+    headers = headers_of(validators=Validators(etag, modified, URL))
     assert not {"If-None-Match", "If-Modified-Since", "A-IM"} & set(headers)
 
 

@@ -17,6 +17,7 @@ import zstandard
 ACCEPTED = "gzip, deflate, br, zstd"
 _STEP_BYTES = 256 * 1024
 _GZIP = b"\x1f\x8b"
+_MOST_CODINGS = 3  # each gives up to the whole limit; nobody means more
 # A block of 4 bytes may stand for 128 KiB, and zstandard's steps are bounded by their input only.
 _ZSTD_STEP_BYTES = 128
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # RFC 9659
@@ -33,10 +34,17 @@ class Undecodable(Exception):
 def decode(body: bytes, codings: str, most_bytes: int) -> bytes:
     """``body`` without the codings that Content-Encoding lists, in the order they were applied.
 
+    A file that is served packed as it lies, which no header tells, is unpacked too.
     Raises TooLarge past ``most_bytes``, Undecodable if it cannot be undone.
     """
-    for coding in reversed([name.strip().lower() for name in codings.split(",")]):
-        if coding in ("", "identity") or not body:
+    names = [name.strip().lower() for name in codings.split(",")]
+    names = [name for name in names if name not in ("", "identity")]
+    if len(names) > _MOST_CODINGS:
+        raise Undecodable(f"more than {_MOST_CODINGS} encodings, one in another")
+    if not names and body.startswith(_GZIP):
+        names = ["gzip"]
+    for coding in reversed(names):
+        if not body:
             continue
         if coding not in _DECODERS:
             raise Undecodable(f'unsupported encoding "{coding[:20]}"')

@@ -71,3 +71,17 @@ def test_none_and_unknown_ones():
         decode(TEXT, "compress", MOST)
     with pytest.raises(TooLarge):
         decode(TEXT, "", 10)
+
+
+def test_what_is_packed_without_a_header_is_unpacked():
+    assert decode(gzip.compress(TEXT), "", MOST) == TEXT
+    assert decode(gzip.compress(TEXT), "identity", MOST) == TEXT
+
+
+def test_nobody_packs_more_than_three_times():
+    packed = TEXT
+    for _ in range(3):
+        packed = gzip.compress(packed)
+    assert decode(packed, "gzip, gzip, gzip", MOST) == TEXT
+    with pytest.raises(Undecodable, match="more than 3"):
+        decode(gzip.compress(packed), "gzip, gzip, gzip, gzip", MOST)

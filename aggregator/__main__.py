@@ -31,7 +31,13 @@ def main() -> None:
     gc.set_threshold(*_GARBAGE_AFTER)
     gc.enable()
     atexit.register(gc.freeze)
-    app()
+    try:
+        app()
+    finally:
+        # What is left is to go, with the exit code that is settled: whoever presses Ctrl-C once more,
+        # or whose supervisor is impatient, changes nothing.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _open_streams() -> None:

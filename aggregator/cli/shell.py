@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from aggregator.store import Store
 
 _Result = TypeVar("_Result")
-EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 4, 130, 143
+EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED = 1, 2, 4, 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AllowPrivate = Annotated[
     list[str] | None,
     typer.Option(
@@ -168,7 +169,7 @@ def exit_codes(talk: Talk) -> Iterator[None]:
 
 
 def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """`asyncio.run`, which SIGINT and SIGTERM end.
+    """`asyncio.run`, which SIGINT, SIGTERM and SIGHUP end.
 
     What a handler raises is lost if it strikes in a callback of a weak reference, as there are many
     while children are started; so what waits is also cancelled.
@@ -197,13 +198,13 @@ def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:
 def _stop(number: int, _: object) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    sys.exit(EXIT_TERMINATED)
+    sys.exit(128 + number)
 
 
 @contextmanager
 def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
-    """Let it handle SIGINT and SIGTERM, but for those that are to be ignored (nohup)."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Let it handle `_SIGNALS`, but for those that are to be ignored (nohup)."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     handled = [number for number, now in before.items() if now is not signal.SIG_IGN]
     for number in handled:
         signal.signal(number, handler)

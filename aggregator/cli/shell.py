@@ -1,6 +1,7 @@
 """What all commands share: options, exit codes, the clock, and the shells they open."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from aggregator.store import Store
 
 _Result = TypeVar("_Result")
-EXIT_STRICT, EXIT_USAGE, EXIT_ALL_FAILED, EXIT_INTERRUPTED = 1, 2, 4, 130
+EXIT_STRICT, EXIT_USAGE, EXIT_LACKING, EXIT_ALL_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AllowPrivate = Annotated[
     list[str] | None,
@@ -166,6 +167,25 @@ def exit_codes(talk: Talk) -> Iterator[None]:
         except KeyboardInterrupt:
             talk.error("interrupted; what was stored stays, and the next run goes on from there")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except Exception as error:
+            lacking = _lacking(error)
+            if lacking is None:
+                raise
+            talk.error(f"{lacking}; what was stored stays, and the next run goes on from there")
+            raise typer.Exit(EXIT_LACKING) from None
+
+
+def _lacking(error: BaseException | None) -> str | None:
+    """What the system did not give to this process, and what to do, if that is why."""
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return "out of memory: give this process more (ulimit -v), or the machine"
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return "too many open files: let this process have more (ulimit -n)"
+        if isinstance(error, BlockingIOError) or "can't start new thread" in str(error):
+            return "no new process or thread: let this user have more (ulimit -u), or more memory"
+        error = error.__cause__
+    return None
 
 
 def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:

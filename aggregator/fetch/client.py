@@ -7,6 +7,7 @@ costs less than half the CPU of httpx's own on thousands of conditional requests
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from aggregator import urls
 from aggregator.encodings import ACCEPTED, TooLarge, Undecodable, decode
+from aggregator.errors import ConfigError, Mistake
 from aggregator.fetch.conditional import WITH_BODY
 from aggregator.fetch.guard import Guard, is_public, to_allow
 from aggregator.model import Network
@@ -145,7 +147,7 @@ class Client:
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         self._doors: dict[tuple[Network, ...], _Door] = {}
-        self._tls = httpx.create_ssl_context(trust_env=True)
+        self._tls = _certificates()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -217,6 +219,21 @@ class Client:
             raise Trouble(str(error)) from error
         public = door.is_public(urls.host(url))
         return Answer(response.status_code, response.headers, body, public)
+
+
+def _certificates() -> ssl.SSLContext:
+    """Those of the authorities that we believe. Raises ConfigError."""
+    try:
+        return httpx.create_ssl_context(trust_env=True)
+    except OSError as error:
+        file = os.environ.get("SSL_CERT_FILE")
+        if not file:
+            raise
+        message = (
+            f"no certificates can be read there ({error.strerror}): let the environment variable "
+            "SSL_CERT_FILE name a file that has them in PEM, or unset it"
+        )
+        raise ConfigError((Mistake(file, None, message),)) from error
 
 
 _TOO_LARGE = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"

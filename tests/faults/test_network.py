@@ -98,7 +98,10 @@ LARGE = {
         packed(gzip.compress(gzip.compress(NOTHING)), "gzip, gzip"),
         "larger than 10 MiB",
     ),
-    "gzip in gzip, a hundred times": (packed(GOOD, ", ".join(["gzip"] * 100)), "more than 3 encodings"),
+    "gzip in gzip, a hundred times": (
+        packed(GOOD, ", ".join(["gzip"] * 100)),
+        "more than 3 encodings",
+    ),
     "a header of 5 MB": (Answer(raw=OK + b"X: " + b"x" * 5_000_000 + b"\r\n\r\n"), "HTTP"),
     "headers without end": (pieces(OK, b"X-Endless: y\r\n" * 100), "HTTP"),
 }

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -496,3 +497,65 @@ def test_nobody_can_be_told(settled, undisturbed, case):
     os.close(where)
     settled.check_outputs(undisturbed.after)
     settled.check_whole()
+
+
+LACKING = {
+    "512 MB of memory": "",
+    "64 open files": "",
+    "16 open files": "too many open files",
+    "no new process": "no new process or thread",
+}
+
+
+@fault(
+    "R17",
+    "Little of what a process may have",
+    produced=f"{', '.join(LACKING)} (rlimits, strace), for a run with news",
+    must="the run is done; or 3, with what is lacking and what to do, no traceback, and the next run "
+    "completes it",
+    promises="P2 P3 P4",
+    cases=list(LACKING),
+)
+def test_little_of_what_a_process_may_have(settled, undisturbed, case):
+    number = int("".join(filter(str.isdigit, case)) or 0)
+    before = strace("-o", "/dev/null", "-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")
+
+    def limited():
+        hear_interrupts()
+        kind = resource.RLIMIT_NOFILE if "files" in case else resource.RLIMIT_AS
+        most = number if "files" in case else number << 20
+        if number:
+            resource.setrlimit(kind, (most, most))
+
+    said = settled.call(
+        "run",
+        "--all",
+        code=3 if LACKING[case] else 0,
+        preexec_fn=limited,
+        before=() if number else before,
+    )[1]
+    assert LACKING[case] in said
+    assert len(said.splitlines()) == bool(LACKING[case])
+    check_old_or_new(settled, undisturbed.before, undisturbed.after)
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "R18",
+    "Certificates that cannot be read",
+    produced="`SSL_CERT_FILE` names no file, a folder, and a file of something else",
+    must="2, with the file and what to do; nobody is asked",
+    promises="P2 P3 P4",
+    cases=["/nowhere", "/", "feeds.toml"],
+)
+def test_certificates_that_cannot_be_read(settled, undisturbed, case):
+    settled.origin.asked.clear()
+    env = os.environ | {"SSL_CERT_FILE": case}
+    _, said = settled.call("run", "--all", code=2, env=env)
+    (line,) = said.splitlines()
+    assert line.startswith(f"{case}: no certificates can be read there (")
+    assert not settled.origin.asked
+    settled.check_outputs(undisturbed.before)
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)

@@ -69,12 +69,13 @@ def _expand(patterns: tuple[str, ...], root: Path, file: str, mistakes: list[Mis
     """The files that paths and globs name, each once, globs in alphabetical order."""
     found: dict[str, None] = {}
     for pattern in patterns:
-        if (root / pattern).exists():
-            found[pattern] = None
-            continue
         try:
+            if (root / pattern).exists():
+                found[pattern] = None
+                continue
             matches = sorted(p for p in root.glob(pattern) if p.is_file())
-        except (ValueError, NotImplementedError, IndexError):  # an absolute path, or "**x"
+        except (OSError, ValueError, NotImplementedError, IndexError):
+            # A name that is too long, an absolute path, or "**x".
             matches = []
         if not matches:
             message = f'[clippings] files: there is no file "{pattern}" in {root}'
@@ -87,6 +88,9 @@ def _read_clippings(
     path: Path, file: str, now: datetime
 ) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
     """Any of the formats in which people keep clippings, told apart by their first bytes."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # A pipe would be waited for, and a device read, without end.
+        raise ConfigError((Mistake(file, None, "the clippings file is a device, not a file"),))
     data = _read(path, file, "the clippings file cannot be read")
     if not data.strip():
         raise ConfigError((Mistake(file, None, "the clippings file is empty"),))

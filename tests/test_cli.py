@@ -145,6 +145,8 @@ def test_mistakes_in_feeds_toml_are_told_and_nothing_is_touched(tmp_path):
         ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b" \n"}, "a: the clippings file is empty"),
         ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b"ok\n\xff"}, "a:2: not UTF-8"),
         ({"feeds.toml": b'[clippings]\nfiles = "a"', "a": b"<html><title>No</title>"}, 'a: neither clippings nor a bookmark file; not a feed: an HTML page called "No"'),
+        ({"feeds.toml": b'[clippings]\nfiles = "' + b"a" * 999 + b'"'}, "[clippings] files: there is no file"),
+        ({"feeds.toml": b'[clippings]\nfiles = "/dev/zero"'}, "/dev/zero: the clippings file is a device, not a file"),
         ({"feeds.toml": b'[clippings]\nfiles = "."'}, ".: the clippings file cannot be read (Is a directory)"),
     ],
 )  # fmt: skip

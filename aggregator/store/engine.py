@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import URL, Engine, event
 from sqlmodel import create_engine
 
 from aggregator.errors import StorageError
@@ -78,7 +78,7 @@ def open_engine(url: str, root: Path) -> Engine:
     except OSError as error:
         raise StorageError(f"{path.parent}: {error.strerror}") from error
     prepare(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: object) -> None:

@@ -559,3 +559,43 @@ def test_certificates_that_cannot_be_read(settled, undisturbed, case):
     settled.check_outputs(undisturbed.before)
     settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
+
+
+DAMAGED = {
+    "empty": lambda good: b"",
+    "cut in a line": lambda good: good[: good.index(b"allow_private") + 20],
+    "NUL bytes, as after a power cut": lambda good: bytes(len(good)),
+    "UTF-16": lambda good: good.decode().encode("utf-16"),
+    "Latin-1": lambda good: good + b"# \xe9t\xe9\n",
+    "lists without end": lambda good: good + b"x = " + b"[" * 100_000,
+    "numbers without end": lambda good: good + b"[publish]\nlive = " + b"9" * 100_000,
+    "a folder": None,
+    "a link to itself": None,
+    "gone": None,
+}
+
+
+@fault(
+    "R19",
+    "A feeds.toml that cannot be read",
+    produced=", ".join(DAMAGED),
+    must="2, with one line that says what is wrong; nobody is asked, and no output changes",
+    promises="P2 P3 P4",
+    cases=list(DAMAGED),
+)
+def test_a_feeds_toml_that_cannot_be_read(settled, undisturbed, case):
+    settled.origin.asked.clear()
+    path = settled.root / "feeds.toml"
+    good = path.read_bytes()
+    path.unlink()
+    if made := DAMAGED[case]:
+        path.write_bytes(made(good))
+    elif case == "a folder":
+        path.mkdir()
+    elif case == "a link to itself":
+        path.symlink_to(path)
+    (line,) = settled.call("run", "--all", code=2)[1].splitlines()
+    assert line.startswith("feeds.toml:")
+    assert len(line) < 200
+    assert not settled.origin.asked
+    settled.check_outputs(undisturbed.before)

@@ -42,6 +42,7 @@ _CHOICES = {
     "also": '"all", "unmatched" or "near-miss"',
     "compress": '"gzip" or "br"',
 }
+_SENDABLE = re.compile(r"[\t\x20-\x7e]*")
 _PATTERNS = {
     "language": 'a language code such as "fr" or "en-GB"',
     "region": 'a region such as "eu-west-3"',
@@ -145,12 +146,20 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
     for position, subscription in enumerate(table.subscriptions):
         where: Path = ("subscriptions", position)
         for key, reference in _references(subscription):
-            if reference not in environment:
-                message = f'"{key}" names the environment variable {reference}, which is not set'
-                yield (*where, *key.split(".")), message
+            value = environment.get(reference)
+            if value is None:
+                trouble = "which is not set"
+            elif not value.strip():
+                trouble = "which is empty"
+            elif not _SENDABLE.fullmatch(_authorization(value) if key == "auth" else value):
+                trouble = "which holds a character that no request header can: a line break, say"
+            else:
+                continue
+            message = f'"{key}" names the environment variable {reference}, {trouble}'
+            yield (*where, *key.split(".")), message
         for name, value in subscription.headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(
-                r"[\r\n]", value
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not _SENDABLE.fullmatch(
+                value
             ):
                 yield (
                     (*where, "headers"),
@@ -337,4 +346,4 @@ def _authorization(secret: str) -> str:
 
 
 def _basic(userinfo: str) -> str:
-    return "Basic " + b64encode(userinfo.encode()).decode()
+    return "Basic " + b64encode(userinfo.encode(errors="surrogateescape")).decode()

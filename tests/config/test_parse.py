@@ -65,7 +65,7 @@ def test_subscriptions_alone_are_enough():
 
 
 def test_a_byte_order_mark_is_no_mistake():
-    parse_config("\ufeff" + GOOD, "f", {"KEY": "", "LOGIN": "Bearer x"})
+    parse_config("\ufeff" + GOOD, "f", {"KEY": "k", "LOGIN": "Bearer x"})
 
 
 def test_secrets_are_not_in_the_representation():
@@ -165,6 +165,7 @@ def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
         ("[[subscriptions]]\nurl = 'https://a.example/'\nauth = 'env:NOPE'", 'feeds.toml:3: "auth" names the environment variable NOPE, which is not set'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { X = 'env:NOPE' }", 'feeds.toml:3: "headers.X" names the environment variable NOPE, which is not set'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { 'A b' = 'c' }", 'feeds.toml:3: "A b" cannot be a request header (RFC 9110 section 5)'),
+        ("[[subscriptions]]\nurl = 'https://a.example/'\nheaders = { X = 'é' }", 'feeds.toml:3: "X" cannot be a request header (RFC 9110 section 5)'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nrepublish = 'some'", 'feeds.toml:3: "subscriptions.republish" is "some": expected "full" or "summary"'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nallow_private = '10.0.0.5/8'", 'feeds.toml:3: "subscriptions.allow_private" is "10.0.0.5/8": expected a network such as "10.0.0.5/32" or "fd00::/8"'),
         ("[[subscriptions]]\nurl = 'https://a.example/'\nallow_private = ['here']", 'feeds.toml:3: "subscriptions.allow_private" is "here": expected a network such as "10.0.0.5/32" or "fd00::/8"'),
@@ -175,6 +176,31 @@ def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
 )  # fmt: skip
 def test_other_mistakes(text, message):
     assert mistakes(text) == [message]
+
+
+@pytest.mark.parametrize(
+    ("value", "trouble"),
+    [
+        (" ", "which is empty"),
+        ("Bearer s\r\nX-Evil: 1", "which holds a character that no request header can"),
+        ("Bearer \udcff", "which holds a character that no request header can"),
+        ("clé", "which holds a character that no request header can"),
+    ],
+)
+@pytest.mark.parametrize("line", ['auth = "env:KEY"', 'headers = { X = "env:KEY" }'])
+def test_what_the_environment_holds_must_be_sendable(line, value, trouble):
+    (told,) = mistakes(f'[[subscriptions]]\nurl = "https://a.example/"\n{line}', {"KEY": value})
+    assert told.startswith("feeds.toml:3: ")
+    assert f"names the environment variable KEY, {trouble}" in told
+    assert value not in told or not value.strip()
+
+
+def test_a_password_may_have_any_letter():
+    text = '[[subscriptions]]\nurl = "https://a.example/"\nauth = "env:KEY"'
+    (one,) = parse_config(text, "f", {"KEY": "me:clé"}).subscriptions
+    assert one.authorization == "Basic bWU6Y2zDqQ=="
+    (one,) = parse_config(text, "f", {"KEY": "me:cl\udce9"}).subscriptions  # in Latin-1
+    assert one.authorization == "Basic bWU6Y2zp"
 
 
 def test_two_subscriptions_with_one_address_after_normalising():

@@ -31,6 +31,7 @@ class Database:
         if not is_postgresql(url):
             self.path = database_path(url, root)
         self._engine = open_engine(url, root)
+        self._file = self._its_file()
         try:
             with self._guard(), self._engine.begin() as connection:
                 upgrade(connection)
@@ -69,4 +70,19 @@ class Database:
         """One transaction: all of it is stored, or nothing."""
         with self._guard(), Session(self._engine, expire_on_commit=False) as session:
             yield session
+            if self._its_file() != self._file:
+                raise StorageError(
+                    "it was taken away, or another put in its place, while this command was at work; "
+                    "what it was about to store is not stored: run again"
+                )
             session.commit()
+
+    def _its_file(self) -> tuple[int, int] | None:
+        """Which file has the name of the database, if any has."""
+        if self._engine.dialect.name == "postgresql":
+            return None
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino

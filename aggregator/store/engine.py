@@ -68,6 +68,9 @@ def conninfo(url: str) -> str:
     return "postgresql://" + url.removeprefix(_POSTGRESQL)
 
 
+_AS_IT_IS = {"mode": "rw", "uri": "true"}
+
+
 def open_engine(url: str, root: Path) -> Engine:
     """An engine for the database; the folder of a file is made if need be. Raises StorageError."""
     if is_postgresql(url):
@@ -78,7 +81,9 @@ def open_engine(url: str, root: Path) -> Engine:
     except OSError as error:
         raise StorageError(f"{path.parent}: {error.strerror}") from error
     prepare(path)
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
+    # It is there now: SQLite is not to make it, should somebody take it away while we are at work.
+    where = URL.create("sqlite", database=path.absolute().as_uri(), query=_AS_IT_IS)
+    engine = create_engine(where, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: object) -> None:

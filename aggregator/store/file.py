@@ -27,6 +27,12 @@ def prepare(path: Path) -> None:
     would be begun anew, and nobody told. Raises StorageError.
     """
     try:
+        log = path.with_name(f"{path.name}-wal")
+        if not path.exists() and log.exists() and log.stat().st_size:
+            raise StorageError(
+                f"{path}: there is no database, but its write-ahead log ({log.name}) is there: put the "
+                "database back beside it, or take the log away as well, which may hold the newest entries"
+            )
         if not path.exists():
             _make(path)
         elif path.is_file() and not path.stat().st_size:

@@ -598,3 +598,46 @@ def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, undisturb
         one_line(err, target, "full")
         assert before == (world.state.read_bytes(), target.read_bytes())
         world.check_clean()
+
+
+TAKEN = {
+    "taken away": lambda state: state.unlink(),
+    "replaced by a backup": lambda state: Path(shutil.copy(state, f"{state}.copy")).replace(state),
+    "taken away, with its folder": lambda state: shutil.rmtree(state.parent),
+}
+
+
+@fault(
+    "D19",
+    "The database is taken away in the midst of a run",
+    produced=f"it is {', '.join(TAKEN)}, while a publisher does not answer; the next run is told of it, and "
+    "the log that is left is taken away",
+    must="3, with the file and what to do; nothing is stored in a file that nobody will find; then one run "
+    "makes what a run makes that nothing disturbed",
+    promises="P2 P3 P4",
+    cases=list(TAKEN),
+)
+def test_the_database_is_taken_away(settled, undisturbed, case):
+    settled.origin.asked.clear()
+    released = hold(settled)
+    process = settled.start("run", "--all")
+    wait_until(asked(settled), "the publisher is asked")
+    TAKEN[case](settled.state)
+    released.set()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    one_line(err, settled.state, "while this command was at work", "run again")
+    settled.check_outputs(undisturbed.before)
+    log = settled.state.with_name(settled.state.name + "-wal")
+    if log.exists() and not settled.state.exists():
+        _, err = settled.call("run", "--all", code=3)
+        one_line(
+            err, settled.state, "there is no database, but its write-ahead log", "take the log"
+        )
+        log.unlink()
+    settled.publish(SECOND)
+    settled.call("run", "--all")
+    settled.check_whole()
+    found = settled.files()
+    wanted = undisturbed.from_nothing if "taken" in case else undisturbed.after
+    assert {name: found[name] for name in wanted} == wanted

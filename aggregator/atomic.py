@@ -21,6 +21,10 @@ _TODO = {
     errno.ENOTDIR: "take away what has its name",
     errno.EEXIST: "take away what has its name",
     errno.ENOTEMPTY: "take away what has its name",
+    errno.EIO: "see to that disk",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ENOSYS: "put it on a local disk",  # some file systems of networks have no locks
+    errno.ENOLCK: "put it on a local disk",
 }
 
 

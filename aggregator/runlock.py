@@ -17,7 +17,8 @@ def run_lock(database: Path) -> Iterator[None]:
     Raises LockedError at once if another run holds it.
     """
     path = database.with_name(database.name + ".lock")
-    lock = FileLock(path)
+    # A file in place of a lock of the kernel's would outlive who was killed, and keep all others away.
+    lock = FileLock(path, fallback_to_soft=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

@@ -641,3 +641,37 @@ def test_the_database_is_taken_away(settled, undisturbed, case):
     found = settled.files()
     wanted = undisturbed.from_nothing if "taken" in case else undisturbed.after
     assert {name: found[name] for name in wanted} == wanted
+
+
+CALLS = {
+    "fsync=EIO": ("outputs", "Input/output error (see to that disk)"),
+    "fsync=EDQUOT": ("outputs", "Disk quota exceeded (make room there)"),
+    "fdatasync=EIO": ("aggregator.sqlite3", "disk I/O error"),
+    "pwrite64=EIO": ("aggregator.sqlite3", "disk I/O error"),
+    "ftruncate=EIO": ("aggregator.sqlite3", "disk I/O error"),
+    "rename=EXDEV": ("outputs", "Invalid cross-device link"),
+    "flock=ENOSYS": ("aggregator.sqlite3.lock", "(put it on a local disk)"),
+    "flock=ENOLCK": ("aggregator.sqlite3.lock", "(put it on a local disk)"),
+}
+
+
+@fault(
+    "D20",
+    "A disk that fails",
+    produced=f"{', '.join(CALLS)} for every such call of a run with news (strace)",
+    must="3, with the file and the reason; outputs old or new, whole; when the disk is well again, the next "
+    "run makes what a run makes that nothing disturbed",
+    promises="P2 P3 P4",
+    cases=list(CALLS),
+)
+def test_a_disk_that_fails(settled, undisturbed, case):
+    name, _, error = case.partition("=")
+    where, what = CALLS[case]
+    inject = ["-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:error={error}"]
+    _, err = settled.call("run", "--all", code=3, before=strace(*inject))
+    one_line(err, where, what)
+    check_old_or_new(settled, undisturbed.before, undisturbed.after)
+    settled.check_whole()
+    settled.call("run", "--all")
+    settled.check_outputs(undisturbed.after)
+    settled.check_clean()

@@ -10,11 +10,13 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 import httpx
@@ -44,6 +46,10 @@ class Trouble(Exception):
         self.unreached = unreached
 
 
+class Silent(Trouble):
+    """Nothing came, for as long as we wait."""
+
+
 class Garbled(Trouble):
     """What came is not HTTP, or more than HTTP."""
 
@@ -71,6 +77,42 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     public: bool
+
+
+class _SystemResolver(aiohttp.ThreadedResolver):
+    """The system's, with a thread for each question.
+
+    In the few threads that asyncio has for everything, names whose servers do not answer would keep
+    others waiting; and it waits for these threads at the end, whoever wants us to stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_Asking())  # type: ignore[arg-type]  # all that it needs of a loop
+
+
+class _Asking:
+    """What a resolver asks of an event loop."""
+
+    async def getaddrinfo(self, *arguments: Any, **settings: Any) -> Any:
+        return await self._in_thread(lambda: socket.getaddrinfo(*arguments, **settings))
+
+    async def getnameinfo(self, *arguments: Any) -> Any:
+        return await self._in_thread(lambda: socket.getnameinfo(*arguments))
+
+    async def _in_thread(self, ask: Callable[[], Any]) -> Any:
+        answered: Future[Any] = Future()
+        answered.set_running_or_notify_cancel()  # who asks may be gone before it is answered
+
+        def answer() -> None:
+            try:
+                found = ask()
+            except BaseException as error:
+                answered.set_exception(error)
+            else:
+                answered.set_result(found)
+
+        threading.Thread(target=answer, daemon=True).start()
+        return await asyncio.wrap_future(answered)
 
 
 class _GuardedResolver(AbstractResolver):
@@ -155,7 +197,7 @@ class Client:
 
     async def _door(self, allow_private: tuple[Network, ...]) -> _Door:
         if allow_private not in self._doors:
-            resolver = self._resolver or aiohttp.ThreadedResolver()
+            resolver = self._resolver or _SystemResolver()
             door = self._doors[allow_private] = _Door(allow_private, self._tls, resolver)
             await self._stack.enter_async_context(door.http)
         return self._doors[allow_private]
@@ -268,7 +310,7 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.InvalidURL():
             return _not_asked(cause)  # such as a host called 2130706433
         case TimeoutError():
-            reason = "no answer in time"
+            return Silent("no answer in time", unreached=True)
         case aiohttp.ClientConnectorDNSError():
             reason = "name not found: check the address, or the network"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):

@@ -9,7 +9,7 @@ from typing import Self
 
 from aggregator import urls
 from aggregator.fetch import conditional
-from aggregator.fetch.client import Answer, Client, Garbled, Resolver, Trouble
+from aggregator.fetch.client import Answer, Client, Garbled, Resolver, Silent, Trouble
 from aggregator.fetch.hosts import host_of
 from aggregator.model import (
     Caching,
@@ -26,6 +26,7 @@ MAX_REDIRECTS = 5
 MAX_AT_ONCE = 16
 TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
 GAP_SECONDS = 1.0
+MOST_SILENCES = 5  # one after another, of one host: then it is down
 _HUB_SECONDS = 10.0
 
 
@@ -73,6 +74,7 @@ class Fetcher:
         self._client = Client(resolver)
         self._turns: defaultdict[str, _Turn] = defaultdict(lambda: _Turn(gap_seconds))
         self._holds: dict[str, datetime] = {}
+        self._silences: dict[str, int] = {}  # of hosts, since they last spoke
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -93,12 +95,14 @@ class Fetcher:
         by_host: defaultdict[str, list[Poll]] = defaultdict(list)
         for poll in polls:
             by_host[host_of(poll.url)].append(poll)
+            self._silences.pop(urls.host(poll.url), None)
         slots = asyncio.Semaphore(MAX_AT_ONCE)
         answers: asyncio.Queue[tuple[Subscription, FetchOutcome] | None] = asyncio.Queue(1)
 
         async def work(host: str) -> None:
             for poll in by_host[host]:
-                await self._turns[host].rested()
+                if not self._is_down(poll.url):
+                    await self._turns[host].rested()
                 async with slots:
                     await answers.put((poll.subscription, await self.fetch(poll, now)))
 
@@ -131,6 +135,11 @@ class Fetcher:
                 until = self._holds.get(host_of(url))
                 if until and now < until:
                     return Deferred(key, until)
+                if self._is_down(url):
+                    reason = (
+                        f"not asked: {urls.host(url)} did not answer {MOST_SILENCES} times in a row"
+                    )
+                    return FetchFailed(key, reason, unreached=True)
                 headers = conditional.request_headers(poll, url, own, self._user_agent, now)
                 answer, left = await self._get(poll.subscription, url, headers, left)
                 if answer.status not in conditional.REDIRECTS:
@@ -179,10 +188,14 @@ class Fetcher:
         while True:
             async with self._turns[host_of(url)]:
                 ends = clock() + seconds
+                silences = self._silences.pop(urls.host(url), 0)
                 try:
                     answer = await self._client.get(
                         url, headers, subscription.allow_private, seconds
                     )
+                except (Silent, TimeoutError):
+                    self._silences[urls.host(url)] = silences + 1
+                    raise
                 except Garbled:
                     # Some scripts send a body behind their 304, which aiohttp takes for the next
                     # answer: they are asked for the whole document, once.
@@ -192,6 +205,11 @@ class Fetcher:
                     headers, seconds = whole, ends - clock()
                 else:
                     return answer, ends - clock()
+
+    def _is_down(self, url: str) -> bool:
+        """Whether nobody answers there, as these polls have learned: a hundred feeds of such a host
+        would else hold up all others for half an hour."""
+        return self._silences.get(urls.host(url), 0) >= MOST_SILENCES
 
     def _outcome(
         self,

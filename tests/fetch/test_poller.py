@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,9 +50,10 @@ def fetch(url, validators=Validators(), total_seconds=5.0, resolver=None, asked=
     return asyncio.run(go())
 
 
-def poll_all(urls, gap_seconds=0.0, holds=(), **settings):
+def poll_all(urls, gap_seconds=0.0, holds=(), total_seconds=5.0, **settings):
     async def go():
-        async with Fetcher("aggregator/test", gap_seconds=gap_seconds) as fetcher:
+        fetcher = Fetcher("aggregator/test", total_seconds=total_seconds, gap_seconds=gap_seconds)
+        async with fetcher:
             polls = [Poll(subscription(url, **settings), url) for url in urls]
             return [outcome async for _, outcome in fetcher.poll(polls, dict(holds), NOW)]
 
@@ -331,6 +333,55 @@ def test_slowness_ends_with_the_deadline(publisher, answer):
     began = time.monotonic()
     assert reason(fetch(publisher.url("/feed"), total_seconds=0.5))
     assert time.monotonic() - began < 1.5
+
+
+@pytest.fixture
+def publishers():
+    with origin("0.0.0.0") as told:
+        yield told
+
+
+def test_names_that_nobody_resolves_hold_up_no_others(publisher, monkeypatch):
+    released = threading.Event()
+    resolve = socket.getaddrinfo
+
+    def slow(host, *arguments, **settings):
+        if str(host).endswith(".test"):
+            released.wait(20)
+        return resolve("127.0.0.1", *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    publisher["/well"] = FEED
+    began = time.monotonic()
+    dead = [publisher.url("/", f"x.slow{number}.test") for number in range(40)]
+    outcomes = poll_all([*dead, publisher.url("/well", "well.example")], total_seconds=0.3)
+    assert time.monotonic() - began < 5
+    released.set()
+    assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 1
+
+
+def test_a_host_that_is_down_is_not_waited_for_a_hundred_times(publishers):
+    for number in range(100):
+        publishers[f"/{number}"] = Answer(wait=lambda: time.sleep(1))
+    publishers["/well"] = FEED
+    down = [publishers.url(f"/{number}", "127.0.0.8") for number in range(100)]
+    began = time.monotonic()
+    outcomes = poll_all([*down, publishers.url("/well", "127.0.0.9")], total_seconds=0.2)
+    assert time.monotonic() - began < 3
+    assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 1
+    reasons = [reason(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
+    assert sum("longer than 0.2 s" in said for said in reasons) == 5
+    assert reasons[-1] == "not asked: 127.0.0.8 did not answer 5 times in a row"
+    assert len(publishers.asked) == 6
+
+
+def test_a_host_that_answers_now_and_then_is_not_down(publishers):
+    for number in range(12):
+        slow = number % 4 != 3
+        publishers[f"/{number}"] = Answer(FEED, wait=lambda slow=slow: time.sleep(slow))
+    urls = [publishers.url(f"/{number}", "127.0.0.8") for number in range(12)]
+    outcomes = poll_all(urls, total_seconds=0.2)
+    assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 3
 
 
 def test_the_deadline_is_for_all_redirects_together(publisher):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from aggregator.folding import fold
+from aggregator.folding import ILLEGAL, fold
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
@@ -90,6 +90,8 @@ def parse_query(text: str) -> Query:
         raise QueryError(f"a query of more than {MAX_CHARACTERS} characters", MAX_CHARACTERS + 1)
     if not text.strip():
         raise QueryError("expected a query such as: communs AND NOT lang:en", 1)
+    if found := ILLEGAL.search(text):
+        raise QueryError("a character that no feed can hold", found.start() + 1)
     from lark.exceptions import UnexpectedInput, UnexpectedToken
 
     try:

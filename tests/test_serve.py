@@ -151,6 +151,9 @@ def test_precompressed_siblings(ask):
         "/.tmp-x.atom",
         "/communs.atom.gz",
         "//etc/passwd",
+        "/%00",
+        "/communs.atom%00",
+        f"/{'x' * 300}.atom",
     ],
 )
 def test_nothing_else_is_served(ask, path):
@@ -182,6 +185,7 @@ def test_mistakes_in_a_query_point_at_the_column(ask):
     status, _, body = ask("/query.atom?q=communs%20AND")
     assert (status, body) == (400, b"q: it ends too soon (column 12)\n")
     assert ask("/query.atom")[0] == 400
+    assert ask("/query.atom?q=a%00")[2] == b"q: a character that no feed can hold (column 2)\n"
     assert ask("/query.rss?q=communs")[0] == 404
 
 
@@ -191,6 +195,36 @@ def test_health_and_metrics(ask, made):
     status, headers, body = ask("/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert body == (made.root / "metrics.prom").read_bytes()
+
+
+def test_a_client_that_says_nothing_or_half_a_request_is_cut(made):
+    with serving(made) as (ask, port):
+        began = time.monotonic()
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=25) for _ in range(200)]
+        for client in clients[::2]:
+            client.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert ask("/communs.atom")[0] == 200
+        assert time.monotonic() - began < 5
+        for client in clients:
+            assert client.recv(1000) == b""
+            client.close()
+        assert time.monotonic() - began > 9
+
+
+def test_a_damaged_database_is_said(installation):
+    installation.configure(clippings=CLIPPING)
+    call(installation.root, "run")
+    with serving(installation) as (ask, _):
+        (installation.root / "aggregator.sqlite3").write_bytes(b"no database" * 999)
+        for path in ("/metrics", "/query.atom?q=communs", "/health"):
+            status, _, body = ask(path)
+            assert status == 503
+            assert b"file is not a database" in body
+        assert ask("/communs.atom")[0] == 200
+
+
+def test_a_port_that_is_none(made):
+    assert "65535" in call(made.root, "serve", "--port", "99999", code=2)[1]
 
 
 def test_no_run_for_a_day_is_no_health(installation):

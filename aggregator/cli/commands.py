@@ -196,7 +196,9 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where to put it; default: a temporary folder.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port to serve the outputs on; 0: any.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to serve the outputs on; 0: any.")
+    ] = 8000,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the outputs until Ctrl-C.")
     ] = True,

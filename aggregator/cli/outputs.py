@@ -146,7 +146,7 @@ def vacuum(context: typer.Context, json: AsJson = False) -> None:
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve the outputs over HTTP, and any query as a feed, until Ctrl-C."""
     talk = talk_of(context)

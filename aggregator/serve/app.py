@@ -1,5 +1,6 @@
 """The routes: files of the output folder, ``query.atom`` and ``query.json``, metrics, health."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from aggregator.errors import StorageError
 from aggregator.folding import digest
@@ -32,6 +34,7 @@ from aggregator.store import Store
 STALE_AFTER = timedelta(days=1)  # without a run
 _LOOKED_AT = 5000  # stories, at most, for one query
 _AT_ONCE = 500
+_PATIENCE_SECONDS = 10
 
 Opener = Callable[[], AbstractContextManager[Store]]
 
@@ -52,14 +55,48 @@ def application(
             Route("/metrics", site.metrics),
             Route("/query.{extension:str}", site.query),
             Route("/{path:path}", files.respond),
-        ]
+        ],
+        exception_handlers={StorageError: _broken},
     )
+
+
+def _broken(_: Request, error: Exception) -> Response:
+    """The store cannot be read: /health says more."""
+    return PlainTextResponse(f"{error}\n", 503)
 
 
 def serve(application: Starlette, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
     with suppress(KeyboardInterrupt):  # the ordinary way to end it
-        uvicorn.run(application, host=host, port=port, log_level="warning", server_header=False)
+        uvicorn.run(
+            application,
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            http=_Impatient,
+        )
+
+
+class _Impatient(H11Protocol):
+    """A connection that is cut when its client says nothing, or half a request, for 10 to 20 s.
+
+    uvicorn waits for the first request without end, and for the rest of one.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(_PATIENCE_SECONDS, self._look, None)
+
+    def _look(self, last: RequestResponseCycle | None) -> None:
+        """``last`` is the request that was the newest when we looked before."""
+        if self.transport.is_closing():
+            return
+        answered = last is None or last.response_complete
+        if answered and self.cycle is last:
+            self.transport.close()
+        else:
+            self.loop.call_later(_PATIENCE_SECONDS, self._look, self.cycle)
 
 
 class _Site:

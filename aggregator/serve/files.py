@@ -51,11 +51,14 @@ class Files:
 
     def _find(self, name: str) -> Path | None:
         name = name or "index.html"
-        path = (self._folder / name).resolve()
-        inside = path.is_relative_to(self._folder)
-        hidden = any(part.startswith(".") for part in Path(name).parts)
-        wanted = inside and not hidden and path.suffix in MEDIA_TYPES
-        return path if wanted and path.is_file() else None
+        try:
+            path = (self._folder / name).resolve()
+            inside = path.is_relative_to(self._folder)
+            hidden = any(part.startswith(".") for part in Path(name).parts)
+            wanted = inside and not hidden and path.suffix in MEDIA_TYPES
+            return path if wanted and path.is_file() else None
+        except (OSError, ValueError):  # too long a name, a NUL
+            return None
 
 
 def answer(request: Request, body: bytes, media_type: str) -> Response:

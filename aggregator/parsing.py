@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
 CPU_SECONDS = 2
 MEMORY_BYTES = 300 * 1024 * 1024  # with the 115 MiB of a child that has read nothing yet
 _WALL_SECONDS = 60.0  # where the machine is so busy that CPU seconds come slowly
+_LOST_SECONDS = _WALL_SECONDS + 10  # after which no child is at it any more
 _MOST_CHILDREN = 4
 _MOMENT_SECONDS = 0.02
 _DOCUMENTS_AT_ONCE = 16
 _BYTES_AT_ONCE = 1024 * 1024
 
+_KILLED = (
+    "reading the document was ended twice from outside, as by a machine that is short of memory"
+)
 _Document = tuple[Fetched, datetime, str | None, SeenDocument | None]
 _Parsed = ParsedFeed | ParseFailed
 
@@ -53,6 +58,23 @@ class _Task:
         return len(self.document[0].body)
 
 
+@dataclass(slots=True, eq=False)
+class _Child:
+    """A pool of one, and the process that has read something in it, if any has."""
+
+    pool: "ProcessPool"
+    process: int | None = None
+
+    def is_there(self) -> bool:
+        """Whether nobody has ended it since: pebble's next process may wait for a lock that went with
+        the one before."""
+        return self.process is None or _exists(self.process)
+
+
+class _Lost(Exception):
+    """The child was ended from outside, as by a kernel that is short of memory."""
+
+
 class ParsingPool:
     """A context manager; a child starts when a document needs it, and they go with the pool.
 
@@ -65,8 +87,8 @@ class ParsingPool:
         self.cpu_seconds = 0.0
         self._most_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
-        self._idle: list[ProcessPool] = []
-        self._children: list[ProcessPool] = []
+        self._idle: list[_Child] = []
+        self._children: list[_Child] = []
         self._waiting: deque[_Task] = deque()
         self._turns = asyncio.Semaphore(1)  # of which there are more when there are more children
         self._more_children = min(os.cpu_count() or 1, _MOST_CHILDREN) - 1
@@ -79,9 +101,9 @@ class ParsingPool:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            child.stop()  # type: ignore[no-untyped-call]
+            child.pool.stop()  # type: ignore[no-untyped-call]
         for child in self._children:
-            child.join()
+            child.pool.join()
 
     async def parse(
         self,
@@ -125,12 +147,15 @@ class ParsingPool:
         return portion
 
     async def _read(self, portion: Sequence[_Task]) -> None:
-        """Have them read by a child that has nothing to do."""
-        child = self._idle.pop() if self._idle else self._start()
+        """Have them read by a child that has nothing to do; by another, once, if that is lost."""
+        documents = [task.document for task in portion]
         try:
-            read = await self._parse_in(child, [task.document for task in portion])
-        finally:
-            self._idle.append(child)
+            read = await self._read_by_one(documents)
+        except _Lost:
+            try:
+                read = await self._read_by_one(documents)
+            except _Lost:
+                read = _KILLED
         if isinstance(read, str) and len(portion) > 1:
             for task in portion:
                 await self._read([task])
@@ -141,28 +166,55 @@ class ParsingPool:
                 told = ParseFailed(key, read) if isinstance(read, str) else read[number]
                 task.parsed.set_result(told)
 
-    def _start(self) -> "ProcessPool":
+    async def _read_by_one(self, documents: Sequence[_Document]) -> list[_Parsed] | str:
+        self._idle = [child for child in self._idle if child.is_there()]
+        child = self._idle.pop() if self._idle else self._start()
+        try:
+            read = await self._parse_in(child, documents)
+        except _Lost:
+            raise
+        except BaseException:
+            self._idle.append(child)
+            raise
+        self._idle.append(child)
+        return read
+
+    def _start(self) -> _Child:
         from pebble import ProcessPool  # most runs read no document
 
-        child = ProcessPool(
-            max_workers=1,
-            # Not forked: a copy of a process with threads may stand still for ever.
-            context=multiprocessing.get_context("spawn"),
-            initializer=_limit_memory,
-            initargs=(self._memory_bytes,),
+        child = _Child(
+            ProcessPool(
+                max_workers=1,
+                # Not forked: a copy of a process with threads may stand still for ever.
+                context=multiprocessing.get_context("spawn"),
+                initializer=_limit_memory,
+                initargs=(self._memory_bytes,),
+            )
         )
         self._children.append(child)
         return child
 
-    async def _parse_in(
-        self, child: "ProcessPool", documents: Sequence[_Document]
-    ) -> list[_Parsed] | str:
-        """What a child reads, or why it does not."""
+    async def _parse_in(self, child: _Child, documents: Sequence[_Document]) -> list[_Parsed] | str:
+        """What a child reads, or why it does not. Raises _Lost."""
         from pebble import ProcessExpired
 
-        future = child.schedule(_parse, args=(documents, self._most_seconds), timeout=_WALL_SECONDS)
         try:
-            parsed, wall, cpu = await asyncio.wrap_future(future)
+            future = asyncio.wrap_future(
+                child.pool.schedule(
+                    _parse, args=(documents, self._most_seconds), timeout=_WALL_SECONDS
+                )
+            )
+            try:
+                done, _ = await asyncio.wait([future], timeout=_LOST_SECONDS)
+            finally:
+                future.cancel()  # where it is not done
+            if not done:
+                raise _Lost
+            parsed, wall, cpu, child.process = future.result()
+        except BrokenProcessPool as error:
+            if isinstance(error.__cause__, OSError):  # no process could be started
+                raise
+            raise _Lost from error
         except FutureTimeoutError:
             return self._too_slow
         except ProcessExpired as expired:
@@ -184,9 +236,18 @@ def _limit_memory(most_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
 
 
-def _parse(documents: Sequence[_Document], cpu_seconds: int) -> tuple[list[_Parsed], float, float]:
+def _exists(process: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # pebble has noticed that it ended
+        return False
+
+
+def _parse(
+    documents: Sequence[_Document], cpu_seconds: int
+) -> tuple[list[_Parsed], float, float, int]:
     """In the child. Past its limit with any of them the kernel ends it (SIGPROF, whatever C code it
-    is in). Gives also the seconds, of the clock and of the processor, that all took."""
+    is in). Gives also the seconds, of the clock and of the processor, that all took, and its number."""
     from aggregator.parse import parse_document  # no parent ever needs the readers
 
     began = time.perf_counter(), time.process_time()
@@ -195,4 +256,4 @@ def _parse(documents: Sequence[_Document], cpu_seconds: int) -> tuple[list[_Pars
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         parsed.append(parse_document(*document))
     signal.setitimer(signal.ITIMER_PROF, 0)
-    return parsed, time.perf_counter() - began[0], time.process_time() - began[1]
+    return parsed, time.perf_counter() - began[0], time.process_time() - began[1], os.getpid()

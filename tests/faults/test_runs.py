@@ -322,6 +322,17 @@ def test_no_process_outlives_a_run(settled, case):
     wait_until(lambda: not children(), "the children end")
 
 
+def children(world, process):
+    """Those of a run that read documents."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            reads = b"spawn_main" in (folder / "cmdline").read_bytes()
+            if reads and (folder / "cwd").readlink() == world.root:
+                found.append(int(folder.name))
+    return [number for number in found if number != process.pid]
+
+
 def _working_folders():
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -599,3 +610,25 @@ def test_a_feeds_toml_that_cannot_be_read(settled, undisturbed, case):
     assert len(line) < 200
     assert not settled.origin.asked
     settled.check_outputs(undisturbed.before)
+
+
+@fault(
+    "R20",
+    "A child that reads documents is killed",
+    produced="SIGKILL, as by a kernel that is short of memory: as it starts, and when it has nothing to do",
+    must="another one reads the documents, and the run makes what a run makes that nothing disturbed",
+    promises="P1 P2 P3",
+    cases=["as it starts", "when it has nothing to do"],
+)
+def test_a_child_is_killed(settled, undisturbed, case):
+    released = threading.Event()
+    settled.origin["/0"] = Answer(settled.origin.answers["/0"], wait=lambda: released.wait(60))
+    process = settled.start("run", "--all")
+    wait_until(lambda: children(settled, process), "a child starts")
+    time.sleep(1.5 if "nothing" in case else 0)
+    for number in children(settled, process):
+        os.kill(number, signal.SIGKILL)
+    released.set()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    settled.check_outputs(undisturbed.after)

@@ -15,6 +15,7 @@ _GARBAGE_AFTER = 50_000, 20, 20  # objects; of how many such looks one goes deep
 def main() -> None:
     """The console script."""
     _open_streams()
+    _stand_somewhere()
     if sys.getfilesystemencoding() != "utf-8":
         # Names of files are those of tags, in any script, and the same under cron as on a terminal.
         # From 3.15 on, Python itself takes no notice of the locale (PEP 686).
@@ -47,6 +48,14 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
             setattr(sys, name, os.fdopen(descriptor, "w" if number else "r"))
+
+
+def _stand_somewhere() -> None:
+    """Leave a working folder that is gone: no child could be started from there."""
+    try:
+        os.getcwd()  # noqa: PTH109  # nothing is imported yet
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 if __name__ == "__main__":

@@ -632,3 +632,23 @@ def test_a_child_is_killed(settled, undisturbed, case):
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     settled.check_outputs(undisturbed.after)
+
+
+@fault(
+    "R21",
+    "The working folder is gone",
+    produced="it is removed before the program starts there, with and without `--config`",
+    must="with it, the run is done; without, 2, since there is no feeds.toml",
+    promises="P2 P3",
+    cases=["with --config", "without"],
+)
+def test_the_working_folder_is_gone(settled, undisturbed, case):
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
+    if case == "without":
+        (line,) = settled.call("run", code=2, before=gone)[1].splitlines()
+        assert line.startswith("feeds.toml: no configuration here")
+        settled.check_outputs(undisturbed.before)
+        return
+    config = str(settled.root / "feeds.toml")
+    assert settled.call("--config", config, "run", "--all", before=gone) == ("", "")
+    settled.check_outputs(undisturbed.after)

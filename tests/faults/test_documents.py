@@ -10,6 +10,7 @@ from tests.atomrules import ATOM
 from tests.faults.catalogue import TIMES, fault
 from tests.faults.means import strace, watched
 from tests.faults.test_network import lines_of, subscribed
+from tests.faults.world import FIRST
 from tests.harness import NOON, item, rss
 from tests.origin import Answer
 from tests.shared import shared
@@ -350,4 +351,50 @@ def test_our_own_output(world):
     assert len(set(ids[-1])) == len(ids[-1])
     assert ids[-1] == ids[-2], (len(ids[-1]), len(ids[-2]))
     assert [len(each) for each in ids] == [len(ids[0])] * 4
+    world.check_valid()
+
+
+def claimed(*entries: tuple[str, str, str]) -> str:
+    """An Atom feed of these ids, titles and links; each entry has a text of its own."""
+    return (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:feed</id><title>A feed</title>'
+        + "".join(
+            f"<entry><id>{id}</id><title>{title}</title><link href='{link}'/>"
+            f"<updated>2026-11-20T00:00:00Z</updated><content>{f'{title}. ' * 30}</content></entry>"
+            for id, title, link in entries
+        )
+        + "</feed>"
+    )
+
+
+@fault(
+    "X10",
+    "An entry that claims to be another's",
+    produced="a source takes the atom:id of an entry of another source, its link, and an id that we minted",
+    must="the other's entries stay what they were, in every output; its own are new entries, or stand "
+    "beside them as another place of the same page",
+    promises="P1 P3 P5 P9",
+)
+def test_an_entry_that_claims_to_be_anothers(world):
+    def entries() -> dict[str, str]:
+        feed = ElementTree.fromstring(world.files()["all.atom"])
+        return {
+            str(entry.findtext(f"{ATOM}id")): str(entry.findtext(f"{ATOM}title"))
+            for entry in feed.findall(f"{ATOM}entry")
+        }
+
+    theirs = ("urn:theirs", "The commons, as they are", "https://theirs.example/1")
+    world.origin["/0"] = claimed(theirs)
+    world.call("run", "--all", clock=FIRST)
+    before = entries()
+    minted = next(id for id in before if id.startswith("urn:uuid:"))
+    world.origin["/1"] = claimed(
+        (theirs[0], "Taken by its id", "https://taker.example/1"),
+        ("urn:taker", "Taken by its link", theirs[2]),
+        (minted, "Taken from us", "https://taker.example/2"),
+    )
+    world.call("run", "--all")
+    after = entries()
+    assert {id: title for id, title in after.items() if id in before} == before
+    assert {"Taken by its id", "Taken from us"} <= set(after.values())
     world.check_valid()

@@ -92,6 +92,11 @@ def test_lists_of_other_readers():
     assert warnings == ['"C" has no web address: left out']
 
 
+def test_a_warning_of_a_list_is_one_line():
+    text = '<opml><body><outline text="a&#10;[site]&#10;b" xmlUrl="https://[bad"/></body></opml>'
+    assert read_opml(text.encode())[1] == ['"a [site] b" has no web address: left out']
+
+
 @pytest.mark.parametrize("data", [b"", b"junk", b"<rss/>"])
 def test_what_is_no_list(data):
     with pytest.raises(ValueError, match="not an OPML list"):

@@ -17,6 +17,11 @@ class ListedFeed:
     folders: tuple[str, ...] = ()
 
 
+def _line(text: str) -> str:
+    """On one line, and without what no file of ours can hold."""
+    return " ".join(ILLEGAL.sub(" ", text).split())
+
+
 def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
     """The feeds of an OPML document, and warnings for those that have no web address.
 
@@ -29,8 +34,8 @@ def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
     for feed in found.feeds:
         url = feed.url if "://" in feed.url else f"http://{feed.url}"
         if not urls.is_web(url):
-            warnings.append(f'"{feed.title or feed.url}" has no web address: left out')
+            warnings.append(f'"{_line(feed.title or feed.url)}" has no web address: left out')
             continue
-        title = " ".join(ILLEGAL.sub(" ", feed.title).split()) or urls.redact(url)
+        title = _line(feed.title) or urls.redact(url)
         feeds.append(ListedFeed(url, title, tuple(dict.fromkeys(feed.tags))))
     return feeds, warnings

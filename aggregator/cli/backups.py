@@ -1,29 +1,11 @@
 """The commands that keep a copy of the database, and put it back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aggregator.cli.shell import AsJson, exit_codes, lock_of, project_of, read_clock, talk_of
-
-if TYPE_CHECKING:
-    from aggregator.project import Project
-
-
-def lost_database(project: "Project") -> str | None:
-    """What to tell where outputs stand, but the file that they were made from does not."""
-    from aggregator.publish.names import SITE
-    from aggregator.store.engine import database_path, is_postgresql
-
-    url, root = project.config.store_url, project.root
-    outputs = root / project.config.publish.directory  # a bucket is not asked
-    if is_postgresql(url) or database_path(url, root).exists() or not (outputs / SITE[0]).exists():
-        return None
-    return (
-        f"{database_path(url, root)}: there is no database, though {outputs} holds what one knew: a "
-        'new one was begun; "aggregator restore FILE" brings a backup back'
-    )
 
 
 def backup(

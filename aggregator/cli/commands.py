@@ -19,6 +19,7 @@ from aggregator.cli.shell import (
     exit_codes,
     fetcher_for,
     lock_of,
+    lost_database,
     open_config,
     outputs_of,
     project_of,
@@ -279,10 +280,11 @@ def _run(
         with lock_of(project.root, config.store_url):
             now = read_clock()
             writer = outputs_of(project)
-            lost = backups.lost_database(project)
-            with store_of(project) as store:
+            lost = lost_database(project)
+            with store_of(project, begin_anew=True) as store:
                 if lost:
-                    talk.warn(lost)
+                    todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
+                    talk.warn(f"{lost}: {todo}")
                 number = store.start_run(os.getpid(), now)
                 was_offline = store.was_offline()
                 report = run_async(go(store, writer, now))

@@ -105,11 +105,30 @@ def outputs_of(
     return OutputFolder(project.root / settings.directory, settings.compress, alone=alone)
 
 
+def lost_database(project: "Project") -> str | None:
+    """What to tell where outputs stand, but the file that they were made from does not."""
+    from aggregator.publish.names import SITE
+    from aggregator.store.engine import database_path, is_postgresql
+
+    url, root = project.config.store_url, project.root
+    outputs = root / project.config.publish.directory  # a bucket is not asked
+    if is_postgresql(url) or database_path(url, root).exists() or not (outputs / SITE[0]).exists():
+        return None
+    path = database_path(url, root)
+    return f"{path}: there is no database, though {outputs} holds what one knew"
+
+
 @contextmanager
-def store_of(project: "Project") -> Iterator["Store"]:
-    """The project's database, closed at the end. Raises StorageError."""
+def store_of(project: "Project", *, begin_anew: bool = False) -> Iterator["Store"]:
+    """The project's database, closed at the end. Raises StorageError, also where it is gone, unless
+    we may ``begin_anew``."""
+    from aggregator.errors import StorageError
     from aggregator.store import Store
 
+    lost = None if begin_anew else lost_database(project)
+    if lost:
+        todo = '"aggregator restore FILE" brings a backup back, "aggregator run" begins a new one'
+        raise StorageError(f"{lost}: {todo}")
     store = Store(project.config.store_url, project.root)
     try:
         yield store

@@ -326,12 +326,16 @@ def test_the_log_of_a_half_done_checkpoint_is_gone(settled):
     "D11",
     "The database is gone",
     produced="it is removed where outputs stand",
-    must="it is said that a new one is begun, once; what publishers still serve is published under the ids "
+    must="3 where something else than `run` wants it; `run` makes a new one, which is said, once; what publishers still serve is published under the ids "
     "that it had",
     promises="P2 P3",
 )
 def test_the_database_is_gone(settled, undisturbed):
     settled.state.unlink()
+    for wanting in (["status"], ["tags"], ["prune"], ["explain", "commons"]):
+        _, err = settled.call(*wanting, code=3)
+        one_line(err, settled.state, "there is no database", "aggregator restore FILE")
+    assert not settled.state.exists()
     _, err = settled.call("run", "--all")
     one_line(err, settled.state, "there is no database", "aggregator restore FILE")
     assert settled.call("run", "--all") == ("", "")

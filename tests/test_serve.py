@@ -211,6 +211,24 @@ def test_a_client_that_says_nothing_or_half_a_request_is_cut(made):
         assert time.monotonic() - began > 9
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 1_000_000, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200_000, b"431"),
+        (b"GET /" + b"x" * 1_000_000, b"431"),
+        (b"no request\r\n\r\n" + b"x" * 1_000_000, b"400"),
+    ],
+)
+def test_what_is_no_request_or_too_large_is_told_so(made, request_, status):
+    with serving(made) as (ask, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(request_)
+            told = b"".join(iter(lambda: client.recv(1000), b""))
+        assert told.startswith(b"HTTP/1.1 " + status)
+        assert ask("/communs.atom")[0] == 200
+
+
 def test_a_damaged_database_is_said(installation):
     installation.configure(clippings=CLIPPING)
     call(installation.root, "run")

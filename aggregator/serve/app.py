@@ -1,6 +1,5 @@
 """The routes: files of the output folder, ``query.atom`` and ``query.json``, metrics, health."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -13,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from aggregator.errors import StorageError
 from aggregator.folding import digest
@@ -28,13 +26,13 @@ from aggregator.publish.names import MEDIA_TYPES
 from aggregator.publish.select import NEVER
 from aggregator.publishing import editor_of
 from aggregator.query import Query, QueryError, parse_query
+from aggregator.serve.connection import Connection
 from aggregator.serve.files import Files, answer
 from aggregator.store import Store
 
 STALE_AFTER = timedelta(days=1)  # without a run
 _LOOKED_AT = 5000  # stories, at most, for one query
 _AT_ONCE = 500
-_PATIENCE_SECONDS = 10
 
 Opener = Callable[[], AbstractContextManager[Store]]
 
@@ -74,29 +72,8 @@ def serve(application: Starlette, host: str, port: int) -> None:
             port=port,
             log_level="warning",
             server_header=False,
-            http=_Impatient,
+            http=Connection,
         )
-
-
-class _Impatient(H11Protocol):
-    """A connection that is cut when its client says nothing, or half a request, for 10 to 20 s.
-
-    uvicorn waits for the first request without end, and for the rest of one.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(_PATIENCE_SECONDS, self._look, None)
-
-    def _look(self, last: RequestResponseCycle | None) -> None:
-        """``last`` is the request that was the newest when we looked before."""
-        if self.transport.is_closing():
-            return
-        answered = last is None or last.response_complete
-        if answered and self.cycle is last:
-            self.transport.close()
-        else:
-            self.loop.call_later(_PATIENCE_SECONDS, self._look, self.cycle)
 
 
 class _Site:

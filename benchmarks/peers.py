@@ -29,6 +29,33 @@ make_reader("db.sqlite").update_feeds(scheduled=False, workers=4)
 """
 
 
+# What ours cannot do without: what it asks and stores with is imported, and every feed is asked for
+# as we ask for it. Nothing is read, stored, matched or published.
+_REQUESTS = """
+import asyncio, json, pathlib
+import aiohttp, httpx, sqlmodel
+from httpx_aiohttp import AiohttpTransport
+
+kept = pathlib.Path("etags")
+etags = json.loads(kept.read_text())
+
+async def main():
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    slots = asyncio.Semaphore(16)
+    async def ask(url):
+        async with slots:
+            answer = await client.get(url, headers={"If-None-Match": etags[url]})
+        etags[url] = answer.headers["ETag"]
+    async with httpx.AsyncClient(transport=AiohttpTransport(client=session)) as client:
+        await asyncio.gather(*map(ask, etags))
+
+asyncio.run(main())
+kept.write_text(json.dumps(etags))
+"""
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that is set up in a folder; ``command`` polls all feeds, ``prepare`` once adds them."""
@@ -40,8 +67,9 @@ class Program:
 
 
 def programs(urls: Sequence[str], clippings: str) -> list[Program]:
-    """Ours, and those that are installed."""
-    return [_ours(urls, clippings), *filter(None, (peer(urls) for peer in _PEERS))]
+    """Ours, the requests that ours makes, and those that are installed."""
+    every = (_ours(urls, clippings), _requests(urls), *(peer(urls) for peer in _PEERS))
+    return list(filter(None, every))
 
 
 def _ours(urls: Sequence[str], clippings: str) -> Program:
@@ -53,6 +81,11 @@ def _ours(urls: Sequence[str], clippings: str) -> Program:
         "feeds.toml": f'[clippings]\nfiles = "clippings.txt"\n{subscriptions}',
     }
     return Program("aggregator", (sys.executable, "-m", "aggregator", "run", "--all"), files)
+
+
+def _requests(urls: Sequence[str]) -> Program:
+    etags = json.dumps(dict.fromkeys(urls, '"none"'))
+    return Program("bare requests", (sys.executable, "-c", _REQUESTS), {"etags": etags})
 
 
 def _reader(urls: Sequence[str]) -> Program | None:

@@ -94,7 +94,7 @@ class ParsingPool:
         self._more_children = min(os.cpu_count() or 1, _MOST_CHILDREN) - 1
         self._too_slow = f"reading the document took more than {cpu_seconds} s; it was stopped"
         size = memory_bytes // 1024 // 1024
-        self._too_large = f"reading the document took more than {size} MiB"
+        self._too_large = f"took more than {size} MiB"
 
     def __enter__(self) -> Self:
         return self
@@ -167,17 +167,30 @@ class ParsingPool:
                 task.parsed.set_result(told)
 
     async def _read_by_one(self, documents: Sequence[_Document]) -> list[_Parsed] | str:
-        self._idle = [child for child in self._idle if child.is_there()]
-        child = self._idle.pop() if self._idle else self._start()
+        child = await self._idle_child() or self._start()
         try:
             read = await self._parse_in(child, documents)
         except _Lost:
+            await self._end(child)
             raise
         except BaseException:
             self._idle.append(child)
             raise
         self._idle.append(child)
         return read
+
+    async def _idle_child(self) -> _Child | None:
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_there():
+                return child
+            await self._end(child)
+        return None
+
+    async def _end(self, child: _Child) -> None:
+        self._children.remove(child)
+        child.pool.stop()  # type: ignore[no-untyped-call]
+        await asyncio.to_thread(child.pool.join)
 
     def _start(self) -> _Child:
         from pebble import ProcessPool  # most runs read no document
@@ -216,16 +229,18 @@ class ParsingPool:
                 raise
             raise _Lost from error
         except FutureTimeoutError:
+            child.process = None  # pebble has put another in its place
             return self._too_slow
         except ProcessExpired as expired:
+            child.process = None
             if expired.exitcode == -signal.SIGPROF:
                 return self._too_slow
             # nh3 and the memory of C libraries abort where Python raises MemoryError.
             if expired.exitcode == -signal.SIGABRT:
-                return self._too_large
+                return f"reading the document broke the parser; most likely it {self._too_large}"
             return f"reading the document broke the parser (exit code {expired.exitcode})"
         except MemoryError:
-            return self._too_large
+            return f"reading the document {self._too_large}"
         self.wall_seconds += wall
         self.cpu_seconds += cpu
         return parsed

@@ -1,6 +1,7 @@
 """The children that parse: what is in a document stays there, whatever it does."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -62,6 +63,33 @@ def test_a_document_that_takes_too_long_is_stopped_and_the_next_is_read():
     assert time.monotonic() - began < 20
 
 
+def test_those_that_were_stopped_are_not_kept():
+    damaged = rss("<item>" + "&lt;b" * 2_000_000 + "</item>").removesuffix("</rss>")
+    long = Fetched(URL, URL, damaged.encode())
+
+    async def go():
+        with ParsingPool(cpu_seconds=1) as pool:
+            for document in (GOOD, long, GOOD, long, GOOD):
+                await pool.parse(document, NOW, "fr")
+            return len(multiprocessing.active_children())
+
+    assert asyncio.run(go()) == 1
+
+
+def test_a_child_that_was_killed_is_not_kept():
+    async def go():
+        with ParsingPool() as pool:
+            for _ in range(3):
+                assert isinstance(await pool.parse(GOOD, NOW, "fr"), ParsedFeed)
+                (child,) = multiprocessing.active_children()
+                child.kill()
+                child.join()
+            assert isinstance(await pool.parse(GOOD, NOW, "fr"), ParsedFeed)
+            return len(multiprocessing.active_children())
+
+    assert asyncio.run(go()) == 1
+
+
 def test_what_comes_together_is_handed_over_together(monkeypatch):
     tasks = []
 
@@ -90,7 +118,7 @@ def test_of_documents_that_come_together_only_the_one_that_breaks_a_child_fails(
     assert first == parse_document(feed(1), NOW, "fr")
     assert isinstance(second, ParseFailed)
     assert second.key == feed(2).key
-    assert "broke the parser (exit code -6)" in second.reason
+    assert "broke the parser; most likely it took more than 300 MiB" in second.reason
     assert third == parse_document(feed(3), NOW, "fr")
 
 
@@ -127,7 +155,7 @@ def test_a_document_that_breaks_the_parser_fails(monkeypatch):
     monkeypatch.setattr(ProcessPool, "schedule", lambda pool, *_, **__: schedule(pool, os.abort))
     failed = asyncio.run(go())
     assert isinstance(failed, ParseFailed)
-    assert "broke the parser (exit code -6)" in failed.reason
+    assert "broke the parser; most likely it took more than 300 MiB" in failed.reason
 
 
 def test_no_child_outlives_its_parent(tmp_path):

@@ -1,5 +1,6 @@
 """Opening the database: a SQLite file, or PostgreSQL where one machine is too small."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ _AS_IT_IS = {"mode": "rw", "uri": "true"}
 
 def open_engine(url: str, root: Path) -> Engine:
     """An engine for the database; the folder of a file is made if need be. Raises StorageError."""
+    # It raises what it logs, with a traceback; and SIGTERM at the wrong moment is no error.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if is_postgresql(url):
         return _open_server(url)
     path = database_path(url, root)

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlmodel import SQLModel
 
 from aggregator.errors import StorageError
@@ -461,3 +461,14 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="file"):
         Store("sqlite:///file/aggregator.sqlite3", tmp_path)
+
+
+def test_a_signal_while_a_connection_is_given_back_is_no_error(store, caplog):
+    def terminated(*_):
+        raise SystemExit(143)
+
+    event.listen(store._engine, "reset", terminated)
+    with pytest.raises(SystemExit):
+        store.states()
+    event.remove(store._engine, "reset", terminated)
+    assert not caplog.records

@@ -203,6 +203,7 @@ class Soak(World):
     def _process(self, fault: str | None, *arguments: str) -> None:
         """A run, and what befalls it."""
         allowed = {None: {0, 4}, "killed": {0, 4, -signal.SIGKILL}, "terminated": {0, 4, 143}}
+        allowed["terminated"].add(-signal.SIGTERM)  # before Python itself has begun
         allowed |= {"the disk is full": {0, 3, 4}, "two at once": {0, 4, 75}, _NO_NETWORK: {0, 4}}
         clock = f"{self.now:%Y-%m-%dT%H:%M}"
         most = self.dice.randrange(200_000) if fault == "the disk is full" else None

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import feedparser
 import pytest
 
+from tests.databases import about_the_file
 from tests.harness import item, rss
 from tests.test_cli import COMMAND, REPOSITORY, call, start
 
@@ -229,6 +230,7 @@ def test_what_is_no_request_or_too_large_is_told_so(made, request_, status):
         assert ask("/communs.atom")[0] == 200
 
 
+@about_the_file
 def test_a_damaged_database_is_said(installation):
     installation.configure(clippings=CLIPPING)
     call(installation.root, "run")

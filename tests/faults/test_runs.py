@@ -174,8 +174,8 @@ def test_terminated_at_any_time(settled, undisturbed, chance, rounds):
         process = settled.start("run", "--all")
         time.sleep(chance.uniform(0, 1.1) * whole)
         code, err = interrupt(process, how)
-        # Before Python itself has begun, nobody can give an exit code for a signal.
-        assert code in (128 + how, 0, -how), (how, code, err)
+        # Before Python itself has begun, nobody can say what a signal does.
+        assert code in (128 + how, 0, -how) or "init_import_site" in err, (how, code, err)
         assert "Traceback" not in err, err
         check_old_or_new(settled, undisturbed.before, undisturbed.after)
         settled.call("run", "--all")

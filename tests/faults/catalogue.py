@@ -169,9 +169,9 @@ strace, faketime, the Turkish locales and a file system in memory produce some o
 are absent, those are skipped, but never under `CI`."""
 
 _SOAK = """
-## A day of everything at once
+## Everything at once
 
 `make soak` lets many of these strike at random from a seed while publishers publish, and counts, in
-the end and after each run, what every reader would have missed or seen twice (`tests/soak.py`). The
-last day that was played:
+the end and after each run, what every reader would have missed or seen twice (`tests/soak.py`). When it was
+last played for a day or more:
 """

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 import urllib.request
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from aggregator.cli import app
+from aggregator.cli import app, shell
 from tests.databases import about_the_file
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
@@ -649,3 +650,16 @@ def test_where_the_time_went(working):
     metrics = (working.root / "metrics.prom").read_text("utf-8")
     assert re.search(r'aggregator_run_stage_seconds\{stage="fetch"\} [\d.]+', metrics)
     assert re.search(r'aggregator_run_stage_cpu_seconds\{stage="start"\} [\d.]+', metrics)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_callback_tells_no_traceback(capsys, number):
+    class Gone:
+        pass
+
+    with shell._signals(shell._stop):
+        gone = Gone()
+        kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
+        del gone
+        assert kept() is None
+    assert capsys.readouterr().err == ""

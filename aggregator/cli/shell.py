@@ -242,9 +242,19 @@ def _stop(number: int, _: object) -> NoReturn:
 
 @contextmanager
 def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
-    """Let it handle `_SIGNALS`, but for those that are to be ignored (nohup)."""
+    """Let it handle `_SIGNALS`, but for those that are to be ignored (nohup).
+
+    What it raises where nothing can be raised, as in a callback of a weak reference, is no error either.
+    """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     handled = [number for number, now in before.items() if now is not signal.SIG_IGN]
+    tell = sys.unraisablehook
+
+    def tell_errors(lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, (KeyboardInterrupt, SystemExit)):
+            tell(lost)
+
+    sys.unraisablehook = tell_errors
     for number in handled:
         signal.signal(number, handler)
     try:
@@ -252,3 +262,4 @@ def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
     finally:
         for number in handled:
             signal.signal(number, before[number])
+        sys.unraisablehook = tell

@@ -211,9 +211,10 @@ def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:
     """`asyncio.run`, which SIGINT, SIGTERM and SIGHUP end.
 
     What a handler raises is lost if it strikes in a callback of a weak reference, as there are many
-    while children are started; so what waits is also cancelled.
+    while children are started; so what waits is also cancelled. While the loop is made, signals wait.
     """
     stopped: list[int] = []
+    open_to = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
     async def main() -> _Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -226,12 +227,18 @@ def run_async(work: Coroutine[Any, Any, _Result]) -> _Result:
                 _stop(number, None)
 
         with _signals(stop):
-            return await work
+            try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, open_to)
+                return await work
+            finally:
+                work.close()  # where it was not even begun
 
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
         _stop(stopped[0], None)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, open_to)
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 # XML 1.0 section 2.2, and the control characters that it discourages
 ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+SENDABLE = re.compile(r"[\t\x20-\x7e]*")  # what a request header may hold (RFC 9110 section 5.5)
 _COMBINING = re.compile("[\u0300-\u036f]")  # Latin, Greek, Cyrillic; never Indic vowel signs
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 _UNSAFE = re.compile(r"[^\w]+")

@@ -110,11 +110,12 @@ def lost_database(project: "Project") -> str | None:
     from aggregator.publish.names import SITE
     from aggregator.store.engine import database_path, is_postgresql
 
-    url, root = project.config.store_url, project.root
-    outputs = root / project.config.publish.directory  # a bucket is not asked
-    if is_postgresql(url) or database_path(url, root).exists() or not (outputs / SITE[0]).exists():
+    if is_postgresql(project.config.store_url):
         return None
-    path = database_path(url, root)
+    path = database_path(project.config.store_url, project.root)
+    outputs = project.root / project.config.publish.directory  # a bucket is not asked
+    if path.exists() or not (outputs / SITE[0]).exists():
+        return None
     return f"{path}: there is no database, though {outputs} holds what one knew"
 
 

@@ -16,7 +16,7 @@ from aggregator.config import bucket
 from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
 from aggregator.errors import ConfigError, Mistake
-from aggregator.folding import ILLEGAL, fold
+from aggregator.folding import ILLEGAL, SENDABLE, fold
 from aggregator.model import (
     CombinedFeed,
     Config,
@@ -42,7 +42,6 @@ _CHOICES = {
     "also": '"all", "unmatched" or "near-miss"',
     "compress": '"gzip" or "br"',
 }
-_SENDABLE = re.compile(r"[\t\x20-\x7e]*")
 _PATTERNS = {
     "language": 'a language code such as "fr" or "en-GB"',
     "region": 'a region such as "eu-west-3"',
@@ -151,14 +150,14 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
                 trouble = "which is not set"
             elif not value.strip():
                 trouble = "which is empty"
-            elif not _SENDABLE.fullmatch(_authorization(value) if key == "auth" else value):
+            elif not SENDABLE.fullmatch(_authorization(value) if key == "auth" else value):
                 trouble = "which holds a character that no request header can: a line break, say"
             else:
                 continue
             message = f'"{key}" names the environment variable {reference}, {trouble}'
             yield (*where, *key.split(".")), message
         for name, value in subscription.headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not _SENDABLE.fullmatch(
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not SENDABLE.fullmatch(
                 value
             ):
                 yield (

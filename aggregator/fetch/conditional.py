@@ -3,13 +3,13 @@
 The words are those of RFC 9110 (HTTP semantics).
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from aggregator.fetch.freshness import caching, http_date
+from aggregator.folding import SENDABLE
 from aggregator.model import (
     Fetched,
     FetchFailed,
@@ -30,7 +30,6 @@ _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
 PERMANENT = frozenset({301, 308})
 WITH_BODY = frozenset({HTTPStatus.OK, HTTPStatus.IM_USED})
 WAIT = frozenset({403, 429, 503})  # where Retry-After is what the host says, not the resource
-_SENDABLE = re.compile(r"[\t\x20-\x7e]+")  # what a request may hold (RFC 9110 section 5.5)
 _CLOCKS_DIFFER = timedelta(days=1)
 
 
@@ -47,13 +46,12 @@ def request_headers(
     validators = poll.validators
     if validators.url == without_secrets(url):
         etag, modified = validators.etag or "", validators.last_modified or ""
-        if _SENDABLE.fullmatch(etag) and etag.strip() != "*":
+        if etag and SENDABLE.fullmatch(etag) and etag.strip() != "*":
             headers["If-None-Match"] = etag
             headers["A-IM"] = "feed"  # RFC 3229: only the entries that are new since then
         modified_at = http_date(modified)
-        if _SENDABLE.fullmatch(modified) and not (
-            modified_at and modified_at > now + _CLOCKS_DIFFER
-        ):
+        is_to_come = modified_at is not None and modified_at > now + _CLOCKS_DIFFER
+        if modified and SENDABLE.fullmatch(modified) and not is_to_come:
             headers["If-Modified-Since"] = modified
     if own:
         if poll.subscription.authorization:

@@ -1,18 +1,19 @@
 """One run at a time: a lock of the kernel's, gone when its holder is, however it ends."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from aggregator.atomic import in_words
+from aggregator.atomic import in_words, sweep
 from aggregator.errors import LockedError, StorageError
 
 
 @contextmanager
 def run_lock(database: Path) -> Iterator[None]:
-    """Hold the lock of this installation, a file beside its database.
+    """Hold the lock of this installation, a file beside its database; what was to become the database
+    when a process was killed is taken away.
 
     Raises LockedError at once if another run holds it.
     """
@@ -27,6 +28,8 @@ def run_lock(database: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{path}: {in_words(error)}") from error
     try:
+        with suppress(OSError):
+            sweep(database)
         yield
     finally:
         lock.release()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli import app, shell
+from aggregator.runlock import run_lock
 from tests.databases import about_the_file
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
@@ -347,6 +348,19 @@ def test_two_runs_at_once(working, publisher):
     assert first.communicate()[1] == ""
     assert first.returncode == 0
     call(working.root, "run")
+
+
+@about_the_file
+def test_a_run_that_is_locked_out_makes_no_database(working):
+    """It is for who holds the lock to make it, and to tell that it had been lost."""
+    call(working.root, "run")
+    database = working.root / "aggregator.sqlite3"
+    for file in working.root.glob("aggregator.sqlite3*"):
+        file.unlink()
+    with run_lock(database):
+        _, err = call(working.root, "run", code=75)
+        assert not database.exists()
+    assert f"another run is at work ({database}); this one did nothing" in err
 
 
 @pytest.mark.parametrize(

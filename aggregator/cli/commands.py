@@ -241,6 +241,18 @@ app.add_typer(subscriptions.import_app, name="import")
 app.add_typer(subscriptions.export_app, name="export")
 
 
+def _running(project: "Project") -> str:
+    """The run that is at work, as far as its database tells, which is its to make."""
+    from aggregator.store.engine import database_name, is_missing
+
+    url, root = project.config.store_url, project.root
+    if not is_missing(url, root):
+        with store_of(project) as store:
+            if last := store.last_run():
+                return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
+    return database_name(url, root)
+
+
 def _run(
     project: "Project", talk: Talk, *, everything: bool, gap_seconds: float | None = None
 ) -> tuple["RunReport", bool]:
@@ -291,9 +303,7 @@ def _run(
                 store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
                 write_metrics(project.root, config, store, alone=True)
     except LockedError as error:
-        with store_of(project) as store:
-            last, name = store.last_run(), store.name
-        who = f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC" if last else name
+        who = _running(project)
         raise LockedError(f"another run is at work ({who}); this one did nothing") from error
     for warning in project.warnings:
         talk.detail(str(warning))

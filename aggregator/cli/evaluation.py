@@ -80,7 +80,7 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_clippings
     from aggregator.matching import background, embedder_for
-    from aggregator.store.engine import database_path, is_postgresql
+    from aggregator.store.engine import is_missing
 
     project = project_of(context)
     clippings, tags = project.clippings, project.config.tags
@@ -88,7 +88,7 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
         what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
         raise ConfigError((Mistake(str(context.obj.config), None, what),))
     url = project.config.store_url
-    if not is_postgresql(url) and not database_path(url, project.root).exists():
+    if is_missing(url, project.root):
         return evaluate_clippings(clippings, tags, (), (), _embedder(project.config.semantic))
     with store_of(project) as store:
         embedder = embedder_for(project.config, store)

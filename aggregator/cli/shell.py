@@ -108,15 +108,13 @@ def outputs_of(
 def lost_database(project: "Project") -> str | None:
     """What to tell where outputs stand, but the file that they were made from does not."""
     from aggregator.publish.names import SITE
-    from aggregator.store.engine import database_path, is_postgresql
+    from aggregator.store.engine import database_name, is_missing
 
-    if is_postgresql(project.config.store_url):
+    url, root = project.config.store_url, project.root
+    outputs = root / project.config.publish.directory  # a bucket is not asked
+    if not is_missing(url, root) or not (outputs / SITE[0]).exists():
         return None
-    path = database_path(project.config.store_url, project.root)
-    outputs = project.root / project.config.publish.directory  # a bucket is not asked
-    if path.exists() or not (outputs / SITE[0]).exists():
-        return None
-    return f"{path}: there is no database, though {outputs} holds what one knew"
+    return f"{database_name(url, root)}: there is no database, though {outputs} holds what one knew"
 
 
 @contextmanager

@@ -70,7 +70,6 @@ def restore(url: str, root: Path, source: Path, now: datetime) -> Copied:
         if path.exists() and path.samefile(source):
             raise StorageError(f"{source}: it is the database itself: name a backup of it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path)
     with _verified_copy(source, path) as (temporary, told), _words(path):
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         aside = _keep_aside(path, now) if path.exists() else None

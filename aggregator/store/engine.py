@@ -33,6 +33,11 @@ def database_path(url: str, root: Path) -> Path:
     return root / url.removeprefix("sqlite:///")
 
 
+def is_missing(url: str, root: Path) -> bool:
+    """Whether the database is a file that is not there."""
+    return not is_postgresql(url) and not database_path(url, root).exists()
+
+
 def database_name(url: str, root: Path) -> str:
     """The database in messages, where a password has no place."""
     if not is_postgresql(url):

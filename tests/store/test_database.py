@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event
 from sqlmodel import SQLModel
 
+from aggregator.atomic import sweep
 from aggregator.errors import StorageError
 from aggregator.model import (
     Author,
@@ -461,6 +463,24 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="file"):
         Store("sqlite:///file/aggregator.sqlite3", tmp_path)
+
+
+def test_a_new_database_is_made_though_somebody_sweeps_beside(tmp_path, monkeypatch):
+    """Who holds the lock takes what another command is just making for a killed one's."""
+    link = os.link
+    swept: list[Path] = []
+
+    def swept_before(source, target):
+        if not swept:
+            swept.append(source)
+            sweep(target)
+        link(source, target)
+
+    monkeypatch.setattr("os.link", swept_before)
+    with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
+        assert store.last_run() is None
+    assert swept
+    assert {path.name for path in tmp_path.iterdir()} <= {"aggregator.sqlite3"}
 
 
 def test_a_signal_while_a_connection_is_given_back_is_no_error(store, caplog):

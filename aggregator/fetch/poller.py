@@ -109,8 +109,10 @@ class Fetcher:
         async def finish() -> None:
             try:
                 await asyncio.gather(*workers)
-            finally:
-                await answers.put(None)
+            except Exception:
+                await answers.put(None)  # not where it is cancelled: nobody may be there to take it
+                raise
+            await answers.put(None)
 
         longest_first = sorted(by_host, key=lambda host: -len(by_host[host]))
         workers = [asyncio.create_task(work(host)) for host in longest_first]

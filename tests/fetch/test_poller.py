@@ -341,6 +341,26 @@ def publishers():
         yield told
 
 
+def test_who_is_stopped_while_answers_wait_to_be_taken_stops(publishers):
+    publishers["/feed"] = FEED
+    hosts = [publishers.url("/feed", f"127.0.0.{number}") for number in range(1, 5)]
+
+    async def go():
+        async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
+            polling = fetcher.poll([Poll(subscription(url), url) for url in hosts], {}, NOW)
+            await anext(polling)
+            while len(publishers.asked) < len(hosts):
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
+            await polling.aclose()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:  # as asyncio.run does, before anything of it has ended
+                task.cancel()
+            assert (await asyncio.wait(left, timeout=5))[1] == set()
+
+    asyncio.run(go())
+
+
 def test_names_that_nobody_resolves_hold_up_no_others(publisher, monkeypatch):
     released = threading.Event()
     resolve = socket.getaddrinfo

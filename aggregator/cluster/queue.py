@@ -69,6 +69,21 @@ class _Again(procrastinate.BaseRetryStrategy):
         return None
 
 
+class _Manager(manager.JobManager):
+    """Procrastinate's, but for a job that is to go back where another of its lock waits by now.
+
+    Put back, it would be a second one there, which the server refuses: then it would be at work for
+    ever, and keep all others of its lock away. The one that waits does what it was to do.
+    """
+
+    async def retry_job(self, job: jobs.Job, *arguments: Any, **named: Any) -> None:
+        """Give it back, or drop it."""
+        try:
+            await super().retry_job(job, *arguments, **named)
+        except exceptions.UniqueViolation:
+            await self.finish_job(job, jobs.Status.FAILED, delete_job=True)
+
+
 class Queue:
     """An asynchronous context manager. ``conninfo`` is the address of the database.
 
@@ -90,6 +105,7 @@ class Queue:
                 timeout=10,
             )
         )
+        self._app.job_manager = _Manager(self._app.connector)
 
     async def __aenter__(self) -> Self:
         async with _told():

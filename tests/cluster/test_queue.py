@@ -144,6 +144,47 @@ def test_what_a_dead_worker_had_begun_is_given_back_or_dropped(address, again):
     asyncio.run(go())
 
 
+def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
+    async def go():
+        async with Queue(address, stalled_seconds=1) as queue:
+            await queue.put([Job("settle", "all")])
+            with psycopg.connect(address, autocommit=True) as server:
+                server.execute(f"SET search_path = {SCHEMA}")
+                server.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+                server.execute("SELECT * FROM procrastinate_fetch_job_v2(NULL, 1)")
+            assert await queue.put([Job("settle", "all")]) == 1  # planned again meanwhile
+            await asyncio.sleep(1.2)
+            assert await queue.rescue(lambda job: True) == 1
+            done = []
+
+            async def handle(job):
+                done.append(job)
+
+            await worked(queue, {"settle": handle}, lambda: done)
+            assert await queue.waiting() == set()
+
+    asyncio.run(go())
+
+
+def test_a_job_that_waits_again_is_not_done_later_too(address):
+    async def go():
+        async with Queue(address) as queue:
+            done = []
+
+            async def handle(job):
+                done.append(job.tries)
+                if len(done) == 1:
+                    await queue.put([Job("settle", "all")])  # planned again in the middle
+                    raise Later(0)
+
+            await queue.put([Job("settle", "all")])
+            await worked(queue, {"settle": handle}, lambda: len(done) == 2)
+            assert done == [0, 0]
+            assert await queue.waiting() == set()
+
+    asyncio.run(go())
+
+
 def test_the_tables_are_made_anew_for_another_version(address):
     async def go():
         async with Queue(address) as queue:

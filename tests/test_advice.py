@@ -1,6 +1,9 @@
 """What the reader decides, and is told before deciding: whole installations, in this process."""
 
+from contextlib import closing
 from datetime import timedelta
+
+from sqlalchemy import event
 
 from aggregator import pipeline
 from aggregator.advice import changes, decide, suggest_aliases, suggest_sources
@@ -78,6 +81,21 @@ def test_decisions_one_after_another(installation, publisher):
     found = set(titles(installation, "p2p"))
     assert expected <= found
     assert "Ruche 1" not in found
+
+
+def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
+    installation.configure(clippings=CLIPPINGS)
+    installation.run()
+    assert say(installation, "P2P", True, "https://kept.example/p")
+    tables = ("decision", "band", "match", "entry")
+    with closing(installation.store()) as store:
+
+        @event.listens_for(store._engine, "after_cursor_execute", once=True)
+        def _(*_):
+            installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
+
+        assert [made.tag for made in store.decisions()] == ["p2p"]
+        assert store.decisions() == []
 
 
 def test_what_enters_by_a_new_alias_is_told_before_and_does_not_flood(installation, publisher):

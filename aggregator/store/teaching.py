@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import values
 from aggregator.store.connection import Database
-from aggregator.store.rows import by_number, chunks, insert_unless_there, matches_of, read
+from aggregator.store.rows import chunks, insert_unless_there, matches_of, read
 from aggregator.store.tables import (
     DECISIONS,
     ENTRIES,
@@ -97,13 +97,11 @@ class TeachingStore(Database):
 
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""
+        # In one question: between two, a clipping about which was decided may be taken away.
+        made = columns(ENTRIES, DECISIONS.c.tag, DECISIONS.c.confirmed)
         with self._session() as session:
-            made = read(session, columns(DECISIONS))
-            rows = by_number(session, columns(ENTRIES), (row.entry_id for row in made))
-        entries = {number: values.entry_of(row) for number, row in rows.items()}
-        decisions = [
-            Decision(row.entry_id, entries[row.entry_id], row.tag, row.confirmed) for row in made
-        ]
+            rows = read(session, made.join(DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id))
+        decisions = [Decision(row.id, values.entry_of(row), row.tag, row.confirmed) for row in rows]
         return sorted(decisions, key=lambda made: (made.entry.id, made.row, made.tag))
 
     def count_decisions(self) -> int:

@@ -1,5 +1,6 @@
 """The outputs over HTTP, asked by a plain HTTP client; and feeds on demand."""
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -10,10 +11,14 @@ import subprocess
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import feedparser
 import pytest
+from starlette.requests import Request
 
+from aggregator.atomic import replace_file
+from aggregator.serve.files import Files
 from tests.databases import about_the_file
 from tests.harness import item, rss
 from tests.test_cli import COMMAND, REPOSITORY, call, start
@@ -129,6 +134,38 @@ def test_head_and_ranges(ask):
     assert headers["content-range"] == f"bytes 10-19/{len(whole)}"
     assert ask("/communs.atom", Range=f"bytes={len(whole)}-")[0] == 416
     assert ask("/communs.atom", "POST")[0] == 405
+
+
+@pytest.mark.parametrize("header", [(), ((b"range", b"bytes=2-5"),)])
+@pytest.mark.parametrize("new", [b"new", b"new and longer", None])
+def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path, new, header):
+    page, old = tmp_path / "a.html", b"old <p>"
+    page.write_bytes(old)
+    headers = [*header, (b"accept-encoding", b"identity")]
+    scope = {"type": "http", "method": "GET", "headers": headers, "path_params": {"path": "a.html"}}
+    response = Files(tmp_path).respond(Request(scope))
+    page.unlink() if new is None else replace_file(page, new, 0o644)
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    asyncio.run(response(scope, receive, send))
+    told = dict(sent[0]["headers"])
+    body = b"".join(message["body"] for message in sent[1:])
+    assert body == (old[2:6] if header else old)
+    assert int(told[b"content-length"]) == len(body)
+    assert told[b"etag"].decode() == f'"{sha256(old).hexdigest()[:32]}"'
+
+
+def test_what_a_run_takes_away_before_it_is_opened_is_not_found(tmp_path, monkeypatch):
+    files = Files(tmp_path)
+    monkeypatch.setattr(files, "_find", lambda name: tmp_path / name)
+    scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"path": "a.html"}}
+    assert files.respond(Request(scope)).status_code == 404
 
 
 def test_precompressed_siblings(ask):

@@ -1,17 +1,20 @@
 """Files with strong validators, ranges and precompressed siblings (RFC 9110)."""
 
+import os
+from contextlib import suppress
 from email.utils import formatdate, parsedate_to_datetime
-from functools import lru_cache
-from hashlib import sha256
-from os import stat_result
+from hashlib import file_digest, sha256
+from io import BufferedReader
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from aggregator.publish.names import CACHE_CONTROL, MEDIA_TYPES
 
 _SIBLINGS = (("br", ".br"), ("gzip", ".gz"))
+_MOST_ETAGS = 4096
 _HEADERS = {
     "Access-Control-Allow-Origin": "*",  # readers that are web pages
     "Cache-Control": CACHE_CONTROL,
@@ -27,27 +30,36 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
+        self._etags: dict[tuple[Path, str, int, int], str] = {}
 
     def respond(self, request: Request) -> Response:
         """The file of the path, or of its sibling in a coding that the client takes."""
         path = self._find(request.path_params["path"])
-        if path is None:
+        opened = path and _open(path, request.headers.get("accept-encoding", ""))
+        if not path or not opened:
             return PlainTextResponse("not found\n", 404, _HEADERS)
-        headers = dict(_HEADERS)
-        chosen = path
-        for coding, extension in _SIBLINGS:
-            sibling = path.with_name(path.name + extension)
-            if sibling.is_file() and _takes(request.headers.get("accept-encoding", ""), coding):
-                chosen, headers["Content-Encoding"] = sibling, coding
-                break
-        stat = chosen.stat()
-        headers["ETag"] = _etag(chosen, stat.st_mtime_ns, stat.st_size)
-        headers["Last-Modified"] = formatdate(stat.st_mtime, usegmt=True)
+        file, coding = opened
+        stat = os.fstat(file.fileno())
+        headers = _HEADERS | {
+            "ETag": self._etag((path, coding, stat.st_mtime_ns, stat.st_size), file),
+            "Last-Modified": formatdate(stat.st_mtime, usegmt=True),
+        }
+        if coding:
+            headers["Content-Encoding"] = coding
         if _is_fresh(request, headers["ETag"], stat):
+            file.close()
             return _not_modified(headers)
-        return FileResponse(
-            chosen, headers=headers, media_type=MEDIA_TYPES[path.suffix], stat_result=stat
-        )
+        return _Sent(file, headers, MEDIA_TYPES[path.suffix], stat)
+
+    def _etag(self, known: tuple[Path, str, int, int], file: BufferedReader) -> str:
+        etag = self._etags.get(known)
+        if etag is None:
+            etag = f'"{file_digest(file, "sha256").hexdigest()[:32]}"'
+            file.seek(0)
+            if len(self._etags) >= _MOST_ETAGS:
+                self._etags.clear()
+            self._etags[known] = etag
+        return etag
 
     def _find(self, name: str) -> Path | None:
         name = name or "index.html"
@@ -69,9 +81,32 @@ def answer(request: Request, body: bytes, media_type: str) -> Response:
     return Response(body, headers=headers, media_type=media_type)
 
 
-@lru_cache(maxsize=4096)
-def _etag(path: Path, _modified: int, _size: int) -> str:
-    return f'"{sha256(path.read_bytes()).hexdigest()[:32]}"'
+def _open(path: Path, accepted: str) -> tuple[BufferedReader, str] | None:
+    """The file, or its sibling in a coding that is accepted; None if a run has taken it away since."""
+    codings = [(coding, end) for coding, end in _SIBLINGS if _takes(accepted, coding)]
+    for coding, end in (*codings, ("", "")):
+        chosen = path.with_name(path.name + end)
+        with suppress(FileNotFoundError):
+            if chosen.is_file():
+                return chosen.open("rb"), coding
+    return None
+
+
+class _Sent(FileResponse):
+    """A file as it was when it was opened: a run may replace it, or take it away, while it is sent, and
+    nobody is to get the length or the validator of one and the bytes of another."""
+
+    def __init__(
+        self, file: BufferedReader, headers: dict[str, str], media_type: str, stat: os.stat_result
+    ) -> None:
+        super().__init__(
+            f"/dev/fd/{file.fileno()}", headers=headers, media_type=media_type, stat_result=stat
+        )
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 def _takes(accepted: str, coding: str) -> bool:
@@ -83,7 +118,7 @@ def _takes(accepted: str, coding: str) -> bool:
     return False
 
 
-def _is_fresh(request: Request, etag: str, stat: stat_result | None) -> bool:
+def _is_fresh(request: Request, etag: str, stat: os.stat_result | None) -> bool:
     """RFC 9110 section 13.2.2: If-None-Match first, and If-Modified-Since only without it."""
     wanted = request.headers.get("if-none-match")
     if wanted is not None:

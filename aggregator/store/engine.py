@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,8 @@ def conninfo(url: str) -> str:
     return "postgresql://" + url.removeprefix(_POSTGRESQL)
 
 
+_PATIENCE_SECONDS = 30  # with whoever writes to the file
+_MOMENT_SECONDS = 0.02
 _AS_IT_IS = {"mode": "rw", "uri": "true"}
 
 
@@ -91,17 +95,31 @@ def open_engine(url: str, root: Path) -> Engine:
     prepare(path)
     # It is there now: SQLite is not to make it, should somebody take it away while we are at work.
     where = URL.create("sqlite", database=path.absolute().as_uri(), query=_AS_IT_IS)
-    engine = create_engine(where, connect_args={"timeout": 30})
+    engine = create_engine(where, connect_args={"timeout": _PATIENCE_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: object) -> None:
         # Readers (status, explain) go on while a run writes. After a power cut the last
         # transactions may be missing, never half there: the next run fetches them again.
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """A file that was a backup, or is new, has no write-ahead log yet. Where another process is at work
+    on it, SQLite refuses to begin one at once: for this alone it has no patience."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_MOMENT_SECONDS)
 
 
 def _open_server(url: str) -> Engine:

@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -54,6 +55,18 @@ def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
     with closing(sqlite3.connect(root / "b")) as copy:
         assert copy.execute("SELECT max(pid) FROM run").fetchone() == (8,)
     assert (root / "b").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_opens_what_was_restored_waits_for_who_did_so_before(root):
+    back_up(URL, root, root / "b")
+    restore(URL, root, root / "b", NOW)
+    other = sqlite3.connect(root / "db.sqlite3", isolation_level=None, check_same_thread=False)
+    with closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        ended = threading.Timer(0.3, other.execute, ["COMMIT"])
+        ended.start()
+        assert runs(root)[0] == 7
+        ended.join()
 
 
 def test_where_nothing_stands_a_backup_is_put_all_the_same(root, tmp_path_factory):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import glob
 import os
 import tempfile
@@ -61,13 +62,51 @@ def temporary_prefix(path: Path) -> str:
     return f"{LEFTOVERS.rstrip('*')}{path.name[:_NAMED]}-"
 
 
+def hold_temporary(path: Path) -> tuple[Path, int]:
+    """A new file that is to become ``path``, and its descriptor: while that is open, no `sweep` of
+    another process takes the file for what a killed one has left. Raises OSError."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return Path(name), descriptor
+        os.close(descriptor)  # swept before it was held
+
+
 def sweep(path: Path) -> None:
     """Take away what was to become ``path`` when its writer was killed. Raises OSError.
 
-    For who is the only writer.
+    For who is the only writer, or where all others hold what they write.
     """
     for left in path.parent.glob(f"{glob.escape(temporary_prefix(path))}*"):
-        left.unlink(missing_ok=True)
+        whose = next(
+            (left.name.removesuffix(end) for end in _SQLITE if left.name.endswith(end)), ""
+        )
+        if not _is_held(left.with_name(whose or left.name)):
+            left.unlink(missing_ok=True)
+
+
+_SQLITE = ("-journal", "-wal", "-shm")  # what it makes beside a file, which goes with that
+
+
+def _is_held(path: Path) -> bool:
+    """Whether it was made by `hold_temporary`, and its writer lives."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:  # another user's, of whom nobody can tell
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,14 +3,13 @@
 import contextlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.atomic import in_words, sweep, sync_folder, temporary_prefix
+from aggregator.atomic import hold_temporary, in_words, sweep, sync_folder
 from aggregator.errors import StorageError
 from aggregator.store.engine import database_path, is_postgresql
 from aggregator.store.file import MAGIC, find_damage, remedy
@@ -102,9 +101,7 @@ def _keep_aside(path: Path, now: datetime) -> Path:
 def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
     """A copy beside ``target``, in one file, synced; gone at the end unless it was renamed."""
     with _words(target):
-        descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(target), dir=target.parent)
-        os.close(descriptor)
-    temporary = Path(name)
+        temporary, held = hold_temporary(target)
     try:
         try:
             with (
@@ -128,6 +125,7 @@ def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
     finally:
         for end in ("", "-journal", *_LOGS):
             temporary.with_name(temporary.name + end).unlink(missing_ok=True)
+        os.close(held)  # not before: SQLite's own locks on a file go with any descriptor of it
 
 
 def _look_into(copy: Path, source: Path, target: Path) -> Copied:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aggregator.errors import StorageError
+from aggregator.runlock import run_lock
 from aggregator.store import Store
 from aggregator.store.backup import back_up, default_backup, restore
 from aggregator.store.file import find_damage
@@ -55,6 +56,42 @@ def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
     with closing(sqlite3.connect(root / "b")) as copy:
         assert copy.execute("SELECT max(pid) FROM run").fetchone() == (8,)
     assert (root / "b").stat().st_mode & 0o777 == 0o600
+
+
+def meanwhile(monkeypatch, do):
+    """Let something be done while a copy is verified."""
+    verify = "aggregator.store.backup.find_damage"
+
+    def verified(path, **how):
+        monkeypatch.setattr(verify, find_damage)
+        do()
+        return find_damage(path, **how)
+
+    monkeypatch.setattr(verify, verified)
+
+
+def test_two_backups_of_one_name_at_once(root, monkeypatch):
+    meanwhile(monkeypatch, lambda: back_up(URL, root, root / "b"))
+    back_up(URL, root, root / "b")
+    assert find_damage(root / "b", thorough=True) is None
+    assert not list(root.glob(".tmp-*"))
+
+
+def test_a_run_takes_no_backup_away_whose_name_begins_as_that_of_the_database(root, monkeypatch):
+    def run():
+        with run_lock(root / "db.sqlite3"):
+            pass
+
+    meanwhile(monkeypatch, run)
+    back_up(URL, root, root / "db.sqlite3-monday")
+    assert (root / "db.sqlite3-monday").exists()
+
+
+def test_what_a_killed_backup_left_goes_with_the_next(root):
+    for end in ("", "-journal", "-wal"):
+        (root / f".tmp-b-12345678{end}").write_bytes(b"half")
+    back_up(URL, root, root / "b")
+    assert not list(root.glob(".tmp-*"))
 
 
 def test_who_opens_what_was_restored_waits_for_who_did_so_before(root):

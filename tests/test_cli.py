@@ -17,6 +17,7 @@ import pytest
 
 from aggregator.cli import app, shell
 from aggregator.runlock import run_lock
+from aggregator.store.engine import database_name
 from tests.databases import about_the_file
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
@@ -361,6 +362,15 @@ def test_a_run_that_is_locked_out_makes_no_database(working):
         _, err = call(working.root, "run", code=75)
         assert not database.exists()
     assert f"another run is at work ({database}); this one did nothing" in err
+
+
+def test_a_run_that_has_ended_is_not_said_to_be_at_work(working):
+    """But the command, `vacuum` or the like, that holds the lock now."""
+    call(working.root, "run")
+    with shell.lock_of(working.root, working.database):
+        _, err = call(working.root, "run", code=75)
+    name = database_name(working.database, working.root)
+    assert f"another run is at work ({name}); this one did nothing" in err
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,10 @@ def _running(project: "Project") -> str:
     url, root = project.config.store_url, project.root
     if not is_missing(url, root):
         with store_of(project) as store:
-            if last := store.last_run():
+            last = store.last_run()
+            if (
+                last and last[2] is None
+            ):  # else it is a command that keeps runs away, or one that begins
                 return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
     return database_name(url, root)
 

@@ -5,6 +5,7 @@
     ├── StorageError     the database cannot be read or written      exit 3
     ├── PublishError     the outputs cannot be written               exit 3
     └── LockedError      another run holds the lock                  exit 75 (EX_TEMPFAIL)
+        └── BusyError    no run does, but workers' jobs do not end
 
 Trouble at a publisher's end is never raised: it is a value (`model.FetchFailed`,
 `model.Gone`, `model.ParseFailed`).
@@ -61,3 +62,7 @@ class LockedError(AggregatorError):
     """Another run holds the lock of this installation."""
 
     exit_code = 75
+
+
+class BusyError(LockedError):
+    """Workers' jobs were waited for, and have not ended."""

@@ -29,7 +29,7 @@ from aggregator.cli.shell import (
     talk_of,
     write_metrics,
 )
-from aggregator.errors import LockedError
+from aggregator.errors import BusyError, LockedError
 from aggregator.show import Talk
 
 if TYPE_CHECKING:
@@ -305,6 +305,8 @@ def _run(
                 report = run_async(go(store, writer, now))
                 store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
                 write_metrics(project.root, config, store, alone=True)
+    except BusyError:
+        raise
     except LockedError as error:
         who = _running(project)
         raise LockedError(f"another run is at work ({who}); this one did nothing") from error

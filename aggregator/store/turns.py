@@ -16,13 +16,14 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from aggregator.errors import LockedError, StorageError
+from aggregator.errors import BusyError, LockedError, StorageError
 from aggregator.store.engine import advice, database_name, open_engine, reason_of
 
 # Ours among the advisory locks of a database.
 _RUN, _JOBS, _WRITING, _SCHEDULING = range(7_216_001, 7_216_005)
 _T = TypeVar("_T")
 _PATIENCE_SECONDS = 120
+_NOT_AVAILABLE = "55P03"  # what the server says when that has passed
 _MOST_SECONDS = 5.0
 
 
@@ -30,7 +31,7 @@ _MOST_SECONDS = 5.0
 def exclusive(url: str, root: Path) -> Iterator[None]:
     """Hold the database for a run.
 
-    Raises LockedError at once if another run holds it, and after two minutes if the workers' jobs
+    Raises LockedError at once if another run holds it, BusyError after two minutes if the workers' jobs
     have not ended; StorageError if the server does not answer.
     """
     name = database_name(url, root)
@@ -41,8 +42,10 @@ def exclusive(url: str, root: Path) -> Iterator[None]:
                 raise LockedError(f"another run holds {name}")
             try:
                 _wait(connection)
-            except OperationalError:
-                raise LockedError(
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+                    raise
+                raise BusyError(
                     f"workers have been at work on {name} for {_PATIENCE_SECONDS} s: try again"
                 ) from None
             yield

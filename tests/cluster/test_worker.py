@@ -6,15 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
+import sqlalchemy
 
+from aggregator.cli import commands
+from aggregator.cli.shell import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.queue import Job, Later
-from aggregator.errors import PublishError
+from aggregator.errors import LockedError, PublishError, StorageError
 from aggregator.model import MOST_ATTEMPTS
+from aggregator.show import Talk
 from aggregator.store import Store, turns
 from aggregator.store.turns import Turns
 from tests import databases
@@ -97,6 +102,27 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
         assert working.snapshot()
         call(working.root, "retag")
         assert publisher.most_at_once == {"127.0.0.1": 1}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
+    """Either they do not end, or the server goes."""
+    call(working.root, "run")
+    monkeypatch.setattr(turns, "_PATIENCE_SECONDS", 60 if cut else 1)
+    project = open_config(working.root / "feeds.toml")
+    engine = sqlalchemy.create_engine(working.database)
+    with engine.connect() as theirs:
+        theirs.execute(turns._SHARED, {"it": turns._JOBS})
+        if cut:
+            waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+            ending = threading.Timer(2, working.sql, [waiting])
+            ending.start()
+        wrong = (
+            (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
+        )
+        with pytest.raises(wrong[0], match=wrong[1]):
+            commands._run(project, Talk(verbose=False, quiet=True), everything=False)
+    engine.dispose()
 
 
 def test_a_signal_lets_the_jobs_at_work_end(working, publisher):

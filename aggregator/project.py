@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.atomic import replace_file
+from aggregator.atomic import replace_file, sweep, taking_turns
 from aggregator.clippings import clipping_from_entry, is_bookmarks, legible, read_text
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Mistake
@@ -45,21 +45,24 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
 
 
 def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str, str]) -> None:
-    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all.
+    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all, and
+    nothing that another process adds meanwhile is lost.
 
     Raises ConfigError, and writes nothing, if that would not be a valid feeds.toml.
     """
     file = str(path)
     path = path.resolve()  # a link to it stays a link
-    text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
     try:
-        edited = edit(text)
-    except ValueError as error:
-        raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
-    parse_config(edited, file, environment)
-    try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        replace_file(path, edited.encode(), mode)
+        with taking_turns(path.parent):
+            text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
+            try:
+                edited = edit(text)
+            except ValueError as error:
+                raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
+            parse_config(edited, file, environment)
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+            sweep(path)
+            replace_file(path, edited.encode(), mode)
     except OSError as error:
         message = f"cannot be written ({error.strerror or error})"
         raise ConfigError((Mistake(file, None, message),)) from error

@@ -1,3 +1,4 @@
+import threading
 import tomllib
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from aggregator.config import parse_config
 from aggregator.config.opml import read_opml
 from aggregator.editing import NewSubscription, add_subscriptions, subscriptions_toml
+from aggregator.project import edit_config
 
 NEW = NewSubscription(
     "https://new.example/feed", 'A "new" one', "fr", ("10.0.0.5/32",), "3 entries"
@@ -58,6 +60,29 @@ def test_what_is_there_is_not_added_again():
     assert add_subscriptions(TEXT, [same]) == (TEXT, 0)
     _, added = add_subscriptions(TEXT, [NEW, NEW])
     assert added == 1
+
+
+def test_what_two_processes_add_at_once_is_there(tmp_path):
+    path = tmp_path / "feeds.toml"
+    path.write_text(TEXT)
+    (tmp_path / ".tmp-feeds.toml-12345678").write_text("half")  # by one that was killed
+    second = NewSubscription("https://b.example/", "B")
+
+    def add_second():
+        edit_config(path, lambda text: add_subscriptions(text, [second])[0], {})
+
+    other = threading.Thread(target=add_second)
+
+    def add(text):
+        other.start()
+        other.join(0.5)
+        return add_subscriptions(text, [NEW])[0]
+
+    edit_config(path, add, {})
+    other.join()
+    found = parse_config(path.read_text(), "feeds.toml", {}).subscriptions
+    assert [each.title for each in found] == ["One", NEW.title, "B"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_comment_stays_one():

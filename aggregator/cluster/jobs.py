@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from aggregator import pipeline
 from aggregator.cluster.projects import Known, Projects
@@ -26,6 +27,7 @@ from aggregator.staleness import EVERYTHING, Writer
 from aggregator.store import Store
 from aggregator.store.turns import Turns
 
+_T = TypeVar("_T")
 _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's
 
 
@@ -93,7 +95,7 @@ class Jobs:
     async def settle(self, job: Job) -> None:
         """Decide where all stands that was stored, and put what is to be rendered into the queue."""
         async with self.turns.job():
-            parts = await asyncio.to_thread(self._settle, self.projects.current(), job)
+            parts = await _to_the_end(self._settle, self.projects.current(), job)
         await self.queue.put([Job(PUBLISH, part) for part in parts])
 
     def _settle(self, known: Known, job: Job) -> list[str]:
@@ -116,7 +118,7 @@ class Jobs:
         about everything; and then tell the hub."""
         known = self.projects.current()
         async with self.turns.job():
-            written = await asyncio.to_thread(self._publish, known, job.name)
+            written = await _to_the_end(self._publish, known, job.name)
             warnings: list[str] = []
             if job.name == EVERYTHING and known.config.publish.hub:
                 warnings = await pipeline.tell_hub(known.config.publish, self.store, self.poller)
@@ -133,3 +135,14 @@ class Jobs:
         if part == EVERYTHING:
             self.write_metrics(config, store)
         return written
+
+
+async def _to_the_end(this: Callable[..., _T], *arguments: Any) -> _T:
+    """In a thread, which nothing can stop: who is cancelled meanwhile is at work until it ends. A run that
+    began before would write the same files, and what was rendered first might be written last."""
+    working = asyncio.create_task(asyncio.to_thread(this, *arguments))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.gather(working, return_exceptions=True)
+        raise

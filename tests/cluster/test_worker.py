@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 import sqlalchemy
@@ -16,6 +16,8 @@ import sqlalchemy
 from aggregator.cli import commands
 from aggregator.cli.shell import open_config
 from aggregator.cluster import worker as processes
+from aggregator.cluster.jobs import Jobs
+from aggregator.cluster.projects import Projects
 from aggregator.cluster.queue import Job, Later
 from aggregator.errors import LockedError, PublishError, StorageError
 from aggregator.model import MOST_ATTEMPTS
@@ -206,6 +208,38 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
     asyncio.run(go())
     quick, late = ([f"{name} begins", f"{name} ends"] for name in ("quick", "late"))
     assert told == ["slow begins", *quick, "slow ends", "run", *late]
+
+
+def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
+    """A thread cannot be stopped: until it ends, its job is at work, and no run begins."""
+    begun, go_on, told = threading.Event(), threading.Event(), []
+
+    def write(*_):
+        begun.set()
+        go_on.wait(30)
+        told.append("written")
+        return ()
+
+    def run():
+        with turns.exclusive(working.database, working.root):
+            told.append("run")
+
+    async def go():
+        projects = Projects(working.root / "feeds.toml", open_config, print)
+        with closing(working.store()) as store, Turns(working.database, working.root) as share:
+            jobs = Jobs(projects, store, share, *[None] * 6)  # type: ignore[arg-type]
+            monkeypatch.setattr(Jobs, "_publish", write)
+            publishing = asyncio.create_task(jobs.publish(Job("publish", "tag:communs")))
+            await asyncio.to_thread(begun.wait, 30)
+            publishing.cancel()
+            running = asyncio.create_task(asyncio.to_thread(run))
+            await asyncio.sleep(1)
+            go_on.set()
+            await asyncio.wait([publishing, running])
+            assert publishing.cancelled()
+
+    asyncio.run(go())
+    assert told == ["written", "run"]
 
 
 def test_of_two_schedules_one_plans(working):

@@ -6,8 +6,8 @@ is already waiting is not put into the queue again, so that it never holds more 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import TracebackType
@@ -70,18 +70,35 @@ class _Again(procrastinate.BaseRetryStrategy):
 
 
 class _Manager(manager.JobManager):
-    """Procrastinate's, but for a job that is to go back where another of its lock waits by now.
+    """Procrastinate's, but for jobs that it cannot finish or give back as they are.
 
-    Put back, it would be a second one there, which the server refuses: then it would be at work for
-    ever, and keep all others of its lock away. The one that waits does what it was to do.
+    One whose worker was taken for dead, but lives, may have been done by another since: then all is
+    done. And one that is to go back where another of its lock waits by now would be a second one there,
+    which the server refuses: it would be at work for ever, and keep all others of its lock away. The
+    one that waits does what it was to do.
     """
+
+    async def finish_job(self, *arguments: Any, **named: Any) -> None:
+        """Finish it, unless another worker has."""
+        with _unless_done():
+            await super().finish_job(*arguments, **named)
 
     async def retry_job(self, job: jobs.Job, *arguments: Any, **named: Any) -> None:
         """Give it back, or drop it."""
         try:
-            await super().retry_job(job, *arguments, **named)
+            with _unless_done():
+                await super().retry_job(job, *arguments, **named)
         except exceptions.UniqueViolation:
             await self.finish_job(job, jobs.Status.FAILED, delete_job=True)
+
+
+@contextmanager
+def _unless_done() -> Iterator[None]:
+    try:
+        yield
+    except exceptions.ConnectorException as error:
+        if not isinstance(error.__cause__, psycopg.errors.RaiseException):  # "not found"
+            raise
 
 
 class Queue:

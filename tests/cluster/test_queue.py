@@ -1,6 +1,7 @@
 """The queue: each job once, of one lock one at a time, and none lost with its worker."""
 
 import asyncio
+import gc
 from contextlib import suppress
 
 import psycopg
@@ -164,6 +165,48 @@ def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
             assert await queue.waiting() == set()
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("ended", [Later(0), None])
+def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, caplog, ended):
+    """Its own was not heard of, as when a machine sleeps."""
+
+    async def go():
+        async with Queue(address) as queue, Queue(address) as other:
+            begun, done = asyncio.Event(), asyncio.Event()
+            tries = []
+
+            async def slow(job):
+                begun.set()
+                await done.wait()
+                if ended:
+                    raise ended
+
+            async def quick(job):
+                tries.append(job.tries)
+
+            await queue.put([Job("settle", "all")])
+            working = asyncio.create_task(queue.work({"settle": slow}, 1, patience_seconds=5))
+            await asyncio.wait_for(begun.wait(), 20)
+            with psycopg.connect(address, autocommit=True) as server:
+                server.execute(f"SET search_path = {SCHEMA}")
+                silent = (
+                    "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 min'"
+                )
+                server.execute(silent)
+            assert await other.rescue(lambda job: True) == 1
+            await worked(other, {"settle": quick}, lambda: tries)
+            assert tries == [1]
+            done.set()
+            await asyncio.sleep(0.5)
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+            assert await queue.waiting() == set()
+
+    asyncio.run(go())
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_job_that_waits_again_is_not_done_later_too(address):

@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _PATIENCE_SECONDS = 120
 _NOT_AVAILABLE = "55P03"  # what the server says when that has passed
 _MOST_SECONDS = 5.0
+_MOMENT_SECONDS = 0.2
 
 
 @contextmanager
@@ -78,6 +79,7 @@ class Turns:
         self._changing = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._asking: Connection | None = None  # for a share, in a thread
         self._leading: Connection | None = None
         self._writer = threading.Lock()
         self._wanted = asyncio.Lock()
@@ -107,7 +109,7 @@ class Turns:
                     await self._idle.wait()
                 self._since = _now()
             if self._held is None:
-                self._held = await self._in_thread(self._take, _SHARED, _JOBS)
+                self._held = await self._take_share()
                 self._since = _now()
             self._jobs += 1
             self._idle.clear()
@@ -158,6 +160,28 @@ class Turns:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, this, *arguments)
 
+    async def _take_share(self) -> Connection:
+        """Waits while a run is at work. Who is cancelled meanwhile ceases to ask the server: else its
+        worker could not end before the run, and would then hold for nobody what the next run wants."""
+        loop = asyncio.get_running_loop()
+        taking = loop.run_in_executor(self._threads, self._take, _SHARED, _JOBS)
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            while not taking.done():
+                await asyncio.to_thread(self._cease_to_ask)
+                await asyncio.wait([taking], timeout=_MOMENT_SECONDS)
+            if taking.exception() is None:
+                _give_back(taking.result(), _UNSHARED, _JOBS)
+            raise
+
+    def _cease_to_ask(self) -> None:
+        asking = self._asking
+        if asking is not None:
+            with suppress(SQLAlchemyError):  # it was closed just then
+                driver: Any = asking.connection.driver_connection
+                driver.cancel()
+
     def _is_waited_for(self, held: Connection) -> bool:
         """Whether a run waits for the jobs to end."""
         try:
@@ -168,7 +192,16 @@ class Turns:
     def _take(self, statement: TextClause, lock: int) -> Connection:
         try:
             connection = self._engine.connect()
-            connection.execute(statement, {"it": lock})
+            if lock == _JOBS:
+                self._asking = connection
+            try:
+                connection.execute(statement, {"it": lock})
+            except BaseException:
+                connection.close()
+                raise
+            finally:
+                if lock == _JOBS:
+                    self._asking = None
         except SQLAlchemyError as error:
             raise _trouble(error) from error
         return connection

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 import sqlalchemy
@@ -208,6 +208,37 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
     asyncio.run(go())
     quick, late = ([f"{name} begins", f"{name} ends"] for name in ("quick", "late"))
     assert told == ["slow begins", *quick, "slow ends", "run", *late]
+
+
+def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
+    """Neither the end of its worker, nor the next run."""
+    monkeypatch.setattr(turns, "_PATIENCE_SECONDS", 1)
+
+    async def wait(share):
+        async with share.job():
+            raise AssertionError
+
+    async def go():
+        with Turns(working.database, working.root) as share:
+            with turns.exclusive(working.database, working.root):
+                waiting = asyncio.create_task(wait(share))
+                await asyncio.sleep(0.5)
+                waiting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await waiting
+            await asyncio.sleep(0.5)
+            with turns.exclusive(working.database, working.root):
+                pass
+            with turns.exclusive(working.database, working.root):
+                waiting = asyncio.create_task(wait(share))
+                await asyncio.sleep(0.5)
+                waiting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await waiting
+                ending = asyncio.to_thread(share.__exit__, None, None, None)
+                await asyncio.wait_for(ending, 5)
+
+    asyncio.run(go())
 
 
 def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):

@@ -249,9 +249,7 @@ def _running(project: "Project") -> str:
     if not is_missing(url, root):
         with store_of(project) as store:
             last = store.last_run()
-            if (
-                last and last[2] is None
-            ):  # else it is a command that keeps runs away, or one that begins
+            if last and last[2] is None:  # else it is another command, or a run that just begins
                 return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
     return database_name(url, root)
 

@@ -14,7 +14,7 @@ from aggregator.model import MOST_ATTEMPTS
 from aggregator.store import Store
 from aggregator.store.turns import Turns
 
-PATIENCE_SECONDS = 25.0
+PATIENCE_SECONDS = 15.0  # it is not heard of meanwhile, and must not be taken for dead
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone
 _FIRST_RETRY_SECONDS = 10
 _MOST_SECONDS = 900  # between attempts

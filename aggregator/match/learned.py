@@ -16,7 +16,6 @@ from itertools import islice, pairwise
 from math import log, log1p
 from operator import mul
 from typing import Any, NamedTuple, Protocol, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -524,8 +523,9 @@ class Learned:
                     )
                 ),
             )  # fmt: skip
-        except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
-            raise StorageError(f"what was learned cannot be read: {error}") from error
+        except Exception as error:  # damaged bytes lead zipfile and numpy into errors of every kind
+            todo = '"aggregator restore FILE" brings a backup of the database back'
+            raise StorageError(f"what was learned cannot be read ({error}): {todo}") from error
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:

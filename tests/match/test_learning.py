@@ -1,6 +1,7 @@
 """What the clippings teach, and how it tells why."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
@@ -109,6 +110,15 @@ def test_what_was_learned_comes_back_from_the_store():
 def test_what_is_damaged_is_said_to_be(data):
     with pytest.raises(StorageError, match="what was learned cannot be read"):
         Learned.from_bytes(data)
+
+
+def test_where_a_byte_is_another_nothing_but_that_is_raised():
+    data = teacher_of(build_vocabulary((), (), ()), (), ()).learned().to_bytes()
+    for at in (*range(200), *range(len(data) - 1500, len(data))):  # of the archive itself
+        damaged = bytearray(data)
+        damaged[at] ^= 0x5A
+        with suppress(StorageError):
+            Learned.from_bytes(bytes(damaged))
 
 
 def test_another_format_is_not_read():

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import glob
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,14 +82,11 @@ def sweep(path: Path) -> None:
     For who is the only writer, or where all others hold what they write.
     """
     for left in path.parent.glob(f"{glob.escape(temporary_prefix(path))}*"):
-        whose = next(
-            (left.name.removesuffix(end) for end in _SQLITE if left.name.endswith(end)), ""
-        )
-        if not _is_held(left.with_name(whose or left.name)):
+        if not _is_held(left.with_name(_BESIDE.sub("", left.name))):
             left.unlink(missing_ok=True)
 
 
-_SQLITE = ("-journal", "-wal", "-shm")  # what it makes beside a file, which goes with that
+_BESIDE = re.compile("-(journal|wal|shm)$")  # what SQLite makes beside a file, which goes with that
 
 
 def _is_held(path: Path) -> bool:

@@ -79,7 +79,6 @@ class Turns:
         self._changing = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._asking: Connection | None = None  # for a share, in a thread
         self._leading: Connection | None = None
         self._writer = threading.Lock()
         self._wanted = asyncio.Lock()
@@ -164,23 +163,17 @@ class Turns:
         """Waits while a run is at work. Who is cancelled meanwhile ceases to ask the server: else its
         worker could not end before the run, and would then hold for nobody what the next run wants."""
         loop = asyncio.get_running_loop()
-        taking = loop.run_in_executor(self._threads, self._take, _SHARED, _JOBS)
+        asking: list[Connection] = []
+        taking = loop.run_in_executor(self._threads, self._take, _SHARED, _JOBS, asking.append)
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
             while not taking.done():
-                await asyncio.to_thread(self._cease_to_ask)
+                await asyncio.to_thread(_cease_to_ask, asking)
                 await asyncio.wait([taking], timeout=_MOMENT_SECONDS)
             if taking.exception() is None:
                 _give_back(taking.result(), _UNSHARED, _JOBS)
             raise
-
-    def _cease_to_ask(self) -> None:
-        asking = self._asking
-        if asking is not None:
-            with suppress(SQLAlchemyError):  # it was closed just then
-                driver: Any = asking.connection.driver_connection
-                driver.cancel()
 
     def _is_waited_for(self, held: Connection) -> bool:
         """Whether a run waits for the jobs to end."""
@@ -189,19 +182,21 @@ class Turns:
         except SQLAlchemyError as error:
             raise _trouble(error) from error
 
-    def _take(self, statement: TextClause, lock: int) -> Connection:
+    def _take(
+        self,
+        statement: TextClause,
+        lock: int,
+        began: Callable[[Connection], object] = lambda _: None,
+    ) -> Connection:
+        """``began`` is told the connection before it waits."""
         try:
             connection = self._engine.connect()
-            if lock == _JOBS:
-                self._asking = connection
+            began(connection)
             try:
                 connection.execute(statement, {"it": lock})
             except BaseException:
                 connection.close()
                 raise
-            finally:
-                if lock == _JOBS:
-                    self._asking = None
         except SQLAlchemyError as error:
             raise _trouble(error) from error
         return connection
@@ -224,6 +219,13 @@ def _give_back(held: Connection, statement: TextClause, lock: int) -> None:
     except SQLAlchemyError:  # the server has gone, and the lock with it
         held.invalidate()
         held.close()
+
+
+def _cease_to_ask(asking: list[Connection]) -> None:
+    for connection in asking:
+        with suppress(SQLAlchemyError):  # it was closed just then
+            driver: Any = connection.connection.driver_connection
+            driver.cancel()
 
 
 def _now() -> float:

@@ -218,23 +218,22 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
         async with share.job():
             raise AssertionError
 
+    async def cancelled_wait(share):
+        waiting = asyncio.create_task(wait(share))
+        await asyncio.sleep(0.5)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+
     async def go():
         with Turns(working.database, working.root) as share:
             with turns.exclusive(working.database, working.root):
-                waiting = asyncio.create_task(wait(share))
-                await asyncio.sleep(0.5)
-                waiting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await waiting
+                await cancelled_wait(share)
             await asyncio.sleep(0.5)
             with turns.exclusive(working.database, working.root):
                 pass
             with turns.exclusive(working.database, working.root):
-                waiting = asyncio.create_task(wait(share))
-                await asyncio.sleep(0.5)
-                waiting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await waiting
+                await cancelled_wait(share)
                 ending = asyncio.to_thread(share.__exit__, None, None, None)
                 await asyncio.wait_for(ending, 5)
 

@@ -32,6 +32,13 @@ def strace(*options: str) -> list[str]:
     return [tool("strace"), "-f", "-qq", *options]
 
 
+def faketime(how: str, **settings: str) -> dict[str, str]:
+    """An environment whose clock is so."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    needs(library, "libfaketime")
+    return dict(os.environ, LD_PRELOAD=str(library), FAKETIME=how, **settings)
+
+
 # What changes files, and in whose midst a process may be killed.
 CALLS = (
     "openat",

@@ -18,9 +18,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.faults.catalogue import fault
-from tests.faults.means import CALLS, count_calls, hear_interrupts, needs, strace
+from tests.faults.means import CALLS, count_calls, faketime, hear_interrupts, needs, strace
 from tests.faults.world import FIRST, HOSTS, REPOSITORY, SECOND, World, interrupt
-from tests.harness import item, rss
 from tests.origin import Answer
 
 
@@ -121,8 +120,17 @@ def wait_until(true, what, seconds=60):
 def hold(world):
     """Let one publisher not answer before this is set."""
     released = threading.Event()
-    world.origin["/0"] = Answer(rss(item("Commons")).encode(), wait=lambda: released.wait(60))
+    edition = world.origin.answers["/0"]
+    world.origin["/0"] = Answer(edition, wait=lambda: released.wait(60))
     return released
+
+
+def check_end(how, code, err):
+    """A signal has ended it as it should. While Python itself begins, and nothing of ours is read, it
+    says what it likes, and ends with 1."""
+    if "KeyboardInterrupt" not in err or str(REPOSITORY / "aggregator") in err:
+        assert code in (128 + how, 0, -how), (how, code, err)
+        assert "Traceback" not in err, err
 
 
 def asked(world, path="/0"):
@@ -175,10 +183,7 @@ def test_terminated_at_any_time(settled, undisturbed, chance, rounds):
         process = settled.start("run", "--all")
         time.sleep(chance.uniform(0, 1.1) * whole)
         code, err = interrupt(process, how)
-        # While Python itself begins, and nothing of ours is read, it says what it likes, and ends with 1.
-        if "KeyboardInterrupt" not in err or str(REPOSITORY / "aggregator") in err:
-            assert code in (128 + how, 0, -how), (how, code, err)
-            assert "Traceback" not in err, err
+        check_end(how, code, err)
         check_old_or_new(settled, undisturbed.before, undisturbed.after)
         settled.call("run", "--all")
         settled.check_outputs(undisturbed.after)
@@ -396,9 +401,7 @@ def test_the_clock_runs_a_year_ahead(settled, undisturbed):
     cases=["-1d", "+365d", "@2026-10-25 00:59:58", "@2027-03-28 00:59:58"],
 )
 def test_the_real_clock_jumps(world, case):
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-    needs(library, "libfaketime")
-    faked = dict(os.environ, LD_PRELOAD=str(library), FAKETIME=case, TZ="Europe/Paris")
+    faked = faketime(case, TZ="Europe/Paris")
     world.call("run", clock=None, env=faked)
     written = world.files()
     world.call("run", "--all", clock=None, env=faked)

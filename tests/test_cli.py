@@ -17,6 +17,7 @@ import pytest
 
 from aggregator.cli import app, shell
 from aggregator.runlock import run_lock
+from aggregator.show import Talk
 from aggregator.store.engine import database_name
 from tests.databases import about_the_file
 from tests.harness import NOON, Installation, item, rss
@@ -687,3 +688,19 @@ def test_a_signal_in_a_callback_tells_no_traceback(capsys, number):
         del gone
         assert kept() is None
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_a_signal_has_ended_no_other_one_changes(number, code):
+    """One that came while the program was on its way out ended it by itself."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(each) for each in numbers]
+    try:
+        with pytest.raises(SystemExit) as end, shell.exit_codes(Talk(verbose=False, quiet=True)):
+            signal.raise_signal(number)
+        after = [signal.getsignal(each) for each in numbers]
+    finally:
+        for each, handler in zip(numbers, before, strict=True):
+            signal.signal(each, handler)
+    assert end.value.code == code
+    assert after == [signal.SIG_IGN] * 3

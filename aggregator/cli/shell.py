@@ -184,7 +184,7 @@ def exit_codes(talk: Talk) -> Iterator[None]:
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             talk.error("interrupted; what was stored stays, and the next run goes on from there")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            sys.exit(EXIT_INTERRUPTED)
         except Exception as error:
             lacking = _lacking(error)
             if lacking is None:
@@ -251,6 +251,7 @@ def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
     """Let it handle `_SIGNALS`, but for those that are to be ignored (nohup).
 
     What it raises where nothing can be raised, as in a callback of a weak reference, is no error either.
+    Once it has ended the program, which is SystemExit, no other signal changes how.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     handled = [number for number, now in before.items() if now is not signal.SIG_IGN]
@@ -265,6 +266,9 @@ def _signals(handler: "Callable[[int, Any], None]") -> Iterator[None]:
         signal.signal(number, handler)
     try:
         yield
+    except SystemExit:
+        before = dict.fromkeys(before, signal.SIG_IGN)
+        raise
     finally:
         for number in handled:
             signal.signal(number, before[number])

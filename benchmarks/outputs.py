@@ -13,9 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aggregator.config import parse_config
-from aggregator.identity import mint_id
-from aggregator.matching import match, vocabulary_of
-from aggregator.meter import Meter
 from aggregator.model import (
     Category,
     Config,
@@ -26,9 +23,12 @@ from aggregator.model import (
     Reading,
     Subscription,
 )
-from aggregator.publish.files import OutputFolder
-from aggregator.publishing import place_stories, publish
+from aggregator.publish.folder import OutputFolder
+from aggregator.run.match import match, vocabulary_of
+from aggregator.run.publish import place_stories, publish
+from aggregator.run.timing import Meter
 from aggregator.store import Store
+from aggregator.text.atom_ids import mint_id
 
 TAGS = 2_000
 FEEDS = 200

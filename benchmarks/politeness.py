@@ -24,7 +24,7 @@ from statistics import median
 
 import httpx
 
-from aggregator.fetch import health, schedule
+from aggregator.fetch import schedule, transitions
 from aggregator.fetch.freshness import caching
 from aggregator.model import (
     Entry,
@@ -204,14 +204,14 @@ def _told(
     if reply.status not in (200, 304):
         status = reply.status or None
         failure = FetchFailed(key, "down", status, said, unreached=not status)
-        return health.failed(subscription, state, failure, now)[0]
+        return transitions.failed(subscription, state, failure, now)[0]
     if reply.status == 304:
-        return health.not_modified(subscription, state, NotModified(key, caching=said), now)[0]
+        return transitions.not_modified(subscription, state, NotModified(key, caching=said), now)[0]
     dates = habit.dates[: bisect_right(habit.dates, now)][-15:]
     entries = tuple(Entry(str(d), str(d), "", published=d) for d in reversed(dates))
     parsed = ParsedFeed(key, Feed(key, key), entries, hints=habit.hints)
     outcome = Fetched(key, key, b"", validators=Validators("e", None, key), caching=said)
-    return health.fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
+    return transitions.fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
 
 
 def hourly(server: Server) -> None:

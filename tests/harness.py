@@ -9,10 +9,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from aggregator import pipeline
-from aggregator.collect import Nobody
 from aggregator.fetch.poller import Fetcher
-from aggregator.meter import Meter
 from aggregator.model import (
     Fetched,
     ParsedFeed,
@@ -22,10 +19,13 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.parse import parse_document
-from aggregator.project import open_project
-from aggregator.publish.files import OutputFolder
+from aggregator.publish.folder import OutputFolder
+from aggregator.run import pipeline
+from aggregator.run.poll import Nobody
+from aggregator.run.project import open_project
+from aggregator.run.timing import Meter
 from aggregator.store import Store
-from aggregator.urls import without_secrets
+from aggregator.text.urls import without_secrets
 from tests import databases
 
 LOOPBACK = 'allow_private = "127.0.0.0/8"\n'

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from aggregator.cli.shell import AsJson, exit_codes, lock_of, project_of, read_clock, talk_of
+from aggregator.cli.context import AsJson, exit_codes, lock_of, project_of, read_clock, talk_of
 
 
 def backup(
@@ -19,7 +19,7 @@ def backup(
     talk = talk_of(context)
     with exit_codes(talk):
         from aggregator.store.backup import back_up, default_backup
-        from aggregator.store.space import megabytes
+        from aggregator.store.vacuum import megabytes
 
         project = project_of(context)
         url, root = project.config.store_url, project.root

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator import __version__
-from aggregator.cli import backups, evaluation, machines, matching, outputs, subscriptions
-from aggregator.cli.shell import (
+from aggregator.cli import backups, evaluation, matching, outputs, subscriptions, workers
+from aggregator.cli.console import Talk
+from aggregator.cli.context import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
     EXIT_USAGE,
@@ -30,17 +31,16 @@ from aggregator.cli.shell import (
     write_metrics,
 )
 from aggregator.errors import BusyError, LockedError
-from aggregator.show import Talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from aggregator.collect import Parser
     from aggregator.model import RunReport
-    from aggregator.pipeline import Asker
-    from aggregator.project import Project
-    from aggregator.staleness import Writer
+    from aggregator.run.pipeline import Asker
+    from aggregator.run.poll import Parser
+    from aggregator.run.project import Project
+    from aggregator.run.stale import Writer
     from aggregator.store import Store
 
 app = typer.Typer(
@@ -130,7 +130,7 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.reports import failing_work, subscription_status
+        from aggregator.inspect.status import failing_work, subscription_status
 
         project = project_of(context)
         with store_of(project) as store:
@@ -153,7 +153,7 @@ def tags(context: typer.Context, json: AsJson = False) -> None:
     """Show every tag: its feed, clippings, entries and other names."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.reports import tag_status
+        from aggregator.inspect.status import tag_status
 
         project = project_of(context)
         with store_of(project) as store:
@@ -170,7 +170,7 @@ def explain(
     """Say why an entry is in its tags' feeds."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.reports import explanations
+        from aggregator.inspect.status import explanations
 
         project = project_of(context)
         with store_of(project) as store:
@@ -233,9 +233,9 @@ app.add_typer(matching.suggest_app, name="suggest")
 app.command()(outputs.prune)
 app.command()(outputs.vacuum)
 app.command()(outputs.serve)
-app.command()(machines.worker)
-app.command()(machines.schedule)
-app.command()(machines.migrate)
+app.command()(workers.worker)
+app.command()(workers.schedule)
+app.command()(workers.migrate)
 app.command()(subscriptions.discover)
 app.add_typer(subscriptions.import_app, name="import")
 app.add_typer(subscriptions.export_app, name="export")
@@ -261,15 +261,15 @@ def _run(
 
     Gives its report, and whether the run before was offline.
     """
-    from aggregator import pipeline
-    from aggregator.meter import Meter
+    from aggregator.run import pipeline
+    from aggregator.run.timing import Meter
 
     config = project.config
     meter = Meter(time.perf_counter, time.process_time)
 
     @asynccontextmanager
     async def outside() -> "AsyncIterator[tuple[Asker, Parser]]":
-        from aggregator.parsing import ParsingPool
+        from aggregator.parse.pool import ParsingPool
 
         with ParsingPool() as parser:
             async with fetcher_for(config.site.url, gap_seconds) as fetcher:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.shell import AsJson, exit_codes, project_of, store_of, talk_of
+from aggregator.cli.context import AsJson, exit_codes, project_of, store_of, talk_of
 
 if TYPE_CHECKING:
     from aggregator.match.evaluate import Evaluation
-    from aggregator.match.learned import Embedder
+    from aggregator.match.tag_model import Embedder
 
 
 def evaluate(
@@ -70,7 +70,7 @@ def _embedder(semantic: bool) -> "Embedder | None":
     """Raises ConfigError where it is not installed."""
     if not semantic:
         return None
-    from aggregator.embedding import E5Embedder
+    from aggregator.match.embedding import E5Embedder
 
     return E5Embedder()
 
@@ -79,7 +79,7 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
     """Raises ConfigError."""
     from aggregator.errors import ConfigError, Mistake
     from aggregator.match.evaluate import evaluate_clippings
-    from aggregator.matching import background, embedder_for
+    from aggregator.run.match import background, embedder_for
     from aggregator.store.engine import is_missing
 
     project = project_of(context)

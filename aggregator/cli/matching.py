@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.shell import (
+from aggregator.cli.context import (
     EXIT_USAGE,
     AllowPrivate,
     AsJson,
@@ -50,7 +50,7 @@ def reject(
 def _decide(context: typer.Context, entry: str, tag: str, confirmed: bool | None) -> None:
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.advice import decide
+        from aggregator.inspect.suggestions import decide
 
         project = project_of(context)
         with alone(project) as store:
@@ -73,8 +73,8 @@ def retag(
     """Match what is stored again, after new clippings, aliases or thresholds; poll nothing."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator import pipeline
-        from aggregator.advice import changes
+        from aggregator.inspect.suggestions import changes
+        from aggregator.run import pipeline
 
         project = project_of(context)
         config = project.config
@@ -95,8 +95,8 @@ def preview(
     """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.advice import Preview, preview_feed
-        from aggregator.parsing import ParsingPool
+        from aggregator.inspect.suggestions import Preview, preview_feed
+        from aggregator.parse.pool import ParsingPool
 
         networks = networks_of(allow_private)
         project = project_of(context)
@@ -126,7 +126,7 @@ def sources(context: typer.Context, json: AsJson = False) -> None:
     """Sites clipped or linked to often that are not subscribed to, and sources never matched."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.advice import suggest_sources
+        from aggregator.inspect.suggestions import suggest_sources
 
         project = project_of(context)
         with store_of(project) as store:
@@ -139,7 +139,7 @@ def aliases(context: typer.Context, json: AsJson = False) -> None:
     """Tags of the clippings that look like two names of one thing."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.advice import suggest_aliases
+        from aggregator.inspect.suggestions import suggest_aliases
 
         project = project_of(context)
         found = suggest_aliases(project.config, project.clippings)

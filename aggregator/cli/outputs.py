@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.shell import (
+from aggregator.cli.context import (
     EXIT_USAGE,
     AsJson,
     alone,
@@ -18,7 +18,7 @@ from aggregator.cli.shell import (
 
 if TYPE_CHECKING:
     from aggregator.model import Channel, Pruned
-    from aggregator.project import Project
+    from aggregator.run.project import Project
     from aggregator.store import Store
 
 
@@ -34,7 +34,7 @@ def prune(
     talk = talk_of(context)
     with exit_codes(talk):
         from aggregator.model import Pruned
-        from aggregator.retention import prune_all
+        from aggregator.run.prune import prune_all
 
         project = project_of(context)
         with alone(project) as store:
@@ -66,7 +66,7 @@ def prune(
 
 def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]]":
     """The feeds that have ended; the pages of sources that are no more, and the archives."""
-    from aggregator.publish.names import SOURCES
+    from aggregator.publish.paths import SOURCES
 
     outputs = outputs_of(project)
     ended = _ended(store)
@@ -80,7 +80,7 @@ def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list
 
     In this order: what could not be taken out of the outputs is still known to the next ``prune``.
     """
-    from aggregator.publish.names import SOURCES
+    from aggregator.publish.paths import SOURCES
 
     outputs = outputs_of(project)
     ended = _ended(store)
@@ -103,14 +103,14 @@ def _without_archive(project: "Project", store: "Store") -> list[str]:
 
 
 def _pages_of_sources(project: "Project") -> list[str]:
-    from aggregator.publish.names import source_files
+    from aggregator.publish.paths import source_files
 
     return list(source_files(project.config.sources).values())
 
 
 def _told(pruned: "Pruned | None", takes: str, days: int) -> str:
     """What is said of the content of entries."""
-    from aggregator.store.space import megabytes
+    from aggregator.store.vacuum import megabytes
 
     if pruned is None:
         return (
@@ -133,7 +133,7 @@ def vacuum(context: typer.Context, json: AsJson = False) -> None:
     with exit_codes(talk):
         import shutil
 
-        from aggregator.store.space import megabytes
+        from aggregator.store.vacuum import megabytes
 
         with alone(project_of(context)) as store:
             before, after = store.vacuum(lambda folder: shutil.disk_usage(folder).free)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.shell import (
+from aggregator.cli.console import Talk
+from aggregator.cli.context import (
     EXIT_ALL_FAILED,
     EXIT_USAGE,
     AllowPrivate,
@@ -21,11 +22,10 @@ from aggregator.cli.shell import (
     run_async,
     talk_of,
 )
-from aggregator.show import Talk
 
 if TYPE_CHECKING:
+    from aggregator.config.edit import NewSubscription
     from aggregator.discover import Search
-    from aggregator.editing import NewSubscription
 
 import_app = typer.Typer(help="Bring subscriptions from another feed reader.")
 export_app = typer.Typer(help="Take subscriptions to another feed reader.")
@@ -41,10 +41,10 @@ def discover(
     """Find the feeds of a page, and print them ready for feeds.toml."""
     talk = talk_of(context)
     with exit_codes(talk):
+        from aggregator.config.edit import NewSubscription, subscriptions_toml
         from aggregator.discover import discover as search
-        from aggregator.editing import NewSubscription, subscriptions_toml
-        from aggregator.parsing import ParsingPool
-        from aggregator.urls import redact
+        from aggregator.parse.pool import ParsingPool
+        from aggregator.text.urls import redact
 
         networks = networks_of(allow_private)
         written = context.obj.config.exists()
@@ -86,8 +86,8 @@ def import_opml(
     """Add the feeds of an OPML list to feeds.toml."""
     talk = talk_of(context)
     with exit_codes(talk):
-        from aggregator.config.opml import read_opml
-        from aggregator.editing import NewSubscription
+        from aggregator.config.edit import NewSubscription
+        from aggregator.config.opml_import import read_opml
 
         try:
             feeds, warnings = read_opml(file.read_bytes())
@@ -118,8 +118,8 @@ def export_opml(context: typer.Context) -> None:
 
 def _add(context: typer.Context, new: "Sequence[NewSubscription]", talk: Talk) -> None:
     """Write new subscriptions into feeds.toml, and say so."""
-    from aggregator.editing import add_subscriptions
-    from aggregator.project import edit_config
+    from aggregator.config.edit import add_subscriptions
+    from aggregator.run.project import edit_config
 
     added = 0
 

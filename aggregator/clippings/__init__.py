@@ -1,8 +1,12 @@
 """Texts in which people keep passages and bookmarks -> `model.Clipping` values."""
 
-from aggregator.clippings.entries import clipping_from_entry, entries_from_clippings, legible
+from aggregator.clippings.clipping_entries import (
+    clipping_from_entry,
+    entries_from_clippings,
+    legible,
+)
 from aggregator.clippings.formats import is_bookmarks
-from aggregator.clippings.text import read_text
+from aggregator.clippings.plain_text import read_text
 
 __all__ = [
     "clipping_from_entry",

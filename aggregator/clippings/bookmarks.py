@@ -10,7 +10,7 @@ from lxml import etree, html
 
 from aggregator.errors import Mistake
 from aggregator.model import Clipping
-from aggregator.urls import is_web
+from aggregator.text.urls import is_web
 
 
 def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:

@@ -12,20 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from aggregator import pipeline
-from aggregator.cluster.projects import Known, Projects
+from aggregator.cluster.loaded_project import Known, Projects
 from aggregator.cluster.queue import Job, Queue
-from aggregator.cluster.schedule import PUBLISH
-from aggregator.collect import Collected, Nobody, Parser, collect, plan_of
-from aggregator.fetch.hosts import host_of
-from aggregator.matching import KeptMatcher, knowledge_of, match
-from aggregator.meter import Meter
+from aggregator.cluster.scheduler import PUBLISH
+from aggregator.fetch.domains import host_of
 from aggregator.model import Config, RunReport
-from aggregator.pipeline import Asker
-from aggregator.publishing import publish, stale_parts
-from aggregator.staleness import EVERYTHING, Writer
+from aggregator.run import pipeline
+from aggregator.run.match import KeptMatcher, knowledge_of, match
+from aggregator.run.pipeline import Asker
+from aggregator.run.poll import Collected, Nobody, Parser, collect, plan_of
+from aggregator.run.publish import publish, stale_parts
+from aggregator.run.stale import EVERYTHING, Writer
+from aggregator.run.timing import Meter
 from aggregator.store import Store
-from aggregator.store.turns import Turns
+from aggregator.store.advisory_locks import Turns
 
 _T = TypeVar("_T")
 _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.projects import Projects
+from aggregator.cluster.loaded_project import Projects
 from aggregator.cluster.queue import Job, Later, Queue
-from aggregator.cluster.schedule import POLL, PUBLISH, SETTLE, put_polls, put_settle
+from aggregator.cluster.scheduler import POLL, PUBLISH, SETTLE, put_polls, put_settle
 from aggregator.errors import StorageError
 from aggregator.model import MOST_ATTEMPTS
 from aggregator.store import Store
-from aggregator.store.turns import Turns
+from aggregator.store.advisory_locks import Turns
 
 PATIENCE_SECONDS = 15.0  # it is not heard of meanwhile, and must not be taken for dead
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone

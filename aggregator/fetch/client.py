@@ -23,12 +23,12 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from aggregator import urls
-from aggregator.encodings import ACCEPTED, TooLarge, Undecodable, decode
 from aggregator.errors import ConfigError, Mistake
 from aggregator.fetch.conditional import WITH_BODY
-from aggregator.fetch.guard import Guard, is_public, to_allow
+from aggregator.fetch.content_coding import ACCEPTED, TooLarge, Undecodable, decode
+from aggregator.fetch.ssrf import Guard, is_public, to_allow
 from aggregator.model import Network
+from aggregator.text import urls
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
 _TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from aggregator.fetch.freshness import caching, http_date
-from aggregator.folding import SENDABLE
 from aggregator.model import (
     Fetched,
     FetchFailed,
@@ -19,7 +18,8 @@ from aggregator.model import (
     Poll,
     Validators,
 )
-from aggregator.urls import without_secrets
+from aggregator.text.folding import SENDABLE
+from aggregator.text.urls import without_secrets
 
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, "

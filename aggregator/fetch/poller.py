@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from aggregator import urls
 from aggregator.fetch import conditional
 from aggregator.fetch.client import Answer, Client, Garbled, Resolver, Silent, Trouble
-from aggregator.fetch.hosts import host_of
+from aggregator.fetch.domains import host_of
 from aggregator.model import (
     Caching,
     Deferred,
@@ -21,6 +20,7 @@ from aggregator.model import (
     Poll,
     Subscription,
 )
+from aggregator.text import urls
 
 MAX_REDIRECTS = 5
 MAX_AT_ONCE = 16

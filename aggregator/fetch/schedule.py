@@ -7,8 +7,8 @@ from hashlib import sha256
 from itertools import pairwise
 from statistics import median
 
+from aggregator.fetch.domains import host_of
 from aggregator.fetch.freshness import MAX_DELAY
-from aggregator.fetch.hosts import host_of
 from aggregator.model import Caching, FeedState, Hints, Subscription
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

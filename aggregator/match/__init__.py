@@ -4,7 +4,7 @@ The `matcher` and what `learning` gives it are imported where something is to be
 need numpy, which most runs do not.
 """
 
-from aggregator.match.listing import (
+from aggregator.match.placement import (
     Finder,
     Lister,
     channel_key,

@@ -16,9 +16,9 @@ from math import sqrt
 from dateutil import parser as dateparser
 
 from aggregator.errors import ConfigError, Mistake
-from aggregator.match.learned import Embedder
-from aggregator.match.learning import FOLDS, taught, teacher_of
 from aggregator.match.matcher import HIGH_RECALL, Matcher
+from aggregator.match.tag_model import Embedder
+from aggregator.match.training import FOLDS, taught, teacher_of
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Decision, Entry, TagSettings
 

@@ -10,7 +10,8 @@ from operator import mul
 
 import numpy as np
 
-from aggregator.match.learned import (
+from aggregator.match.phrases import Found, Mentions, Phrases
+from aggregator.match.tag_model import (
     FEATURES,
     NAMED,
     Document,
@@ -25,10 +26,9 @@ from aggregator.match.learned import (
     chance,
     features,
 )
-from aggregator.match.learning import document_of, reader_for, teacher_of
-from aggregator.match.phrases import Found, Mentions, Phrases
+from aggregator.match.tokens import Words
+from aggregator.match.training import document_of, reader_for, teacher_of
 from aggregator.match.vocabulary import Vocabulary
-from aggregator.match.words import Words
 from aggregator.model import (
     Clipping,
     Decision,
@@ -41,7 +41,7 @@ from aggregator.model import (
     Subscription,
     Tag,
 )
-from aggregator.urls import link_key
+from aggregator.text.urls import link_key
 
 # From which chance on an entry belongs to a tag. By default few are wrong, even where what is
 # collected differs from what was clipped; with recall = "high" the best F1, which of calibrated

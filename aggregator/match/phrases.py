@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from aggregator.match.words import FOLDED, STEMS, Remembered, Words, read_words
+from aggregator.match.tokens import FOLDED, STEMS, Remembered, Words, read_words
 
 LEAD_WORDS = 50  # about 300 characters
 _SHORT = 5  # letters of an acronym that could be a word

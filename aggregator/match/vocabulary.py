@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aggregator.folding import digest, fold
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
+from aggregator.text.folding import digest, fold
 
 _VERSION = "4"  # change it when matching changes, so that stored entries are matched again
 

@@ -4,21 +4,19 @@ Times that a publisher states keep Atom's names (``published``, ``updated``); ti
 clock end in ``_at``. Sizes end in ``_bytes``.
 """
 
-from aggregator.model.kept import (
-    Copy,
-    Decision,
-    EntryChange,
-    Evidence,
-    EvidenceKind,
-    Match,
-    MatchedEntry,
-    Placing,
-    Pruned,
-    StoredEntry,
-    Story,
-    Tag,
+from aggregator.model.config import (
+    Bucket,
+    Clipping,
+    CombinedFeed,
+    Config,
+    Network,
+    PublishSettings,
+    Role,
+    Site,
+    Subscription,
+    TagSettings,
 )
-from aggregator.model.polled import (
+from aggregator.model.feed import (
     MOST_ATTEMPTS,
     Author,
     Caching,
@@ -46,7 +44,7 @@ from aggregator.model.polled import (
     SeenEntry,
     Validators,
 )
-from aggregator.model.shown import (
+from aggregator.model.output import (
     Channel,
     ChannelKind,
     OutputFeed,
@@ -57,17 +55,19 @@ from aggregator.model.shown import (
     StageCost,
     Trouble,
 )
-from aggregator.model.written import (
-    Bucket,
-    Clipping,
-    CombinedFeed,
-    Config,
-    Network,
-    PublishSettings,
-    Role,
-    Site,
-    Subscription,
-    TagSettings,
+from aggregator.model.story import (
+    Copy,
+    Decision,
+    EntryChange,
+    Evidence,
+    EvidenceKind,
+    Match,
+    MatchedEntry,
+    Placing,
+    Pruned,
+    StoredEntry,
+    Story,
+    Tag,
 )
 
 __all__ = [

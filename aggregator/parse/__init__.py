@@ -1,6 +1,6 @@
 """Bytes -> `model.ParsedFeed`, whatever a publisher serves."""
 
 from aggregator.parse.document import parse_document
-from aggregator.parse.links import Link, Page, read_page
+from aggregator.parse.html_links import Link, Page, read_page
 
 __all__ = ["Link", "Page", "parse_document", "read_page"]

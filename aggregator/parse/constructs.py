@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
+from aggregator.parse.feedparser_reader import HANDLED
 from aggregator.parse.names import Names, Unclear, local
-from aggregator.parse.xmlfeed import HANDLED
 
 DEEPEST = 100  # elements in each other, within one that has a text or a meaning
 _QUOTE = {'"': "&quot;"}

@@ -5,16 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
-from aggregator.parse import delta
-from aggregator.parse.clean import one_line, text_from_html
-from aggregator.parse.draft import FeedDraft, NotAFeed, finish
+from aggregator.parse import incremental
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
-from aggregator.parse.jsonfeed import looks_like_json, read_jsonfeed
-from aggregator.parse.links import read_page
+from aggregator.parse.feedparser_reader import closed, mended, read_xmlfeed
+from aggregator.parse.html_links import read_page
+from aggregator.parse.jsonfeed_reader import looks_like_json, read_jsonfeed
+from aggregator.parse.normalize import FeedDraft, NotAFeed, finish
+from aggregator.parse.sanitize import one_line, text_from_html
+from aggregator.parse.utf16 import narrow
 from aggregator.parse.wellformed import read_wellformed
-from aggregator.parse.wide import narrow
-from aggregator.parse.xmlfeed import closed, mended, read_xmlfeed
-from aggregator.urls import redact
+from aggregator.text.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
 _HTML = frozenset(
@@ -68,16 +68,16 @@ def parse_document(
 def _xml(
     fetched: Fetched, now: datetime, language: str | None, seen: SeenDocument | None
 ) -> ParsedFeed:
-    pieces = delta.cut(fetched)
+    pieces = incremental.cut(fetched)
     if pieces is None:
         return finish(fetched.key, _read_xml(fetched, now), language)
     if seen:
-        new = delta.read_new(_read_xml, fetched, pieces, seen, now, language)
+        new = incremental.read_new(_read_xml, fetched, pieces, seen, now, language)
         if new:
             return new
     draft = pieces.read(_read_xml, fetched, now, [False] * len(pieces.entries))
     parsed = finish(fetched.key, draft, language)
-    return replace(parsed, seen=delta.remember(fetched, pieces, draft, parsed, language))
+    return replace(parsed, seen=incremental.remember(fetched, pieces, draft, parsed, language))
 
 
 def _read_xml(fetched: Fetched, now: datetime) -> FeedDraft:

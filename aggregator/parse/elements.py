@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from aggregator.parse.constructs import DEEPEST, attributes_of, markup_of, refuse_base, text_of
-from aggregator.parse.names import HINTS, Names, Unclear, means_nothing
-from aggregator.parse.people import People
-from aggregator.parse.xmlfeed import (
+from aggregator.parse.feedparser_reader import (
     looks_like_html,
     parse_date,
     repaired,
     resolved,
     within,
 )
+from aggregator.parse.names import HINTS, Names, Unclear, means_nothing
+from aggregator.parse.people import People
 
 _XHTML = "application/xhtml+xml"
 _TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "xhtml": _XHTML}

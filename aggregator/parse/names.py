@@ -6,7 +6,7 @@ these cross, as when a strange namespace has a known one's prefix or one prefix 
 an element is depends on what was declared before it: such documents are `Unclear`.
 """
 
-from aggregator.parse.xmlfeed import HANDLED, NAMESPACES
+from aggregator.parse.feedparser_reader import HANDLED, NAMESPACES
 
 # Keys that feedparser's handlers, or we, look for: an element of that name would be taken for them.
 HINTS = ("ttl", "sy_updateperiod", "sy_updatefrequency", "sy_updatebase")

@@ -3,8 +3,8 @@
 import xml.etree.ElementTree as ET
 
 from aggregator.parse.constructs import refuse_base, text_of
+from aggregator.parse.feedparser_reader import Authorship, repaired
 from aggregator.parse.names import Names, Unclear, means_nothing
-from aggregator.parse.xmlfeed import Authorship, repaired
 
 _PARTS = {
     "name": "name",

@@ -17,11 +17,11 @@ from typing import Any
 
 from aggregator.model import Fetched
 from aggregator.parse.constructs import DEEPEST, attributes_of, refuse_base, text_of
-from aggregator.parse.draft import FeedDraft
 from aggregator.parse.elements import HANDLERS, Elements
+from aggregator.parse.feedparser_reader import decoded, ends, repaired, warnings_of
 from aggregator.parse.names import Names, Unclear, means_nothing
-from aggregator.parse.readings import draft_of
-from aggregator.parse.xmlfeed import decoded, ends, repaired, warnings_of
+from aggregator.parse.normalize import FeedDraft
+from aggregator.parse.to_draft import draft_of
 
 _ATOM = "{http://www.w3.org/2005/atom}feed"  # feedparser minds no case
 _WITHIN = {  # what has a title and a link of its own, and no other elements

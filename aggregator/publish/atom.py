@@ -17,8 +17,8 @@ from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 
 from aggregator import __version__
-from aggregator.folding import ILLEGAL
 from aggregator.model import Category, Enclosure, OutputFeed, PublishedEntry, Source
+from aggregator.text.folding import ILLEGAL
 
 _ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"

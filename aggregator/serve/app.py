@@ -14,21 +14,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from aggregator.errors import StorageError
-from aggregator.folding import digest
-from aggregator.identity import mint_id
 from aggregator.match import Finder
-from aggregator.matching import knowledge_of
-from aggregator.metrics import render_metrics
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
+from aggregator.publish.entries import NEVER
 from aggregator.publish.jsonfeed import render_jsonfeed
-from aggregator.publish.names import MEDIA_TYPES
-from aggregator.publish.select import NEVER
-from aggregator.publishing import editor_of
-from aggregator.query import Query, QueryError, parse_query
-from aggregator.serve.connection import Connection
-from aggregator.serve.files import Files, answer
+from aggregator.publish.paths import MEDIA_TYPES
+from aggregator.run.match import knowledge_of
+from aggregator.run.metrics import render_metrics
+from aggregator.run.publish import editor_of
+from aggregator.serve.http_protocol import Connection
+from aggregator.serve.static_files import Files, answer
 from aggregator.store import Store
+from aggregator.text.atom_ids import mint_id
+from aggregator.text.folding import digest
+from aggregator.text.query import Query, QueryError, parse_query
 
 STALE_AFTER = timedelta(days=1)  # without a run
 _LOOKED_AT = 5000  # stories, at most, for one query

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.atomic import hold_temporary, in_words, sweep, sync_folder
 from aggregator.errors import StorageError
+from aggregator.files.atomic import hold_temporary, in_words, sweep, sync_folder
 from aggregator.store.engine import database_path, is_postgresql
-from aggregator.store.file import MAGIC, find_damage, remedy
 from aggregator.store.migrate import HEAD
+from aggregator.store.sqlite_file import MAGIC, find_damage, remedy
 
 _LOGS = ("-wal", "-shm")  # what stands beside a file that is in use
 

@@ -9,13 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from aggregator.errors import StorageError
-from aggregator.store import engine, file
-from aggregator.store.engine import (
-    database_name,
-    database_path,
-    is_postgresql,
-    open_engine,
-)
+from aggregator.store import engine, sqlite_file
+from aggregator.store.engine import database_name, database_path, is_postgresql, open_engine
 from aggregator.store.migrate import upgrade
 
 
@@ -57,7 +52,7 @@ class Database:
     def _advice(self, reason: str) -> str:
         if self._engine.dialect.name == "postgresql":
             return engine.advice(reason)
-        return file.advice(self.path, reason)
+        return sqlite_file.advice(self.path, reason)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -11,16 +11,14 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlmodel import Session
 
-from aggregator.folding import digest
 from aggregator.model import Copy, Entry, Feed, MatchedEntry, Role, StoredEntry
-from aggregator.store import values
-from aggregator.store.decide import content_hash
+from aggregator.store import convert
+from aggregator.store.changes import content_hash
+from aggregator.store.channels import PlacingStore
+from aggregator.store.failed_jobs import ParkedStore
 from aggregator.store.feeds import FeedStore
-from aggregator.store.intake import save_entries
-from aggregator.store.known import Document
-from aggregator.store.listings import ListingStore
-from aggregator.store.parked import ParkedStore
-from aggregator.store.placings import PlacingStore
+from aggregator.store.lookup import Document
+from aggregator.store.published import ListingStore
 from aggregator.store.retention import RetentionStore
 from aggregator.store.rows import (
     CLIPPINGS_URL,
@@ -32,7 +30,6 @@ from aggregator.store.rows import (
     read,
     write,
 )
-from aggregator.store.space import SpaceStore
 from aggregator.store.stories import StoryStore
 from aggregator.store.tables import (
     BANDS,
@@ -44,6 +41,9 @@ from aggregator.store.tables import (
     STORIES,
     FeedRow,
 )
+from aggregator.store.upsert import save_entries
+from aggregator.store.vacuum import SpaceStore
+from aggregator.text.folding import digest
 
 
 class Store(
@@ -56,7 +56,7 @@ class Store(
         every = digest(*(f"{entry.key} {content_hash(entry)}" for entry in entries))
         with self._session() as session:
             rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
-            if rows and rows[0].body_hash == every and values.feed_of(rows[0]) == site:
+            if rows and rows[0].body_hash == every and convert.feed_of(rows[0]) == site:
                 return
             if not rows:
                 session.add(
@@ -66,7 +66,7 @@ class Store(
                 rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
             (feed,) = rows
             save_entries(session, [Document(feed, entries, kept_whole=True)], now)
-            columns = values.feed_columns(site) | {"body_hash": every, "entries": len(entries)}
+            columns = convert.feed_columns(site) | {"body_hash": every, "entries": len(entries)}
             write(session, update(FEEDS).where(FEEDS.c.id == feed.id).values(columns))
             keys = {entry.key for entry in entries}
             held = select(ENTRIES.c.id, ENTRIES.c.story_id, ENTRIES.c.key)
@@ -93,7 +93,7 @@ class Store(
                 .where(FEEDS.c.url.in_(wanted), ENTRIES.c.pruned_at.is_(None))
                 .order_by(FEEDS.c.url, ENTRIES.c.key)
             )
-            return [values.entry_of(row) for row in read(session, theirs)]
+            return [convert.entry_of(row) for row in read(session, theirs)]
 
     # -- matching ----------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Store(
                 known = feeds_of(session, rows)
             if not rows:
                 return
-            yield from (values.stored_entry(row, known[row.feed_id]) for row in rows)
+            yield from (convert.stored_entry(row, known[row.feed_id]) for row in rows)
             last = rows[-1].id
 
     def save_matches(self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime) -> int:
@@ -146,12 +146,12 @@ class Store(
         for entry in matched:
             for match in entry.matches:
                 row = old.pop((entry.row, match.tag), None)
-                if row is not None and values.match_of(row) == match:
+                if row is not None and convert.match_of(row) == match:
                     continue
                 changed.add(entry.row)
                 new += not match.near and (row is None or row.near)
                 since = {"matched_at": row.matched_at if row else now}
-                made.append({"entry_id": entry.row} | values.match_columns(match) | since)
+                made.append({"entry_id": entry.row} | convert.match_columns(match) | since)
         changed.update(entry for entry, _ in old)
         replaced = [*old, *((match["entry_id"], match["tag"]) for match in made)]
         this = delete(MATCHES).where(

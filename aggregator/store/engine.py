@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, event
 from sqlmodel import create_engine
 
 from aggregator.errors import StorageError
-from aggregator.store.file import prepare
+from aggregator.store.sqlite_file import prepare
 
 _POSTGRESQL = "postgresql+psycopg://"
 CONNECTION = {

@@ -20,19 +20,11 @@ from aggregator.model import (
     StageCost,
     Subscription,
 )
-from aggregator.store import values
+from aggregator.store import convert
 from aggregator.store.connection import Database
-from aggregator.store.intake import save_entries
-from aggregator.store.known import Document
-from aggregator.store.rows import (
-    CLIPPINGS_URL,
-    chunks,
-    mark_feeds_of,
-    read,
-    update_each,
-    write,
-)
-from aggregator.store.states import event_columns, feed_event, feed_state, state_columns
+from aggregator.store.convert_state import event_columns, feed_event, feed_state, state_columns
+from aggregator.store.lookup import Document
+from aggregator.store.rows import CLIPPINGS_URL, chunks, mark_feeds_of, read, update_each, write
 from aggregator.store.tables import (
     DOCUMENTS,
     EVENTS,
@@ -43,6 +35,7 @@ from aggregator.store.tables import (
     HostRow,
     RunRow,
 )
+from aggregator.store.upsert import save_entries
 
 
 class FeedStore(Database):
@@ -162,12 +155,12 @@ class FeedStore(Database):
             )
             saved = []
             for feed, reading, told in zip(rows, readings, changes, strict=True):
-                described = values.feed_of(feed) != reading.parsed.feed
+                described = convert.feed_of(feed) != reading.parsed.feed
                 if described and feed.first_succeeded_at:
                     mark_feeds_of(session, feed.id)
                 saved.append(
                     _taken(feed, reading.subscription, reading.state, reading.events, described)
-                    | values.feed_columns(reading.parsed.feed)
+                    | convert.feed_columns(reading.parsed.feed)
                     | {
                         "first_succeeded_at": feed.first_succeeded_at or now,
                         "entries": feed.entries + told.count(EntryChange.NEW),

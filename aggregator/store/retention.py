@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from sqlmodel import Session, and_, col, delete, func, or_, select, update
 
 from aggregator.model import ChannelKind, Pruned, Role
-from aggregator.store import values
-from aggregator.store.decide import essence
+from aggregator.store import convert
+from aggregator.store.changes import essence
 from aggregator.store.rows import IN_ONE_QUERY, chunks
 from aggregator.store.tables import (
     PRUNED,
@@ -28,7 +28,7 @@ from aggregator.store.tables import (
     PruningRow,
     StoryRow,
 )
-from aggregator.store.teaching import TeachingStore
+from aggregator.store.training_data import TeachingStore
 
 _THE_ONE = 1
 _ALL = "~"  # above every digest
@@ -194,7 +194,7 @@ class _Sweep:
             self._counted.update(stories)
             return
         for row in rows:
-            digest = essence(values.entry_of(row))
+            digest = essence(convert.entry_of(row))
             mark = {"pruned_at": self._now, "essence": digest, "vocabulary": PRUNED}
             row.sqlmodel_update(_NOTHING | mark)
         for ids in chunks([row.id or 0 for row in rows]):

@@ -8,7 +8,7 @@ from sqlalchemy import Executable, Table, bindparam, select, update
 from sqlmodel import Session
 
 from aggregator.model import ChannelKind, Copy, Match, Story
-from aggregator.store import values
+from aggregator.store import convert
 from aggregator.store.tables import CHANNELS, ENTRIES, FEEDS, LISTINGS, MATCHES, PAGES, STORIES
 
 T = TypeVar("T")
@@ -169,7 +169,7 @@ def matches_of(session: Session, ids: Sequence[int]) -> dict[int, list[Match]]:
     for chunk in chunks(ids):
         theirs = select(MATCHES).where(MATCHES.c.entry_id.in_(chunk))
         for row in read(session, theirs.order_by(MATCHES.c.score.desc(), MATCHES.c.tag)):
-            found.setdefault(row.entry_id, []).append(values.match_of(row))
+            found.setdefault(row.entry_id, []).append(convert.match_of(row))
     return found
 
 
@@ -190,7 +190,7 @@ def copies_of(session: Session, entries: Sequence[Any], *, whole: bool = True) -
     matches = matches_of(session, [entry.id for entry in entries])
     return [
         Copy(
-            values.stored_entry(entry, feeds[entry.feed_id], whole=whole),
+            convert.stored_entry(entry, feeds[entry.feed_id], whole=whole),
             tuple(matches.get(entry.id, ())),
         )
         for entry in entries
@@ -204,7 +204,7 @@ def stories_of(session: Session, rows: Sequence[Any], *, whole: bool = True) -> 
     """
     copies: dict[int, list[Copy]] = {}
     for chunk in chunks([row.id for row in rows]):
-        columns = (ENTRIES,) if whole else values.HEAD
+        columns = (ENTRIES,) if whole else convert.HEAD
         entries = read(session, select(*columns).where(ENTRIES.c.story_id.in_(chunk)))
         for entry, copy in zip(entries, copies_of(session, entries, whole=whole), strict=True):
             copies.setdefault(entry.story_id, []).append(copy)

@@ -9,11 +9,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from aggregator.folding import fold
-from aggregator.identity import mint_id
-from aggregator.likeness import bands, tell_one_story
 from aggregator.model import Role
-from aggregator.store import values
+from aggregator.store import convert
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
     IN_ONE_QUERY,
@@ -25,6 +22,9 @@ from aggregator.store.rows import (
     write,
 )
 from aggregator.store.tables import BANDS, ENTRIES, FEEDS, STORIES
+from aggregator.text.atom_ids import mint_id
+from aggregator.text.folding import fold
+from aggregator.text.similarity import bands, tell_one_story
 
 _TOGETHER = timedelta(days=14)  # apart at most, to be copies of one text
 _RECENT = timedelta(days=30)  # how long an entry's bands are kept
@@ -90,7 +90,7 @@ class StoryStore(Database):
         with self._session() as session:
             _move_revised(session)
         order = (
-            FEEDS.c.role != Role.CLIPPINGS.value, values.entry_date(), FEEDS.c.url, ENTRIES.c.key
+            FEEDS.c.role != Role.CLIPPINGS.value, convert.entry_date(), FEEDS.c.url, ENTRIES.c.key
         )  # fmt: skip
         of_feed = ENTRIES.c.feed_id == FEEDS.c.id
         new = select(ENTRIES.c.id).join(FEEDS, of_feed).where(ENTRIES.c.story_id.is_(None))

@@ -206,7 +206,7 @@ class DecisionRow(SQLModel, table=True):
 
 
 class LearnedRow(SQLModel, table=True):
-    """The one model of `match.learned`, and the fingerprint of what it was learned from."""
+    """The one model of `match.tag_model`, and the fingerprint of what it was learned from."""
 
     __tablename__ = "learned"
 

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from aggregator.cluster import worker as processes
-from aggregator.cluster.alive import show_life
+from aggregator.cluster.heartbeat import show_life
 from aggregator.cluster.queue import Job, Later
 from aggregator.config import database_url
 from aggregator.errors import StorageError

@@ -14,20 +14,20 @@ import pytest
 import sqlalchemy
 
 from aggregator.cli import commands
-from aggregator.cli.shell import open_config
+from aggregator.cli.console import Talk
+from aggregator.cli.context import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.projects import Projects
+from aggregator.cluster.loaded_project import Projects
 from aggregator.cluster.queue import Job, Later
 from aggregator.errors import LockedError, PublishError, StorageError
 from aggregator.model import MOST_ATTEMPTS
-from aggregator.show import Talk
-from aggregator.store import Store, turns
-from aggregator.store.turns import Turns
+from aggregator.store import Store, advisory_locks
+from aggregator.store.advisory_locks import Turns
 from tests import databases
+from tests.cli.test_commands import CLIPPING, call, start
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer, origin
-from tests.test_cli import CLIPPING, call, start
 
 TAGS = '[tags."Communs"]\n'
 
@@ -110,11 +110,11 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
 def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
     """Either they do not end, or the server goes."""
     call(working.root, "run")
-    monkeypatch.setattr(turns, "_PATIENCE_SECONDS", 60 if cut else 1)
+    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 60 if cut else 1)
     project = open_config(working.root / "feeds.toml")
     engine = sqlalchemy.create_engine(working.database)
     with engine.connect() as theirs:
-        theirs.execute(turns._SHARED, {"it": turns._JOBS})
+        theirs.execute(advisory_locks._SHARED, {"it": advisory_locks._JOBS})
         if cut:
             waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
             ending = threading.Timer(2, working.sql, [waiting])
@@ -183,11 +183,11 @@ def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
 
 
 def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
-    monkeypatch.setattr(turns, "_MOST_SECONDS", 0.1)
+    monkeypatch.setattr(advisory_locks, "_MOST_SECONDS", 0.1)
     told = []
 
     def run():
-        with turns.exclusive(working.database, working.root):
+        with advisory_locks.exclusive(working.database, working.root):
             told.append("run")
 
     async def job(share, name, seconds):
@@ -212,7 +212,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
 
 def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
     """Neither the end of its worker, nor the next run."""
-    monkeypatch.setattr(turns, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
 
     async def wait(share):
         async with share.job():
@@ -227,12 +227,12 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
 
     async def go():
         with Turns(working.database, working.root) as share:
-            with turns.exclusive(working.database, working.root):
+            with advisory_locks.exclusive(working.database, working.root):
                 await cancelled_wait(share)
             await asyncio.sleep(0.5)
-            with turns.exclusive(working.database, working.root):
+            with advisory_locks.exclusive(working.database, working.root):
                 pass
-            with turns.exclusive(working.database, working.root):
+            with advisory_locks.exclusive(working.database, working.root):
                 await cancelled_wait(share)
                 ending = asyncio.to_thread(share.__exit__, None, None, None)
                 await asyncio.wait_for(ending, 5)
@@ -251,7 +251,7 @@ def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
         return ()
 
     def run():
-        with turns.exclusive(working.database, working.root):
+        with advisory_locks.exclusive(working.database, working.root):
             told.append("run")
 
     async def go():

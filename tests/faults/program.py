@@ -13,8 +13,8 @@ def main() -> None:
     """Stop the clock, and be the program."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it does first of all
     from aggregator.__main__ import main
-    from aggregator.cli import shell
-    from aggregator.store.parked import ParkedStore
+    from aggregator.cli import context
+    from aggregator.store.failed_jobs import ParkedStore
 
     at = datetime.fromisoformat(sys.argv.pop(1)).replace(tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def main() -> None:
         def now(cls, tz: tzinfo | None = None) -> Any:
             return at.astimezone(tz)
 
-    shell.datetime = Stopped  # type: ignore[attr-defined]
+    context.datetime = Stopped  # type: ignore[attr-defined]
     ParkedStore.server_time = lambda self: at  # type: ignore[method-assign]
     main()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.catalogue import fault
 from tests.faults.test_documents import check_links, serve
-from tests.test_browser import Watched, browser  # noqa: F401 (a fixture)
+from tests.system.test_browser import Watched, browser  # noqa: F401 (a fixture)
 
 VECTORS = [
     "<script>alert(1)</script>", "<SCRIPT SRC=//x.example/a.js></SCRIPT>", "<scr<script>ipt>alert(1)</script>",

@@ -8,10 +8,9 @@ from itertools import count
 from aggregator.clippings import entries_from_clippings, is_bookmarks, legible, read_text
 from aggregator.clippings.bookmarks import read_bookmarks
 from aggregator.config import parse_config
-from aggregator.config.opml import read_opml
-from aggregator.editing import NewSubscription, add_subscriptions
+from aggregator.config.edit import NewSubscription, add_subscriptions
+from aggregator.config.opml_import import read_opml
 from aggregator.errors import ConfigError
-from aggregator.folding import ILLEGAL
 from aggregator.model import (
     Author,
     Channel,
@@ -26,8 +25,9 @@ from aggregator.model import (
 )
 from aggregator.parse import parse_document, read_page
 from aggregator.publish.atom import render_atom
-from aggregator.query import QueryError, holds, parse_query, terms
-from aggregator.urls import is_web
+from aggregator.text.folding import ILLEGAL
+from aggregator.text.query import QueryError, holds, parse_query, terms
+from aggregator.text.urls import is_web
 from tests.atomrules import complaints
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

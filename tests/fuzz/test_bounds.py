@@ -10,7 +10,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 import pytest
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed
-from aggregator.parsing import MEMORY_BYTES, ParsingPool
+from aggregator.parse.pool import MEMORY_BYTES, ParsingPool
 from tests.fuzz.large import LARGE
 from tests.fuzz.targets import NOW, URL
 from tests.harness import item, rss

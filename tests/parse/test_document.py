@@ -17,7 +17,7 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.parse import parse_document
-from aggregator.parse.clean import legal
+from aggregator.parse.sanitize import legal
 from tests.harness import item, rss
 from tests.shared import shared
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from aggregator.model import Fetched, ParsedFeed
 from aggregator.parse import parse_document
-from aggregator.parse.jsonfeed import looks_like_json
+from aggregator.parse.feedparser_reader import read_xmlfeed
+from aggregator.parse.jsonfeed_reader import looks_like_json
 from aggregator.parse.wellformed import read_wellformed
-from aggregator.parse.xmlfeed import read_xmlfeed
 from tests.harness import item, rss
 from tests.parse.test_document import ATOM, RSS2
 from tests.shared import shared

@@ -21,8 +21,8 @@ from aggregator.model import (
     Site,
     Source,
 )
-from aggregator.parse.clean import clean_html, legal, one_line
-from aggregator.parse.readings import authors_of, enclosures_of
+from aggregator.parse.sanitize import clean_html, legal, one_line
+from aggregator.parse.to_draft import authors_of, enclosures_of
 from aggregator.publish.atom import render_atom
 from aggregator.publish.opml import render_opml
 

@@ -8,7 +8,7 @@ from html import unescape
 from hypothesis import given, settings
 
 from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry, Reason
-from aggregator.parse.jsonfeed import read_jsonfeed
+from aggregator.parse.jsonfeed_reader import read_jsonfeed
 from aggregator.publish.jsonfeed import render_jsonfeed
 from tests.publish.test_atom import ENTRY, NOW, entries, feed_of
 

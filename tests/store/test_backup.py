@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from aggregator.errors import StorageError
-from aggregator.runlock import run_lock
+from aggregator.files.run_lock import run_lock
 from aggregator.store import Store
 from aggregator.store.backup import back_up, default_backup, restore
-from aggregator.store.file import find_damage
+from aggregator.store.sqlite_file import find_damage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 URL = "sqlite:///db.sqlite3"

@@ -13,8 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event
 from sqlmodel import SQLModel
 
-from aggregator.atomic import sweep
 from aggregator.errors import StorageError
+from aggregator.files.atomic import sweep
 from aggregator.model import (
     Author,
     Category,

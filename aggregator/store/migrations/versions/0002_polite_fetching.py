@@ -6,7 +6,7 @@ Addresses lose their secrets: a feed is stored under its subscription's key.
 import sqlalchemy as sa
 from alembic import op
 
-from aggregator.urls import without_secrets
+from aggregator.text.urls import without_secrets
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,71 @@
+"""A clipping is an entry too, and an entry of a bookmarks feed (Seenthis, Shaarli) a clipping."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from html import escape
+
+from aggregator.model import Category, Clipping, Entry
+from aggregator.text.atom_ids import mint_id
+from aggregator.text.folding import ILLEGAL, digest, fold
+from aggregator.text.urls import absolute, link_key
+
+
+def clipping_from_entry(entry: Entry) -> Clipping:
+    """The reader's own tags are the entry's categories."""
+    return Clipping(
+        title=entry.title,
+        link=entry.link,
+        excerpt=entry.text,
+        tags=tuple(category.term for category in entry.categories),
+        clipped_at=entry.published or entry.updated,
+    )
+
+
+def legible(clipping: Clipping) -> Clipping:
+    """Without what no feed can hold, which would keep all from being written: characters that are
+    not XML's, a title of nothing else, an address that is no IRI."""
+    excerpt = ILLEGAL.sub("", clipping.excerpt)
+    link = absolute("", ILLEGAL.sub("", clipping.link)) if clipping.link else None
+    return replace(
+        clipping,
+        title=ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
+        link=link,
+        excerpt=excerpt,
+        tags=tuple(filter(fold, (ILLEGAL.sub("", tag) for tag in clipping.tags))),
+    )
+
+
+def entries_from_clippings(clippings: Iterable[Clipping]) -> list[Entry]:
+    """What we republish of the clippings. One page clipped twice is one entry with all its tags.
+
+    The key is the page, so a clipping that is moved to another file stays the same entry. One that
+    says nothing is none.
+    """
+    entries: dict[str, Entry] = {}
+    for clipping in filter(lambda clipping: clipping.title, clippings):
+        entry = _entry(clipping)
+        first = entries.get(entry.key)
+        if first is not None:
+            categories = {fold(c.term): c for c in (*entry.categories, *first.categories)}
+            entry = replace(first, categories=tuple(categories.values()))
+        entries[entry.key] = entry
+    return list(entries.values())
+
+
+def _entry(clipping: Clipping) -> Entry:
+    page = link_key(clipping.link) if clipping.link else None
+    key = page or digest(clipping.title, clipping.excerpt)
+    paragraphs = re.split(r"\n\s*\n", clipping.excerpt)
+    quoted = "".join(f"<p>{escape(p, quote=False)}</p>" for p in paragraphs if p)
+    return Entry(
+        key=key,
+        id=mint_id("clipping", page, key),
+        title=clipping.title,
+        link=clipping.link,
+        page=page,
+        content=f"<blockquote>{quoted}</blockquote>" if quoted else "",
+        text=clipping.excerpt,
+        categories=tuple(Category(tag) for tag in clipping.tags),
+        published=clipping.clipped_at,
+    )

@@ -1,0 +1,94 @@
+"""Writing into feeds.toml as a person would: comments and layout stay. The one file using tomlkit."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Table
+
+from aggregator.text import urls
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubscription:
+    """A ``[[subscriptions]]`` table to be written; ``comment`` stands behind its title."""
+
+    url: str
+    title: str
+    language: str | None = None
+    allow_private: tuple[str, ...] = ()
+    comment: str = ""
+
+
+def subscriptions_toml(new: Iterable[NewSubscription]) -> str:
+    """The tables by themselves, ready to paste."""
+    document = tomlkit.document()
+    document.append("subscriptions", _tables(new))
+    return tomlkit.dumps(document).strip() + "\n"
+
+
+def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, int]:
+    """feeds.toml with those that it has not yet, behind its own; and how many those are.
+
+    Raises ValueError if ``text`` is not TOML, or its subscriptions are no tables.
+    """
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ValueError(str(error)) from error
+    held = document.get("subscriptions")
+    if held is not None and not isinstance(held, AoT):
+        raise ValueError("its subscriptions are not [[subscriptions]] tables")
+    known = {_key(str(table.get("url", ""))) for table in held or ()}
+    titles = {str(table["title"]) for table in held or () if "title" in table}
+    added = []
+    for subscription in new:
+        key = _key(subscription.url)
+        if key not in known:
+            known.add(key)
+            added.append(_distinct(subscription, titles))
+    if not added:
+        return text, 0
+    if held is None:
+        document.append("subscriptions", _tables(added))
+    else:
+        for table in _tables(added):
+            held.append(table)
+        held[-1].add(tomlkit.nl())  # what follows stands apart
+    return tomlkit.dumps(document).rstrip("\n") + "\n", len(added)
+
+
+def _key(url: str) -> str:
+    return urls.link_key(urls.without_secrets(url))
+
+
+def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
+    """Two subscriptions of one title could not be told apart in messages."""
+    title, number = subscription.title, 2
+    while title in titles:
+        title, number = f"{subscription.title} ({number})", number + 1
+    titles.add(title)
+    return replace(subscription, title=title)
+
+
+def _tables(new: Iterable[NewSubscription]) -> AoT:
+    tables = tomlkit.aot()
+    for subscription in new:
+        tables.append(_table(subscription))
+    return tables
+
+
+def _table(subscription: NewSubscription) -> Table:
+    table = tomlkit.table()
+    table.add("title", subscription.title)
+    # Folders of a list are a stranger's words: a line break would end the comment.
+    comment = " ".join("".join(c if c.isprintable() else " " for c in subscription.comment).split())
+    if comment:
+        table["title"].comment(comment)
+    table.add("url", subscription.url)
+    if subscription.language:
+        table.add("language", subscription.language)
+    if subscription.allow_private:
+        table.add("allow_private", list(subscription.allow_private))
+    return table

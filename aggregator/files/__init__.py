@@ -1,0 +1,1 @@
+"""Files on disk: atomic writes, compression, the run lock."""

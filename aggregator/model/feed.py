@@ -1,0 +1,362 @@
+"""What publishers serve: answers, feeds, entries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from aggregator.model.config import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """Opaque strings of RFC 9110 section 8.8, echoed to the publisher exactly as received.
+
+    ``url`` is the address whose answer they came with: they mean nothing at any other.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a feed's document itself asks of those who poll it.
+
+    ``ttl`` is RSS 2.0's; ``period`` is sy:updatePeriod divided by sy:updateFrequency, counted
+    from ``base`` (sy:updateBase) where the feed gives one. ``skip_hours`` are hours of the day
+    in GMT, 0 to 23; ``skip_days`` are days of the week, Monday is 0.
+    """
+
+    ttl: timedelta | None = None
+    period: timedelta | None = None
+    base: datetime | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A redirect that publishers call permanent (301, 308), seen ``count`` times since then.
+
+    ``adopted``: it has proved itself, and is polled in place of the address in feeds.toml.
+    """
+
+    url: str
+    since_at: datetime
+    count: int
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What the store remembers of a subscription between two runs, under its ``key``.
+
+    ``not_before`` is the publisher's Retry-After, which is always obeyed; ``next_poll_at`` with
+    its reason is our own plan. ``lifetime`` is the freshness lifetime of the stored answer
+    (RFC 9111 section 4.2.1), which a 304 that states none renews. ``gap`` is the median time
+    between its recent entries, ``newest_at`` the time of the newest. ``failing_since_at`` is
+    when the present streak of failures began, ``told`` whether the operator was told of it.
+    ``gone_at`` is the first of the 410 answers, ``ended`` whether they were believed.
+    """
+
+    key: str
+    validators: Validators = Validators()
+    body_hash: str | None = None
+    fetched_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    not_before: datetime | None = None
+    next_poll_at: datetime | None = None
+    next_poll_reason: str = ""
+    lifetime: timedelta | None = None
+    hints: Hints = Hints()
+    gap: timedelta | None = None
+    newest_at: datetime | None = None
+    failures: int = 0
+    failing_since_at: datetime | None = None
+    told: bool = False
+    gone_at: datetime | None = None
+    ended: bool = False
+    move: Move | None = None
+    warning: str | None = None
+    silent: bool = False
+    last_error: str | None = None
+
+    @property
+    def condition(self) -> str:
+        """How the subscription is: new, ok, failing, gone, moved, silent (for a year), or degraded
+        (what it serves is damaged)."""
+        if self.ended:
+            return "gone"
+        if self.failing_since_at is not None:
+            return "failing"
+        if self.fetched_at is None:
+            return "new"
+        if self.move and self.move.adopted:
+            return "moved"
+        if self.silent:
+            return "silent"
+        return "degraded" if self.warning else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What to ask: ``url`` is the subscription's, or where that has moved to."""
+
+    subscription: Subscription
+    url: str
+    validators: Validators = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """What an answer's headers say of asking again (RFC 9111 section 4.2, RFC 9110 section 10.2.3).
+
+    ``lifetime`` is how long the answer is fresh from the moment the publisher made it, ``fresh``
+    how much of that was left on arrival; both None where the headers say nothing.
+    """
+
+    lifetime: timedelta | None = None
+    fresh: timedelta | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer: ``body`` is decoded, at most the size cap, ``final_url`` after redirects.
+
+    ``key`` is the subscription's. ``moved_to`` is set when every redirect on the way was
+    permanent (301, 308). ``partial``: only what is new since our validators (226, RFC 3229).
+    """
+
+    key: str
+    final_url: str
+    body: bytes
+    content_type: str = ""
+    validators: Validators = Validators()
+    moved_to: str | None = None
+    caching: Caching = Caching()
+    partial: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """304: nothing new. ``validators`` are those the answer carried, to refresh ours."""
+
+    key: str
+    validators: Validators = Validators()
+    moved_to: str | None = None
+    caching: Caching = Caching()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """410: the publisher says that the feed will not come back (RFC 9110 section 15.5.11)."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """Trouble at the publisher's end or on the way, in words for the operator.
+
+    ``status`` is the HTTP status where that is the trouble. ``host`` is set where the publisher's
+    Retry-After is for everything on this registrable domain. ``unreached``: there was no HTTP
+    answer at all, so that it may be our own network.
+    """
+
+    key: str
+    reason: str
+    status: int | None = None
+    caching: Caching = Caching()
+    host: str | None = None
+    unreached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not asked, because its host asked all of us to wait until then."""
+
+    key: str
+    until: datetime
+
+
+FetchOutcome = Fetched | NotModified | Gone | FetchFailed | Deferred
+
+
+class FeedEventKind(Enum):
+    """What can happen to a subscription that its operator should know."""
+
+    BROKEN = "broken"
+    RECOVERED = "recovered"
+    GONE = "gone"
+    MOVED = "moved"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Something happened to a subscription, which is told once. ``key`` and ``title`` are its."""
+
+    key: str
+    title: str
+    kind: FeedEventKind
+    message: str
+    at: datetime
+
+
+MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Work of `cluster` that has failed ``attempts`` times in a row, the last at ``parked_at``."""
+
+    name: str
+    reason: str
+    attempts: int
+    parked_at: datetime
+
+    def is_given_up(self, now: datetime) -> bool:
+        """Whether it waits for a day before it is tried again."""
+        return self.attempts >= MOST_ATTEMPTS and now < self.parked_at + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A person construct of RFC 4287 section 3.2."""
+
+    name: str
+    email: str | None = None
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A label the publisher put on an entry (RFC 4287 section 4.2.2)."""
+
+    term: str
+    scheme: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A related resource, usually large (RFC 4287 section 4.2.7.2)."""
+
+    url: str
+    type: str | None = None
+    length_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a publisher says of its feed. ``id`` is Atom's, or the feed's own address."""
+
+    id: str
+    title: str
+    link: str | None = None
+    language: str | None = None
+    rights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a feed.
+
+    ``key`` tells entries of one feed apart; ``id`` is the atom:id under which we republish it;
+    ``page`` is the link's `urls.link_key` where the link is this entry's own page, so that two
+    feeds that carry one story are seen to do so (None where many entries share a link).
+    ``title`` and ``text`` are plain; ``summary`` and ``content`` are sanitised HTML with
+    absolute links. ``published`` and ``updated`` are None where the publisher says nothing
+    believable.
+    """
+
+    key: str
+    id: str
+    title: str
+    link: str | None = None
+    page: str | None = None
+    summary: str = ""
+    content: str = ""
+    text: str = ""
+    authors: tuple[Author, ...] = ()
+    categories: tuple[Category, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    published: datetime | None = None
+    updated: datetime | None = None
+    language: str | None = None
+    rights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEntry:
+    """An entry as it stood in a document: enough to know it again without reading it.
+
+    ``digest`` is of its bytes; ``names`` are its guid, page and atom:id, by which entries of one
+    document are told apart; ``date`` is when it was published, or else updated.
+    """
+
+    digest: str
+    key: str
+    names: tuple[str, ...]
+    date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDocument:
+    """A document that was read. ``context`` is a digest of all outside its entries on which the
+    reading of an entry depends; ``entries`` are `SeenEntry` values as `parse.incremental` writes them,
+    and nobody else reads."""
+
+    context: str
+    entries: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """A document understood. ``warnings`` say what was odd and how it was read.
+
+    ``known`` are the entries of the document that were not read, because they stood in the
+    document before just so; ``seen`` is what to remember of the document, None if it is odd.
+    ``is_cut``: it ends in its midst.
+    """
+
+    key: str
+    feed: Feed
+    entries: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
+    hints: Hints = Hints()
+    known: tuple[SeenEntry, ...] = ()
+    seen: SeenDocument | None = None
+    is_cut: bool = False
+
+    @property
+    def keys(self) -> list[str]:
+        """Those of all entries of the document, read or known."""
+        return [*(entry.key for entry in self.entries), *(entry.key for entry in self.known)]
+
+    @property
+    def dates(self) -> list[datetime]:
+        """Those of all entries of the document that have one."""
+        read = (entry.published or entry.updated for entry in self.entries)
+        return [date for date in (*read, *(entry.date for entry in self.known)) if date]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document that was read, with the state that its subscription now has and the news of it."""
+
+    subscription: Subscription
+    parsed: ParsedFeed
+    state: FeedState
+    events: tuple[FeedEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailed:
+    """A document that is no feed, in words for the operator."""
+
+    key: str
+    reason: str

@@ -1,0 +1,104 @@
+"""The feeds that an HTML page announces. Pure."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from aggregator.parse.sanitize import one_line
+from aggregator.text.urls import absolute
+
+FEED_TYPES = (
+    "application/atom+xml",
+    "application/rss+xml",
+    "application/feed+json",
+    "application/rdf+xml",
+    "application/x.atom+xml",
+    "application/x-atom+xml",
+    "text/xml",
+    "application/xml",
+    "application/json",
+)
+_MOST_BYTES = 2 * 1024 * 1024
+_MOST_CHARACTERS = 4096  # of a tag
+_WANTED = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
+_UNREAD = {"!--": "-->", "script": "/script", "style": "/style"}  # how it begins and ends
+_MOST_LINKS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A ``link`` or ``a`` element of a page; ``url`` is absolute."""
+
+    url: str
+    rel: frozenset[str] = frozenset()
+    type: str = ""
+    title: str = ""
+
+
+@dataclass(slots=True)
+class Page:
+    """What discovery wants of a page: its links, and who made it (``meta name=generator``)."""
+
+    links: list[Link] = field(default_factory=list)
+    anchors: list[Link] = field(default_factory=list)
+    generator: str = ""
+
+    def feeds(self) -> Iterator[Link]:
+        """The feeds that its head announces (``link rel=alternate``), each once."""
+        seen = set()
+        for link in self.links:
+            announced = link.rel & {"alternate", "feed"} and link.type in FEED_TYPES
+            # WordPress announces its API beside its feeds.
+            if announced and "/wp-json/" not in link.url and link.url not in seen:
+                seen.add(link.url)
+                yield link
+
+
+class _Reader(HTMLParser):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.page = Page()
+        self._base = url
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "base":
+            self._base = absolute(self._base, values.get("href", "")) or self._base
+        elif tag == "meta" and values.get("name", "").lower() == "generator":
+            self.page.generator = one_line(values.get("content", ""))
+        elif tag in ("link", "a") and values.get("href"):
+            links = self.page.links if tag == "link" else self.page.anchors
+            url = absolute(self._base, values["href"])
+            if url and len(links) < _MOST_LINKS:
+                rel = frozenset(values.get("rel", "").lower().split())
+                media_type = values.get("type", "").lower().partition(";")[0].strip()
+                links.append(Link(url, rel, media_type, one_line(values.get("title", ""))))
+
+
+def read_page(body: bytes, url: str) -> Page:
+    """Read what there is of a page; any bytes will do."""
+    reader = _Reader(url)
+    for tag in _tags(body[:_MOST_BYTES].decode("utf-8", "replace")):
+        with suppress(AssertionError):  # which the standard library raises for some that are broken
+            reader.feed(tag)
+            reader.close()
+        reader.reset()
+    return reader.page
+
+
+def _tags(text: str) -> Iterator[str]:
+    """The tags that are wanted, each by itself, outside comments and scripts.
+
+    Of a whole page that was made for it, the standard library's reader takes minutes.
+    """
+    end = ""
+    for piece in text.split("<")[1:]:
+        if not end:
+            begun = piece[:6].lower()
+            end = next((_UNREAD[name] for name in _UNREAD if begun.startswith(name)), "")
+            if not end and _WANTED.match(piece):
+                yield f"<{piece[:_MOST_CHARACTERS]}"
+        if end and end in piece.lower():
+            end = ""

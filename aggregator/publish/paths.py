@@ -1,0 +1,30 @@
+"""What output files are called. Pure."""
+
+from collections.abc import Iterable
+
+from aggregator.model import Subscription
+from aggregator.text.folding import slugs
+
+SOURCES = "_source"  # no feed's folder: slugs begin with a letter or a digit
+SITE = (  # the files about everything
+    "index.html",
+    "index.opml",
+    "sources.opml",
+    "_status.atom",
+    "_status.json",
+    "_status.html",
+)
+MEDIA_TYPES = {
+    ".atom": "application/atom+xml; charset=utf-8",
+    ".json": "application/feed+json; charset=utf-8",
+    ".opml": "text/x-opml; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+CACHE_CONTROL = "public, max-age=300"  # a run comes every quarter of an hour
+KINDS = ("atom", "json", "html")  # of the live documents of a channel
+
+
+def source_files(sources: Iterable[Subscription]) -> dict[str, str]:
+    """The file of each subscription's page, by its key."""
+    names = slugs({source.key: source.title for source in sources}, {})
+    return {key: f"{SOURCES}/{slug}.html" for key, slug in names.items()}

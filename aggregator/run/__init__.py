@@ -1,0 +1,1 @@
+"""One run: the only folder in which the stages meet."""

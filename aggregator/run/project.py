@@ -1,0 +1,131 @@
+"""A project on disk: feeds.toml and the clippings files that it names."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aggregator.clippings import clipping_from_entry, is_bookmarks, legible, read_text
+from aggregator.config import parse_config
+from aggregator.errors import ConfigError, Mistake
+from aggregator.files.atomic import replace_file, sweep, taking_turns
+from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the operator and the reader wrote. ``root`` is where relative paths start."""
+
+    root: Path
+    config: Config
+    clippings: tuple[Clipping, ...]
+    warnings: tuple[Mistake, ...]
+
+
+def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> Project:
+    """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with every mistake."""
+    file = str(path)
+    root = path.absolute().parent
+    text = _decode(_read(path, file, "no configuration here: expected a feeds.toml"), file)
+    config = parse_config(text, file, environment)
+    mistakes: list[Mistake] = []
+    clippings: list[Clipping] = []
+    warnings: list[Mistake] = []
+    for found in _expand(config.clippings, root, file, mistakes):
+        try:
+            read, doubts = _read_clippings(root / found, found, now)
+        except ConfigError as error:
+            mistakes += error.mistakes
+            continue
+        clippings += map(legible, read)
+        warnings += doubts
+    if mistakes:
+        raise ConfigError(tuple(mistakes))
+    return Project(root, config, tuple(clippings), tuple(warnings))
+
+
+def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str, str]) -> None:
+    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all, and
+    nothing that another process adds meanwhile is lost.
+
+    Raises ConfigError, and writes nothing, if that would not be a valid feeds.toml.
+    """
+    file = str(path)
+    path = path.resolve()  # a link to it stays a link
+    try:
+        with taking_turns(path.parent):
+            text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
+            try:
+                edited = edit(text)
+            except ValueError as error:
+                raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
+            parse_config(edited, file, environment)
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+            sweep(path)
+            replace_file(path, edited.encode(), mode)
+    except OSError as error:
+        message = f"cannot be written ({error.strerror or error})"
+        raise ConfigError((Mistake(file, None, message),)) from error
+
+
+def _expand(patterns: tuple[str, ...], root: Path, file: str, mistakes: list[Mistake]) -> list[str]:
+    """The files that paths and globs name, each once, globs in alphabetical order."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        try:
+            if (root / pattern).exists():
+                found[pattern] = None
+                continue
+            matches = sorted(p for p in root.glob(pattern) if p.is_file())
+        except (OSError, ValueError, NotImplementedError, IndexError):
+            # A name that is too long, an absolute path, or "**x".
+            matches = []
+        if not matches:
+            message = f'[clippings] files: there is no file "{pattern}" in {root}'
+            mistakes.append(Mistake(file, None, message))
+        found.update((str(match.relative_to(root)), None) for match in matches)
+    return list(found)
+
+
+def _read_clippings(
+    path: Path, file: str, now: datetime
+) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
+    """Any of the formats in which people keep clippings, told apart by their first bytes."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # A pipe would be waited for, and a device read, without end.
+        raise ConfigError((Mistake(file, None, "the clippings file is a device, not a file"),))
+    data = _read(path, file, "the clippings file cannot be read")
+    if not data.strip():
+        raise ConfigError((Mistake(file, None, "the clippings file is empty"),))
+    if is_bookmarks(data):
+        from aggregator.clippings.bookmarks import read_bookmarks
+
+        return read_bookmarks(data, file)
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{"):
+        from aggregator.parse import parse_document
+
+        parsed = parse_document(Fetched(file, "", data, "", Validators()), now)
+        if isinstance(parsed, ParseFailed):
+            message = f"neither clippings nor a bookmark file; {parsed.reason}"
+            raise ConfigError((Mistake(file, None, message),))
+        warnings = tuple(Mistake(file, None, warning) for warning in parsed.warnings)
+        return tuple(map(clipping_from_entry, parsed.entries)), warnings
+    return read_text(_decode(data, file), file)
+
+
+def _read(path: Path, name: str, otherwise: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"{otherwise} ({error.strerror or error})"
+        raise ConfigError((Mistake(name, None, message),)) from error
+
+
+def _decode(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        message = f"not UTF-8 (byte 0x{data[error.start]:02x}; is it {encoding}?): save it as UTF-8"
+        raise ConfigError((Mistake(file, line, message),)) from error

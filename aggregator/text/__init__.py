@@ -1,0 +1,1 @@
+"""How texts, addresses and identifiers are compared. Shared by all stages; imports only `model`."""

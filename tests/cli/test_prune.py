@@ -1,0 +1,159 @@
+"""``prune`` and ``vacuum`` as the operator types them."""
+
+import json
+import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aggregator.errors import StorageError
+from aggregator.files.run_lock import run_lock
+from tests.cli.test_commands import call
+from tests.databases import about_the_file
+from tests.harness import item, rss
+from tests.serve.test_app import serving
+
+LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=200)
+SALT = "Du sel. " * 500
+MORE = '[tags."Jardin"]\n[publish]\nbackfill = 999\n'
+NONE = "no entry without a tag has content that is older than 180 days\n"
+
+
+@pytest.fixture
+def old(installation, publisher):
+    """An installation that last ran 200 days ago."""
+    tomatoes = [item(f"Tomates {n}", f"https://feed.example/{n}", body=SALT) for n in range(50)]
+    publisher["/feed"] = rss(
+        *tomatoes, item("Le jardin", "https://feed.example/g", body="Abeilles")
+    )
+    installation.configure([publisher.url("/feed")], MORE)
+    installation.run(LONG_AGO)
+    return installation
+
+
+def rows(installation):
+    return installation.stored()
+
+
+def test_prune_tells_what_it_takes_away(old):
+    before, files = rows(old), old.snapshot()
+    out, err = call(old.root, "prune", "--dry-run")
+    assert out == ""
+    assert err.startswith(
+        "no feed has ended\nwould take away the content of 50 entries of no tag that had not "
+        "changed for 180 days: 0.4 MB (399,900 bytes)"
+    )
+    assert rows(old) == before
+    assert old.snapshot() == files
+    planned = json.loads(call(old.root, "prune", "--dry-run", "--json")[0])
+    done = json.loads(call(old.root, "prune", "--json")[0])
+    assert planned == done | {"dry_run": True}
+    assert (done["entries"], done["feeds"], done["pages"]) == (50, [], [])
+    assert done["size_bytes"] == 399_900  # summary or content, and text
+    assert call(old.root, "prune") == ("", "no feed has ended\n" + NONE)
+    assert call(old.root, "run") == ("", "")
+    assert "Le jardin" in (old.outputs / "all.atom").read_text("utf-8")
+    assert "Tomates" not in (old.outputs / "all.atom").read_text("utf-8")
+
+
+def test_a_dry_run_foresees_the_feeds_and_pages_that_go_too(old, publisher):
+    old.configure([publisher.url("/none")], "[publish]\nbackfill = 999\n")
+    call(old.root, "run", code=4)
+    before = old.snapshot()
+    planned = json.loads(call(old.root, "prune", "--dry-run", "--json")[0])
+    assert planned["feeds"] == ["jardin"]
+    assert len(planned["pages"]) == 1
+    assert planned["entries"] == 51
+    assert old.snapshot() == before
+    assert json.loads(call(old.root, "prune", "--json")[0]) == planned | {"dry_run": False}
+    assert not (old.outputs / "jardin.atom").exists()
+
+
+def test_prune_waits_for_what_is_yet_to_be_matched(old, publisher):
+    old.configure([publisher.url("/feed")], MORE + '[tags."Sel"]\n')
+    _, err = call(old.root, "prune")
+    assert "no content was looked at: feeds.toml or the clippings have changed" in err
+    assert json.loads(call(old.root, "prune", "--json")[0])["entries"] == 0
+    call(old.root, "retag")
+    assert call(old.root, "prune")[1].endswith(NONE)  # all belong to #Sel now
+
+
+def test_prune_says_that_all_is_kept(old, publisher):
+    old.configure([publisher.url("/feed")], MORE + "[store]\nkeep_unmatched_days = 0\n")
+    _, err = call(old.root, "prune")
+    assert err.endswith("all content is kept: [store] keep_unmatched_days is 0\n")
+
+
+def test_a_run_says_how_many_it_pruned_where_somebody_watches(old):
+    assert ", 50 pruned; " in call(old.root, "-v", "run")[1]
+    assert "pruned" not in call(old.root, "-v", "run")[1]
+
+
+def test_explain_says_that_the_content_is_gone(old):
+    call(old.root, "prune")
+    out, _ = call(old.root, "explain", "https://feed.example/1")
+    assert "Tomates 1\n" in out
+    assert f"its content was removed on {datetime.now(UTC):%Y-%m-%d}" in out
+    (told,) = json.loads(call(old.root, "explain", "https://feed.example/1", "--json")[0])
+    assert told["pruned_at"]
+    assert told["missed"] == []
+
+
+def test_a_query_on_demand_does_not_find_what_is_empty(old):
+    call(old.root, "prune")
+    with serving(old) as (ask, _):
+        status, _, body = ask("/query.atom?q=NOT%20lang:fr")
+    assert status == 200
+    assert b"Le jardin" in body
+    assert b"Tomates" not in body
+
+
+@about_the_file
+def test_vacuum_gives_the_space_back(old):
+    path = old.root / "aggregator.sqlite3"
+    call(old.root, "prune")
+    before = path.stat().st_size
+    sizes = json.loads(call(old.root, "vacuum", "--json")[0])
+    assert sizes["before_bytes"] >= before
+    assert sizes["after_bytes"] == path.stat().st_size < before - 50 * len(SALT)
+    kept = rows(old)
+    _, err = call(old.root, "vacuum")
+    assert re.fullmatch(r"aggregator\.sqlite3: 0\.\d MB before, 0\.\d MB after\n", err)
+    assert rows(old) == kept
+
+
+@about_the_file
+def test_vacuum_refuses_where_there_is_no_room(old):
+    before = rows(old)
+    for short in (old.root.absolute(), None):
+        with closing(old.store()) as store, pytest.raises(StorageError) as refused:
+            store.vacuum(lambda folder, short=short: 0 if short in (None, folder) else 10**12)
+        assert "giving space back takes" in str(refused.value)
+        assert "0.0 MB are free: make room there" in str(refused.value)
+    assert rows(old) == before
+
+
+@about_the_file
+@pytest.mark.parametrize("command", ["prune", "vacuum"])
+def test_both_wait_for_no_run(old, command):
+    before = rows(old)
+    with run_lock(old.root / "aggregator.sqlite3"):
+        _, err = call(old.root, command, code=75)
+    assert err.startswith("another run holds ")
+    assert rows(old) == before
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ("-1", "-1: expected a number greater than or equal to 0"),
+        ('"long"', '"long": expected a whole number'),
+        ("1.5", "1.5: expected a whole number"),
+        ("100000", "100000: expected a number less than or equal to 36500"),
+    ],
+)
+def test_days_that_are_none(installation, days, message):
+    installation.configure(["https://a.example/"], f"[store]\nkeep_unmatched_days = {days}\n")
+    _, err = call(installation.root, "check", code=2)
+    assert err == f'feeds.toml:7: "store.keep_unmatched_days" is {message}\n'

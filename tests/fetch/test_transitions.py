@@ -1,0 +1,201 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from aggregator.fetch import transitions
+from aggregator.model import (
+    Caching,
+    Entry,
+    Feed,
+    FeedEventKind,
+    FeedState,
+    Fetched,
+    FetchFailed,
+    Hints,
+    Move,
+    NotModified,
+    ParsedFeed,
+    Validators,
+)
+from tests.harness import subscription
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+URL, NEW = "https://a.example/feed", "https://b.example/feed"
+FEED = subscription(URL)
+START = FeedState(URL)
+KNOWN = FeedState(URL, succeeded_at=NOW - HOUR)
+PARSED = ParsedFeed(
+    URL, Feed(URL, "A"), (Entry("k", "urn:k", "T", published=NOW - DAY),), (), Hints(ttl=HOUR)
+)
+
+
+def fetch(state, now=NOW, parsed=PARSED, same_feed=True, **values):
+    outcome = Fetched(URL, URL, b"x", **values)
+    return transitions.fetched(FEED, state, outcome, parsed, "hash", now, same_feed=same_feed)
+
+
+def fail(state, now=NOW, **values):
+    return transitions.failed(FEED, state, FetchFailed(URL, "HTTP 500", **values), now)
+
+
+def test_a_document_is_remembered():
+    state, events = fetch(
+        START, validators=Validators('"1"', None, URL), caching=Caching(HOUR, HOUR)
+    )
+    assert events == ()
+    assert state.validators == Validators('"1"', None, URL)
+    assert (state.body_hash, state.lifetime, state.hints) == ("hash", HOUR, PARSED.hints)
+    assert state.newest_at == NOW - DAY
+    assert state.next_poll_at and state.next_poll_at > NOW
+
+
+def test_a_304_renews_what_it_states_and_keeps_the_rest():
+    """RFC 9111 section 4.3.4."""
+    state, _ = fetch(
+        START, validators=Validators('"1"', "Tue", URL), caching=Caching(3 * HOUR, HOUR)
+    )
+    state, _ = transitions.not_modified(
+        FEED, state, NotModified(URL, Validators('"2"', None, URL)), NOW
+    )
+    assert state.validators == Validators('"2"', "Tue", URL)
+    assert state.lifetime == 3 * HOUR
+    assert state.next_poll_at and state.next_poll_at >= NOW + 3 * HOUR
+
+
+def test_validators_of_another_address_do_not_survive():
+    state, _ = fetch(START, validators=Validators('"1"', "Tue", URL))
+    state, _ = transitions.not_modified(
+        FEED, state, NotModified(URL, Validators('"2"', None, NEW)), NOW
+    )
+    assert state.validators == Validators('"2"', None, NEW)
+
+
+def test_a_part_of_a_document_does_not_tell_its_rhythm():
+    """RFC 3229: what is not in it has not gone."""
+    known = replace(START, gap=9 * HOUR)
+    state, _ = fetch(known, partial=True)
+    assert state.gap == 9 * HOUR
+    assert state.body_hash is None
+
+
+def test_three_days_of_failures_are_news_once_and_so_is_recovery():
+    state, told = KNOWN, []
+    for hours in range(0, 24 * 10, 12):
+        state, events = fail(state, NOW + hours * HOUR)
+        told += events
+    (broken,) = told
+    assert broken.kind is FeedEventKind.BROKEN
+    assert broken.at == NOW + 3 * DAY
+    assert "since 2026-11-24: HTTP 500" in broken.message
+    state, (recovered,) = fetch(state, NOW + 11 * DAY)
+    assert recovered.kind is FeedEventKind.RECOVERED
+    assert (state.failures, state.last_error, state.told) == (0, None, False)
+    assert fetch(state, NOW + 12 * DAY)[1] == ()
+
+
+def test_a_short_trouble_is_no_news():
+    state, events = fail(KNOWN)
+    assert events == ()
+    assert fetch(state, NOW + DAY)[1] == ()
+
+
+def test_a_subscription_that_never_answered_is_told_of_at_once():
+    """It was written a moment ago: an address that is wrong is found wrong then."""
+    state, (event,) = fail(START)
+    assert (event.kind, event.message) == (FeedEventKind.BROKEN, "HTTP 500")
+    assert fail(state, NOW + 5 * DAY)[1] == ()
+    assert fetch(state)[1][0].kind is FeedEventKind.RECOVERED
+    state, (event,) = transitions.gone(FEED, START, NOW)
+    assert "HTTP 410" in event.message
+    assert transitions.gone(FEED, state, NOW + DAY)[1][0].kind is FeedEventKind.GONE
+
+
+def test_retry_after_is_the_feeds_unless_it_is_the_hosts():
+    wait = Caching(retry_after=HOUR)
+    assert fail(START, caching=wait)[0].not_before == NOW + HOUR
+    assert fail(START, caching=wait, host="a.example")[0].not_before is None
+
+
+def test_gone_is_believed_the_second_time_a_day_later():
+    state, events = transitions.gone(FEED, KNOWN, NOW)
+    assert (state.ended, events) == (False, ())
+    assert state.next_poll_at == NOW + DAY
+    state, events = transitions.gone(FEED, state, NOW + HOUR)  # asked by hand
+    assert (state.ended, events) == (False, ())
+    state, (gone,) = transitions.gone(FEED, state, NOW + DAY)
+    assert state.ended
+    assert gone.kind is FeedEventKind.GONE
+    assert state.next_poll_at == NOW + 31 * DAY
+    state, events = transitions.gone(FEED, state, NOW + 31 * DAY)
+    assert events == ()
+    state, (recovered,) = fetch(state, NOW + 61 * DAY)
+    assert recovered.kind is FeedEventKind.RECOVERED
+    assert not state.ended
+
+
+def test_a_network_trouble_between_does_not_take_gone_back():
+    state, _ = transitions.gone(FEED, START, NOW)
+    state, _ = fail(state, NOW + HOUR, unreached=True)
+    state, _ = transitions.gone(FEED, state, NOW + DAY)
+    assert state.ended
+    assert not fail(state, NOW + 2 * DAY, status=500)[0].ended
+
+
+def moved(times, every, **values):
+    state, told = START, []
+    for n in range(times):
+        state, events = fetch(state, NOW + n * every, **({"moved_to": NEW} | values))
+        told += events
+    return state, told
+
+
+def test_a_move_is_adopted_after_five_answers_over_two_days():
+    assert not moved(9, HOUR)[0].move.adopted  # not two days
+    assert not moved(4, DAY)[0].move.adopted  # not five answers
+    state, (event,) = moved(5, DAY)
+    assert state.move == Move(NEW, NOW, 5, adopted=True)
+    assert event.kind is FeedEventKind.MOVED
+    assert NEW in event.message
+
+
+def test_a_304_at_the_new_address_counts_too():
+    state, _ = fetch(START, moved_to=NEW)
+    for n in range(1, 5):
+        answer = NotModified(URL, moved_to=NEW)
+        state, _ = transitions.not_modified(FEED, state, answer, NOW + n * DAY)
+    assert state.move and state.move.adopted
+
+
+def test_moves_that_are_none():
+    assert moved(9, DAY, same_feed=False)[0].move is None  # another feed is there
+    assert moved(9, DAY, moved_to=f"{NEW}?token=secret")[0].move is None
+    state, _ = moved(4, DAY)
+    assert fetch(state, NOW + 5 * DAY)[0].move is None  # not in a row
+    state, _ = fetch(state, NOW + 5 * DAY, moved_to="https://c.example/feed")
+    assert state.move == Move("https://c.example/feed", NOW + 5 * DAY, 1)
+
+
+def test_an_adopted_address_that_fails_is_given_up():
+    state, _ = moved(5, DAY)
+    for n in range(3):
+        assert state.move
+        state, _ = fail(state, NOW + (6 + n) * DAY)
+    assert state.move is None
+
+
+def test_a_year_of_silence_is_news_once():
+    old = replace(PARSED, entries=(Entry("k", "urn:k", "T", published=NOW - 366 * DAY),))
+    state, (event,) = fetch(START, parsed=old)
+    assert event.kind is FeedEventKind.SILENT
+    assert state.next_poll_at and state.next_poll_at >= NOW + 7 * DAY
+    assert fetch(state, NOW + 7 * DAY, parsed=old)[1] == ()
+    state, _ = fetch(state, NOW + 8 * DAY)
+    assert not state.silent
+
+
+def test_undated_entries_are_as_new_as_their_document():
+    undated = replace(PARSED, entries=(Entry("k", "urn:k", "T"),))
+    assert fetch(START, parsed=undated)[0].newest_at == NOW
+    assert fetch(replace(START, newest_at=NOW - DAY), parsed=undated)[0].newest_at == NOW
+    empty = replace(PARSED, entries=())
+    assert fetch(replace(START, newest_at=NOW - DAY), parsed=empty)[0].newest_at == NOW - DAY

@@ -1,0 +1,215 @@
+"""What the reader decides, and is told before deciding: whole installations, in this process."""
+
+from contextlib import closing
+from datetime import timedelta
+
+from sqlalchemy import event
+
+from aggregator.inspect.suggestions import changes, decide, suggest_aliases, suggest_sources
+from aggregator.model import Clipping
+from aggregator.publish.folder import OutputFolder
+from aggregator.run import pipeline
+from aggregator.run.match import fingerprint_of, vocabulary_of
+from aggregator.run.project import open_project
+from tests.harness import NOON, item, rss
+from tests.run.test_pipeline import titles
+
+DAY = timedelta(days=1)
+LINK = "https://feed.example/a"
+CLIPPINGS = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs #P2P\n"
+
+
+def knowledge(installation):
+    project = open_project(installation.root / "feeds.toml", {}, NOON)
+    return project.config, project.clippings
+
+
+def say(installation, tag, confirmed, entry=LINK):
+    store = installation.store()
+    config, clippings = knowledge(installation)
+    told = decide(entry, tag, confirmed, config, clippings, store, NOON)
+    store.close()
+    return told
+
+
+def retag(installation, now=NOON):
+    store = installation.store()
+    config, clippings = knowledge(installation)
+    moves = changes(config, clippings, store)
+    report = pipeline.retag(config, clippings, store, OutputFolder(installation.outputs, ()), now)
+    store.close()
+    return moves, report
+
+
+def test_a_decision_holds_whatever_comes_after(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"), item("Tomates", link="https://feed.example/b"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
+    installation.run()
+    assert "Les communs" in titles(installation)
+    assert say(installation, "communs", False)
+    assert say(installation, "P2P", True, "https://feed.example/b")
+    installation.run(NOON + DAY)
+    assert titles(installation) == ["Kept"]
+    assert set(titles(installation, "p2p")) == {"Kept", "Tomates"}
+    # Its publisher edits it, and the reader clips more: what was decided stays.
+    publisher["/feed"] = rss(item("Les communs, les communs", body="communs"))
+    installation.write(
+        "clippings.txt", CLIPPINGS + CLIPPINGS.replace("/p", "/q").replace("Kept", "Too")
+    )
+    installation.run(NOON + 2 * DAY)
+    assert set(titles(installation)) == {"Kept", "Too"}
+    assert "Tomates" in titles(installation, "p2p")
+    # Until it is taken back.
+    say(installation, "communs", None)
+    installation.run(NOON + 3 * DAY)
+    assert "Les communs, les communs" in titles(installation)
+
+
+def test_decisions_one_after_another(installation, publisher):
+    """What was learned is of fewer decisions than there are, until they have doubled."""
+    bees = [
+        item(f"Ruche {n}", f"https://feed.example/{n}", body="Des abeilles au rucher")
+        for n in range(6)
+    ]
+    publisher["/feed"] = rss(*bees, language="fr")
+    installation.configure([publisher.url("/feed")], '[tags."P2P"]\nrecall = "high"\n', CLIPPINGS)
+    installation.run()
+    for number in range(4):
+        say(installation, "P2P", number != 1, f"https://feed.example/{number}")
+        installation.run(NOON + (number + 1) * DAY)
+    expected = {"Ruche 0", "Ruche 2", "Ruche 3"}
+    found = set(titles(installation, "p2p"))
+    assert expected <= found
+    assert "Ruche 1" not in found
+
+
+def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
+    installation.configure(clippings=CLIPPINGS)
+    installation.run()
+    assert say(installation, "P2P", True, "https://kept.example/p")
+    tables = ("decision", "band", "match", "entry")
+    with closing(installation.store()) as store:
+
+        @event.listens_for(store._engine, "after_cursor_execute", once=True)
+        def _(*_):
+            installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
+
+        assert [made.tag for made in store.decisions()] == ["p2p"]
+        assert store.decisions() == []
+
+
+def test_what_enters_by_a_new_alias_is_told_before_and_does_not_flood(installation, publisher):
+    publisher["/feed"] = rss(
+        *(item(f"Ruches {n}", link=f"https://feed.example/{n}") for n in range(30))
+    )
+    installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
+    installation.run()
+    more = '[publish]\nbackfill = 4\n[tags."Communs"]\naliases = ["ruches"]\n'
+    installation.configure([publisher.url("/feed")], more, CLIPPINGS)
+    moves, report = retag(installation, NOON + DAY)
+    (move,) = moves
+    assert (move.tag, len(move.enters), move.leaves) == ("Communs", 30, ())
+    assert report.matched == 30
+    assert len([title for title in titles(installation) if title != "Kept"]) == 4
+    assert retag(installation, NOON + DAY)[0] == []
+
+
+def test_retag_reads_new_clippings_and_polls_nothing(installation, publisher):
+    publisher["/feed"] = rss(item("Les semences"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
+    installation.run()
+    asked = len(publisher.requests("/feed"))
+    installation.write("clippings.txt", CLIPPINGS.replace("#P2P", "#P2P #Semences"))
+    retag(installation, NOON + DAY)
+    assert set(titles(installation, "semences")) == {"Kept", "Les semences"}
+    assert len(publisher.requests("/feed")) == asked
+
+
+def test_what_was_learned_is_learned_once(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
+    installation.run()
+    store = installation.store()
+    config, clippings = knowledge(installation)
+    fingerprint = fingerprint_of(vocabulary_of(config, clippings), store)
+    held = store.learned(fingerprint)
+    assert held
+    assert store.learned("another") is None
+    publisher["/feed"] = rss(item("Les communs"), item("Les P2P", link="https://feed.example/b"))
+    installation.run(NOON + DAY)
+    assert store.learned(fingerprint) == held
+    store.close()
+
+
+def test_the_sample_is_the_same_in_whatever_order_entries_came(tmp_path, publisher):
+    from tests.harness import Installation
+
+    documents = [
+        rss(item(f"T {n}", link=f"https://feed.example/{n}"), title=f"F{n}") for n in range(6)
+    ]
+    samples = []
+    for name, order in (("one", range(6)), ("other", reversed(range(6)))):
+        (tmp_path / name).mkdir()
+        installation = Installation(tmp_path / name)
+        for number in range(6):
+            publisher[f"/{number}"] = documents[number]
+        installation.configure([publisher.url(f"/{number}") for number in order])
+        installation.run()
+        store = installation.store()
+        assert store.collected() == 6
+        samples.append([entry.title for entry in store.sample(4)])
+        store.close()
+    assert samples[0] == samples[1]
+    assert len(samples[0]) == 4
+
+
+def test_sources_to_subscribe_to_and_those_of_no_use(installation, publisher):
+    body = '&lt;p&gt;&lt;a href="https://linked.example/{n}"&gt;x&lt;/a&gt;&lt;/p&gt;'
+    publisher["/good"] = rss(
+        *(item(f"Communs {n}", f"https://feed.example/{n}", body=body.format(n=n)) for n in range(6)),
+        title="Good",
+    )  # fmt: skip
+    publisher["/idle"] = rss(item("Tomates", link="https://idle.example/t"), title="Idle")
+    installation.configure(
+        [publisher.url("/good"), publisher.url("/idle")],
+        clippings=CLIPPINGS + CLIPPINGS.replace("/p", "/q"),
+    )
+    installation.run()
+    store = installation.store()
+    config, clippings = knowledge(installation)
+    found = suggest_sources(config, clippings, store)
+    store.close()
+    assert found.missing == (("kept.example", 2, 0), ("linked.example", 0, 6))
+    assert [title.rpartition("/")[2] for title in found.idle] == ["idle"]
+
+
+def test_aliases_are_mined_from_the_clippings(installation):
+    installation.configure(more='[tags."Vélo"]\naliases = ["bicyclette"]\n', clippings=CLIPPINGS)
+    config, _ = knowledge(installation)
+    tags = (
+        "P2P",
+        "Peer_to_peer",
+        "Coopérative",
+        "Coopératives",
+        "open_data",
+        "OpenData",
+        "Vélo",
+        "bicyclette",
+        "Gand",
+    )
+    found = suggest_aliases(
+        config, [Clipping("T", None, "", tags), Clipping("T", None, "", ("Coopératives",))]
+    )
+    assert {(alias.tag, alias.alias, alias.why) for alias in found} == {
+        ("P2P", "Peer_to_peer", "the initials"),
+        ("Coopératives", "Coopérative", "forms of one word"),
+        ("open_data", "OpenData", "the same letters"),
+    }
+
+
+def test_no_clippings_at_all_is_said(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs"))
+    installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
+    report = installation.run()
+    assert any("no clippings with tags" in warning for warning in report.warnings)
+    assert titles(installation) == ["Les communs"]

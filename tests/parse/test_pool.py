@@ -1,0 +1,192 @@
+"""The children that parse: what is in a document stays there, whatever it does."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pebble import ProcessPool
+
+from aggregator.model import Fetched, ParsedFeed, ParseFailed
+from aggregator.parse import parse_document
+from aggregator.parse.pool import ParsingPool
+from tests.harness import item, rss
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+URL = "https://a.example/feed"
+GOOD = Fetched(URL, URL, rss(item("Les communs")).encode())
+
+
+schedule = ProcessPool.schedule
+
+
+def parse(*documents, **limits):
+    async def go():
+        with ParsingPool(**limits) as pool:
+            return [await pool.parse(document, NOW, "fr") for document in documents]
+
+    return asyncio.run(go())
+
+
+def parse_together(*documents, **limits):
+    async def go():
+        with ParsingPool(**limits) as pool:
+            return await asyncio.gather(*(pool.parse(one, NOW, "fr") for one in documents))
+
+    return asyncio.run(go())
+
+
+def feed(number):
+    url = f"https://{number}.example/feed"
+    return Fetched(url, url, rss(item(f"Les communs, {number}")).encode())
+
+
+def test_a_child_reads_as_we_do():
+    html = Fetched(URL, URL, b"<html><title>Hello</title></html>")
+    assert parse(GOOD, html) == [parse_document(GOOD, NOW, "fr"), parse_document(html, NOW, "fr")]
+
+
+def test_a_document_that_takes_too_long_is_stopped_and_the_next_is_read():
+    damaged = rss("<item>" + "&lt;b" * 2_000_000 + "</item>").removesuffix("</rss>")
+    long = Fetched(URL, URL, damaged.encode())
+    began = time.monotonic()
+    stopped, good = parse(long, GOOD, cpu_seconds=1)
+    assert isinstance(stopped, ParseFailed)
+    assert "took more than 1 s; it was stopped" in stopped.reason
+    assert isinstance(good, ParsedFeed)
+    assert time.monotonic() - began < 20
+
+
+def test_those_that_were_stopped_are_not_kept():
+    damaged = rss("<item>" + "&lt;b" * 2_000_000 + "</item>").removesuffix("</rss>")
+    long = Fetched(URL, URL, damaged.encode())
+
+    async def go():
+        with ParsingPool(cpu_seconds=1) as pool:
+            for document in (GOOD, long, GOOD, long, GOOD):
+                await pool.parse(document, NOW, "fr")
+            return len(multiprocessing.active_children())
+
+    assert asyncio.run(go()) == 1
+
+
+def test_a_child_that_was_killed_is_not_kept():
+    async def go():
+        with ParsingPool() as pool:
+            for _ in range(3):
+                assert isinstance(await pool.parse(GOOD, NOW, "fr"), ParsedFeed)
+                (child,) = multiprocessing.active_children()
+                child.kill()
+                child.join()
+            assert isinstance(await pool.parse(GOOD, NOW, "fr"), ParsedFeed)
+            return len(multiprocessing.active_children())
+
+    assert asyncio.run(go()) == 1
+
+
+def test_what_comes_together_is_handed_over_together(monkeypatch):
+    tasks = []
+
+    def noted(pool, function, args, **more):
+        tasks.append((pool, len(args[0])))
+        return schedule(pool, function, args, **more)
+
+    monkeypatch.setattr(ProcessPool, "schedule", noted)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    few, many = list(map(feed, range(16))), list(map(feed, range(20)))
+    assert parse_together(*few) == [parse_document(document, NOW, "fr") for document in few]
+    assert [number for _, number in tasks] == [16]
+    tasks.clear()
+    assert parse_together(*many) == [parse_document(document, NOW, "fr") for document in many]
+    assert [number for _, number in tasks] == [16, 4]
+    assert len({pool for pool, _ in tasks}) == 2  # more than one child is given together
+
+
+def test_of_documents_that_come_together_only_the_one_that_breaks_a_child_fails(monkeypatch):
+    def abort_at_the_second(pool, function, args, **more):
+        bad = any(document[0].key == feed(2).key for document in args[0])
+        return schedule(pool, os.abort) if bad else schedule(pool, function, args, **more)
+
+    monkeypatch.setattr(ProcessPool, "schedule", abort_at_the_second)
+    first, second, third = parse_together(feed(1), feed(2), feed(3))
+    assert first == parse_document(feed(1), NOW, "fr")
+    assert isinstance(second, ParseFailed)
+    assert second.key == feed(2).key
+    assert "broke the parser; most likely it took more than 300 MiB" in second.reason
+    assert third == parse_document(feed(3), NOW, "fr")
+
+
+def test_who_ceases_to_wait_keeps_nobody_from_what_came_together():
+    async def go():
+        with ParsingPool() as pool:
+            first, second, third = (
+                asyncio.create_task(pool.parse(feed(number), NOW, "fr")) for number in range(3)
+            )
+            await asyncio.sleep(0)
+            second.cancel()
+            return await asyncio.gather(first, second, third, return_exceptions=True)
+
+    first, second, third = asyncio.run(go())
+    assert first == parse_document(feed(0), NOW, "fr")
+    assert isinstance(second, asyncio.CancelledError)
+    assert third == parse_document(feed(2), NOW, "fr")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_a_document_that_takes_too_much_memory_fails_and_the_next_is_read():
+    large = Fetched(URL, URL, rss(*[item(f"{n}", body="x" * 90_000) for n in range(100)]).encode())
+    failed, good = parse(large, GOOD, memory_bytes=64 * 1024 * 1024)
+    assert isinstance(failed, ParseFailed)
+    assert "took more than 64 MiB" in failed.reason
+    assert isinstance(good, ParsedFeed)
+
+
+def test_a_document_that_breaks_the_parser_fails(monkeypatch):
+    async def go():
+        with ParsingPool() as pool:
+            return await pool.parse(GOOD, NOW, None)
+
+    monkeypatch.setattr(ProcessPool, "schedule", lambda pool, *_, **__: schedule(pool, os.abort))
+    failed = asyncio.run(go())
+    assert isinstance(failed, ParseFailed)
+    assert "broke the parser; most likely it took more than 300 MiB" in failed.reason
+
+
+def test_no_child_outlives_its_parent(tmp_path):
+    """Not even where that is killed."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import asyncio, sys, time\n"
+        "from tests.test_parsing import GOOD, NOW\n"
+        "from aggregator.parse.pool import ParsingPool\n"
+        "async def go():\n"
+        "    pool = ParsingPool()\n"
+        "    await pool.parse(GOOD, NOW, None)\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(go())\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, env=environment, start_new_session=True
+    ) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == b"ready\n"
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        for _ in range(100):
+            try:
+                os.killpg(parent.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+        os.killpg(parent.pid, signal.SIGKILL)
+        pytest.fail("a child is still there")

@@ -1,0 +1,73 @@
+"""What is written for Prometheus is read by its own library as it was meant."""
+
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from aggregator.model import FeedState, Parked, StageCost
+from aggregator.run.metrics import render_metrics
+from aggregator.run.project import open_project
+from tests.harness import NOON
+
+TITLE = 'A "blog" \\ of two, {lines} = é'
+
+
+class Store:
+    """Two subscriptions, of which one was never polled, and a run."""
+
+    def states(self):
+        return {
+            "https://a.example/": FeedState(
+                "https://a.example/", succeeded_at=NOON, failures=2, failing_since_at=NOON
+            )
+        }
+
+    def entry_counts(self):
+        return {"https://a.example/": 1_234_567}
+
+    def counts(self):
+        return {"tag:l'été \"n\\": {"2026-10": 2, "2026-11": 3}}
+
+    def last_stages(self):
+        return [StageCost("fetch", 1.5, 0.00025, 7, 2)]
+
+    def parked(self):
+        return [Parked(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
+
+    def last_run(self):
+        return 1, NOON, NOON + timedelta(seconds=2)
+
+
+def test_the_format_is_that_of_prometheus(installation):
+    name = TITLE.replace("\\", "\\\\").replace('"', '\\"')
+    installation.write(
+        "feeds.toml",
+        f'[[subscriptions]]\nurl = "https://a.example/"\ntitle = "{name}"\n'
+        '[[subscriptions]]\nurl = "https://b.example/"\ntitle = "B"\n',
+    )
+    config = open_project(installation.root / "feeds.toml", {}, NOON).config
+    text = render_metrics(config, Store()).decode()
+    found = {
+        (sample.name.removeprefix("aggregator_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    title = config.subscriptions[0].title
+    assert '"' in title
+    assert "\\" in title
+    assert found == {
+        ("subscriptions", "failing"): 1,
+        ("subscriptions", "new"): 1,
+        ("failing_jobs", "publish"): 2,
+        ("subscription_failures", title): 2,
+        ("subscription_failures", "B"): 0,
+        ("subscription_succeeded_timestamp_seconds", title): NOON.timestamp(),
+        ("entries",): 1_234_567,
+        ("feed_stories", "tag:l'été \"n\\"): 5,
+        ("run_finished_timestamp_seconds",): NOON.timestamp() + 2,
+        ("run_seconds",): 2,
+        ("run_stage_seconds", "fetch"): 1.5,
+        ("run_stage_cpu_seconds", "fetch"): 0.00025,
+        ("run_stage_bytes", "fetch"): 7,
+        ("run_stage_entries", "fetch"): 2,
+    }

@@ -1,0 +1,49 @@
+"""Every moment of a run is charged to one stage."""
+
+from aggregator.model import StageCost
+from aggregator.run.timing import Meter
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_of_stages_within_stages_the_innermost_is_charged():
+    wall, cpu = Clock(), Clock()
+    wall.now, cpu.now = 100.0, 2.0  # the process has started for two seconds
+    meter = Meter(wall, cpu)
+    with meter.stage("fetch"):
+        wall.now += 3
+        with meter.stage("store"):
+            wall.now += 1
+            cpu.now += 0.5
+        cpu.now += 0.25
+    with meter.stage("store"):
+        wall.now += 1
+    meter.add("store", entries=5, size=7)
+    meter.add("parse", wall=9, cpu=8)
+    assert meter.costs() == (
+        StageCost("start", 2.0, 2.0),
+        StageCost("fetch", 3.0, 0.25),
+        StageCost("store", 2.0, 0.5, 7, 5),
+        StageCost("parse", 9, 8),
+    )
+
+
+def test_a_stage_that_fails_is_charged_too():
+    wall = Clock()
+    meter = Meter(wall)
+    try:
+        with meter.stage("fetch"):
+            wall.now += 3
+            raise ValueError
+    except ValueError:
+        wall.now += 1
+    assert [(cost.stage, cost.wall_seconds) for cost in meter.costs()] == [
+        ("start", 1.0),
+        ("fetch", 3.0),
+    ]

@@ -1,0 +1,70 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aggregator.model import Author, Category, Enclosure, Entry, EntryChange
+from aggregator.store.changes import content_hash, decide, revise
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+OLD = Entry(
+    "k", "urn:x", "Title", "https://a.example/", content="<p>x</p>", published=NOW - 9 * DAY
+)
+
+
+def test_an_unknown_key_is_new():
+    assert decide(None, OLD) is EntryChange.NEW
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"updated": NOW}, {"published": NOW}, {"id": "urn:y"}, {"language": "fr"}, {"text": "y"}],
+)
+def test_what_no_subscriber_sees_is_no_change(change):
+    assert decide(content_hash(OLD), replace(OLD, **change)) is EntryChange.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Other"},
+        {"link": "https://b.example/"},
+        {"content": "<p>y</p>"},
+        {"summary": "s"},
+        {"authors": (Author("A"),)},
+        {"categories": (Category("c"),)},
+        {"enclosures": (Enclosure("https://a.example/e"),)},
+    ],
+)
+def test_what_a_subscriber_sees_is_a_change(change):
+    assert decide(content_hash(OLD), replace(OLD, **change)) is EntryChange.MODIFIED
+
+
+def test_fields_do_not_run_into_each_other():
+    assert content_hash(replace(OLD, title="a", content="b")) != content_hash(
+        replace(OLD, title="b", content="a")
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "claimed", "after"),
+    [
+        (NOW - 5 * DAY, NOW - DAY, NOW - DAY),  # the publisher says when
+        (NOW - 5 * DAY, NOW - 6 * DAY, NOW),  # the publisher goes back: never we
+        (NOW - 5 * DAY, None, NOW),
+        (None, None, NOW),
+    ],
+)
+def test_updated_only_moves_forward(before, claimed, after):
+    old = replace(OLD, updated=before)
+    assert (
+        revise(old, replace(OLD, updated=claimed, title="New"), NOW, significant=True).updated
+        == after
+    )
+
+
+def test_id_and_published_are_frozen():
+    new = replace(OLD, id="urn:other", published=NOW, title="New")
+    revised = revise(OLD, new, NOW, significant=True)
+    assert (revised.id, revised.published, revised.title) == (OLD.id, OLD.published, "New")

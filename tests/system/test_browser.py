@@ -1,0 +1,200 @@
+"""The page in real Chromium: no error, no request of its own, no script but ours."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from aggregator.demo.demo_servers import outputs_server, running
+from tests.harness import item, rss
+
+pytestmark = pytest.mark.browser
+
+CLIPPINGS = """• Kept «\u00a0ici\u00a0»
+    https://kept.example/p
+
+    A passage.
+
+    #Communs #Pair_à_pair #Économie_sociale
+"""
+ATTACK = "&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;alert(2)&lt;/script&gt; communs"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has Chromium: .ci/run installs it")
+        pytest.skip("needs Chromium")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(installation, publisher):
+    publisher["/feed"] = rss(
+        item("Les communs de Gand"),
+        item("attack", "https://feed.example/x").replace("attack", ATTACK),
+        title="A &lt;b&gt;bold&lt;/b&gt; feed",
+    )
+    installation.configure([publisher.url("/feed")], 'title = "A source"\n', CLIPPINGS)
+    elsewhere(installation.run)
+    return installation
+
+
+def elsewhere(run: Callable[[], object]) -> None:
+    """In a thread of its own: Playwright's event loop runs in this one."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(run).result()
+
+
+class Watched:
+    """A page, with all that went wrong on it and all that it asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", lambda dialog: self.errors.append(f"dialog {dialog.message}"))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        self.errors.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith("data:"):
+            self.requests.append(request.url)
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_the_page_loads_only_itself_and_runs_only_our_script(browser, site, scheme):
+    with running(outputs_server(site.outputs, 0)) as server:
+        address = (
+            (site.outputs / "index.html").as_uri()
+            if scheme == "file"
+            else f"http://127.0.0.1:{server.server_port}/index.html"
+        )
+        page = browser.new_page()
+        watched = Watched(page)
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert watched.errors == []
+        assert watched.requests == [address]
+        assert page.locator(".tags li").count() == 6
+        assert page.locator(".entries h3", has_text="<b>").count() == 0
+        page.close()
+
+
+def test_the_filter_finds_tags_whatever_their_spelling(browser, site):
+    page = browser.new_page()
+    watched = Watched(page)
+    page.goto((site.outputs / "index.html").as_uri())
+    page.get_by_role("searchbox").fill("#economie sociale")
+    visible = page.locator(".tags li:visible a").all_inner_texts()
+    assert visible == ["#Économie_sociale"]
+    page.get_by_role("searchbox").fill("")
+    assert page.locator(".tags li:visible").count() == 6
+    assert watched.errors == []
+    page.close()
+
+
+def test_without_a_script_the_page_is_whole_and_offers_no_filter(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site.outputs / "index.html").as_uri())
+    assert page.locator(".tags li:visible").count() == 6
+    assert page.get_by_role("searchbox").count() == 0
+    context.close()
+
+
+PAGES = [
+    "index.html",
+    "communs.html",
+    "all.html",
+    "near-miss.html",
+    "_status.html",
+    "_source/a-source.html",
+]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_accessible_loads_nothing_and_nothing_sticks_out(
+    browser, site, theme, width, language
+):
+    if language == "fr":
+        text = (site.root / "feeds.toml").read_text().replace("[site]", '[site]\nlanguage = "fr"')
+        site.write("feeds.toml", text)
+        elsewhere(site.run)
+    context = browser.new_context(
+        color_scheme=theme,
+        viewport={"width": width, "height": 800},
+        bypass_csp=True,  # for axe
+    )
+    for name in PAGES:
+        page = context.new_page()
+        watched = Watched(page)
+        address = (site.outputs / name).as_uri()
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate("document.documentElement.lang") == language
+        found = Axe().run(page)
+        assert found.violations_count == 0, (name, found.generate_report())
+        assert (watched.errors, watched.requests) == ([], [address])
+        page.close()
+    context.close()
+
+
+def test_pages_lead_to_each_other_by_keyboard(browser, site):
+    page = browser.new_page()
+    watched = Watched(page)
+    page.goto((site.outputs / "index.html").as_uri())
+    page.get_by_role("link", name="#Communs").first.press("Enter")
+    page.wait_for_url("**/communs.html")
+    assert page.get_by_role("heading", level=1).inner_text() == "#Communs"
+    assert page.locator(".reasons li").first.inner_text().startswith("#Communs")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.get_by_role("link", name="Sources").press("Enter")
+    page.wait_for_url("**/_status.html")
+    page.get_by_role("link", name="A source").press("Enter")
+    page.wait_for_url("**/_source/a-source.html")
+    assert page.get_by_role("heading", level=4).count() == 2
+    assert watched.errors == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_that_a_publisher_writes_runs(browser, site, name):
+    page = browser.new_page()
+    watched = Watched(page)
+    address = (site.outputs / name).as_uri()
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    assert (watched.errors, watched.requests) == ([], [address])
+    assert page.locator("img, iframe, object").count() == 0
+    page.close()
+
+
+def test_feeds_are_announced_to_feed_readers(browser, site):
+    page = browser.new_page()
+    page.goto((site.outputs / "index.html").as_uri())
+    links = page.locator('link[rel="alternate"][type="application/atom+xml"]')
+    names = [links.nth(n).get_attribute("href") for n in range(links.count())]
+    assert len(names) == 6
+    for name in names:
+        assert name is not None
+        assert (site.outputs / name).is_file()
+    page.close()

@@ -1,0 +1,78 @@
+"""The query language of [[feeds]], as people write it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.text.query import QueryError, holds, parse_query, terms
+
+
+def found(query, *true):
+    return holds(parse_query(query), lambda term: f"{term.field}:{term.value}" in true)
+
+
+@pytest.mark.parametrize(
+    ("query", "true", "expected"),
+    [
+        ("communs", ["tag:communs"], True),
+        ("#Communs", ["tag:communs"], True),
+        ("Économie_sociale", ["tag:economie sociale"], True),
+        ('"économie sociale"', ["tag:economie sociale"], True),
+        ("communs AND smart", ["tag:communs"], False),
+        ("communs smart", ["tag:communs", "tag:smart"], True),
+        ("communs OR smart", ["tag:smart"], True),
+        ("communs NOT smart", ["tag:communs"], True),
+        ("communs -smart", ["tag:communs", "tag:smart"], False),
+        ("a OR b AND c", ["tag:a"], True),
+        ("(a OR b) AND c", ["tag:a"], False),
+        ("communs AND (coopérativisme OR smart) NOT lang:en", ["tag:communs", "tag:smart"], True),
+        ("communs AND (coopérativisme OR smart) NOT lang:en",
+         ["tag:communs", "tag:smart", "lang:en"], False),
+        ('source:"P2P Foundation" is:clipped', ["source:p2p foundation", "is:clipped"], True),
+        ("peer-to-peer", ["tag:peer to peer"], True),
+        ("C++ ORANGE", ["tag:c++", "tag:orange"], True),
+        ("NOT NOT a", ["tag:a"], True),
+    ],
+)  # fmt: skip
+def test_what_a_query_means(query, true, expected):
+    assert found(query, *true) is expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "column"),
+    [
+        ("", "expected a query", 1),
+        ("a AND", "it ends too soon", 6),
+        ("(a OR b", "it ends too soon", 8),
+        ("a ) b", '")" cannot stand here', 3),
+        ("a OR OR b", '"O" cannot stand here', 6),
+        ('a "b', "a quotation mark is not closed", 3),
+        ("a colour:red", 'no field is called "colour"', 3),
+        ("is:great", "expected is:clipped", 1),
+        ('a title:""', "expected a word", 9),
+        ("x" * 1001, "a query of more than 1000 characters", 1001),
+    ],
+)
+def test_mistakes_point_at_their_column(query, message, column):
+    with pytest.raises(QueryError, match="column") as caught:
+        parse_query(query)
+    assert message in str(caught.value)
+    assert caught.value.column == column
+
+
+def test_the_terms_in_their_order():
+    assert [term.value for term in terms(parse_query("a AND (b OR NOT title:c)"))] == [
+        "a",
+        "b",
+        "c",
+    ]
+
+
+@given(st.text(alphabet='ab()"-: ANDORT#é', max_size=40))
+def test_any_text_is_a_query_or_a_mistake(text):
+    try:
+        query = parse_query(text)
+    except QueryError as error:
+        assert 1 <= error.column <= len(text) + 1
+    else:
+        assert terms(query)

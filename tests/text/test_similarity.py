@@ -1,0 +1,75 @@
+import itertools
+import re
+
+import pytest
+
+from aggregator.text.similarity import (  # fmt: skip
+    ALIKE,
+    FEWEST_WORDS,
+    bands,
+    jaccard,
+    shingles,
+    still_same,
+    tell_one_story,
+)
+
+TEXT = " ".join(f"mot{number}" for number in range(164))
+
+
+def edited(*places):
+    words = TEXT.split()
+    for place in places:
+        words[place] = "autre"
+    return " ".join(words)
+
+
+def test_folded_words_in_their_order_count():
+    assert shingles(TEXT.upper()) == shingles(TEXT.replace(" ", ", "))
+    assert jaccard(shingles(TEXT), shingles(" ".join(reversed(TEXT.split())))) == 0
+    assert jaccard(shingles(TEXT), shingles(TEXT)) == 1
+    assert jaccard(frozenset(), frozenset()) == 0
+
+
+def test_short_texts_are_never_alike():
+    short = " ".join(TEXT.split()[: FEWEST_WORDS - 1])
+    assert bands(short) == ()
+    assert not tell_one_story("T", short, "T", short)
+    enough = " ".join(TEXT.split()[:FEWEST_WORDS])
+    assert tell_one_story("T", enough, "T", enough)
+
+
+@pytest.mark.parametrize(
+    ("places", "alike"), [((5,), True), ((5, 50), True), (range(0, 99, 9), False)]
+)
+def test_the_bound(places, alike):
+    other = edited(*places)
+    assert (jaccard(shingles(TEXT), shingles(other)) >= ALIKE) is alike
+    assert tell_one_story("T", TEXT, "T", other) is alike
+
+
+def test_texts_that_are_alike_share_a_band():
+    """All pairs of one edit and of two: the bands must not lose what is alike."""
+    ours = set(bands(TEXT))
+    missed = [
+        p for p in itertools.combinations(range(0, 160, 5), 2) if not ours & set(bands(edited(*p)))
+    ]
+    assert len(missed) <= 2
+
+
+def test_numbers_in_titles_tell_things_apart():
+    assert not tell_one_story("Release 1.2", TEXT, "Release 1.3", TEXT)
+    assert tell_one_story("Release 1.2", TEXT, "Release 1.2 is out", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "same"),
+    [
+        ("", "anything", True),
+        ("Seen 5 times", "seen 6 times", True),
+        ("Open", "Closed", False),
+        (TEXT, edited(5, 50, 90), True),
+        (TEXT, re.sub("mot", "tom", TEXT), False),
+    ],
+)
+def test_a_text_and_its_own_earlier_one(text, other, same):
+    assert still_same(text, other) is same

@@ -1,0 +1,105 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.text import urls
+from aggregator.text.urls import absolute, is_web, link_key, redact, without_secrets
+
+PAGE = "https://example.org/a/b?x=1&y=2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/a/b?x=1&y=2",
+        "https://www.example.org/a/b?x=1&y=2",
+        "https://EXAMPLE.org:443/a/b/?y=2&x=1#comments",
+        "https://example.org/a/b?utm_source=rss&x=1&y=2&fbclid=zzz",
+        "https://example.org/a/b?x=1&y=2&xtor=RSS-1",
+    ],
+)
+def test_addresses_of_one_page_have_one_key(url):
+    assert link_key(url) == link_key(PAGE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/a/c?x=1&y=2",
+        "https://example.org/a/b?x=1&y=3",
+        "https://other.example.org/a/b?x=1&y=2",
+        "https://example.org:8080/a/b?x=1&y=2",
+    ],
+)
+def test_other_pages_have_other_keys(url):
+    assert link_key(url) != link_key(PAGE)
+
+
+def test_what_is_no_address_is_its_own_key():
+    assert link_key("http://[bad") == "http://[bad"
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a/", "javascript:alert(1)", "/a", "http://", "http://[b", "http://a:99999/", ""]
+)
+def test_only_web_addresses_are_web_addresses(url):
+    assert not is_web(url)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("b", "https://h.example/a/b"),
+        ("//o.example/c", "https://o.example/c"),
+        (" with space ", "https://h.example/a/with%20space"),
+        ("javascript:alert(1)", None),
+        ("http://[bad", None),
+    ],
+)
+def test_links_are_made_absolute_or_dropped(link, expected):
+    assert absolute("https://h.example/a/", link) == expected
+
+
+def test_secrets_never_show():
+    shown = redact("GET https://me:pw@h.example/f?token=T1&page=2&api_key=K failed")
+    assert "pw" not in shown
+    assert "T1" not in shown
+    assert "=K" not in shown
+    assert "page=2" in shown
+
+
+def test_what_may_be_published_of_an_address():
+    url = "https://me:pw@h.example/f?token=T1&page=2&apikey=K&sig"
+    assert without_secrets(url) == "https://h.example/f?page=2"
+    assert without_secrets("https://h.example/f?a=1#b") == "https://h.example/f?a=1#b"
+
+
+@pytest.mark.parametrize("fragment", ["comment-12", "c1234", "2024-10-01"])
+def test_a_comment_is_not_the_page_it_stands_on(fragment):
+    page = "https://a.example/p"
+    assert link_key(f"{page}#{fragment}") != link_key(page)
+    for noise in ("#respond", "#xtor=RSS-12", "#rss"):
+        assert link_key(page + noise) == link_key(page)
+
+
+def test_what_no_iri_may_hold_is_escaped():
+    assert absolute("https://a.example/", "/<?php%20x['l'];?>{|}") == (
+        "https://a.example/%3C?php%20x['l'];?%3E%7B%7C%7D"
+    )
+
+
+PIECES = st.sampled_from([
+    "http://", "https://", "HTTPS://", "a.example", "www.a.example", "A.Example", "xn--e1a.example", "a..b", "a", "1.2.3.4",
+    ":80", "/", "//", "/b", "/b.html", "/.", "/../c", "/b;c", "?", "?x=1", "#", "#c-12", " ", "é", "%41", "[", "]", "@", "~_-",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=6).map("".join), st.lists(PIECES, max_size=4).map("".join))
+def test_what_is_known_of_tame_addresses_is_what_one_finds_out(url, base):
+    base = f"https://feed.example/{base}"
+    known = is_web(url), absolute(base, url), link_key(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(urls, "_TAME", re.compile("(?!)"))
+        assert known == (is_web(url), absolute(base, url), link_key(url))

@@ -23,7 +23,7 @@ class AggregatorError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class Diagnostic:
     """One mistake in a file that the operator writes.
 
     ``line`` is 1-based, or None where the mistake has no line (an empty file).
@@ -43,9 +43,9 @@ class ConfigError(AggregatorError):
 
     exit_code = 2
 
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
-        self.mistakes = mistakes
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in diagnostics))
+        self.diagnostics = diagnostics
 
 
 class StorageError(AggregatorError):

@@ -21,9 +21,9 @@ from aggregator.model import (
 from aggregator.parse import parse_document
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
-from aggregator.run.poll import Nobody
+from aggregator.run.poll import NullProgress
 from aggregator.run.project import open_project
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
 from aggregator.text.urls import without_secrets
 from tests import databases
@@ -65,7 +65,7 @@ class Installation:
         writer = OutputFolder(project.root / settings.directory, settings.compress)
 
         @asynccontextmanager
-        async def outside() -> AsyncIterator[tuple[Fetcher, InThisProcess]]:
+        async def open_network() -> AsyncIterator[tuple[Fetcher, InThisProcess]]:
             async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
                 yield fetcher, InThisProcess()
 
@@ -74,10 +74,10 @@ class Installation:
                 project.config,
                 project.clippings,
                 store,
-                outside,
+                open_network,
                 writer,
-                Nobody(),
-                Meter(),
+                NullProgress(),
+                StageTimer(),
                 now,
                 everything=everything,
             )

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from aggregator.cli.context import AsJson, exit_codes, lock_of, project_of, read_clock, talk_of
+from aggregator.cli.context import (
+    AsJson,
+    acquire_lock,
+    exit_codes,
+    load_project,
+    make_console,
+    read_clock,
+)
 
 
 def backup(
@@ -16,12 +23,12 @@ def backup(
     json: AsJson = False,
 ) -> None:
     """Copy the database, also while a run is at work, and verify the copy."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.store.backup import back_up, default_backup
         from aggregator.store.vacuum import megabytes
 
-        project = project_of(context)
+        project = load_project(context)
         url, root = project.config.store_url, project.root
         made = back_up(url, root, file or default_backup(url, root, read_clock()))
         if json:
@@ -35,13 +42,13 @@ def restore(
     json: AsJson = False,
 ) -> None:
     """Put a backup in the place of the database, which is kept beside it."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.store import backup as backups
 
-        project = project_of(context)
+        project = load_project(context)
         url, root = project.config.store_url, project.root
-        with lock_of(root, url):
+        with acquire_lock(root, url):
             made = backups.restore(url, root, file, read_clock())
         if json:
             talk.json(made)

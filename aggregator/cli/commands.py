@@ -10,24 +10,24 @@ import typer
 
 from aggregator import __version__
 from aggregator.cli import backups, evaluation, matching, outputs, subscriptions, workers
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.cli.context import (
     EXIT_ALL_FAILED,
     EXIT_STRICT,
     EXIT_USAGE,
     AsJson,
     Options,
+    acquire_lock,
     exit_codes,
-    fetcher_for,
-    lock_of,
-    lost_database,
+    load_project,
+    make_console,
+    make_fetcher,
+    missing_database,
     open_config,
-    outputs_of,
-    project_of,
+    open_outputs,
+    open_store,
     read_clock,
     run_async,
-    store_of,
-    talk_of,
     write_metrics,
 )
 from aggregator.errors import BusyError, LockedError
@@ -76,7 +76,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    context.obj = Options(config, Talk(verbose=verbose, quiet=quiet))
+    context.obj = Options(config, Console(verbose=verbose, quiet=quiet))
 
 
 @app.command()
@@ -95,9 +95,9 @@ def run(
     json: AsJson = False,
 ) -> None:
     """Poll what is due, match, and write the output feeds: what cron calls."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
-        project = project_of(context)
+        project = load_project(context)
         report, was_offline = _run(project, talk, everything=everything)
         if json:
             talk.json(report)
@@ -113,9 +113,9 @@ def run(
 @app.command()
 def check(context: typer.Context) -> None:
     """Read feeds.toml and the clippings, and say what is wrong with them; touch nothing."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
-        project = project_of(context)
+        project = load_project(context)
         config = project.config
         for warning in project.warnings:
             talk.warn(str(warning))
@@ -128,12 +128,12 @@ def check(context: typer.Context) -> None:
 @app.command()
 def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.status import failing_work, subscription_status
 
-        project = project_of(context)
-        with store_of(project) as store:
+        project = load_project(context)
+        with open_store(project) as store:
             rows = subscription_status(project.config, store, read_clock())
             failing = failing_work(store)
         if json:
@@ -151,12 +151,12 @@ def status(context: typer.Context, json: AsJson = False) -> None:
 @app.command()
 def tags(context: typer.Context, json: AsJson = False) -> None:
     """Show every tag: its feed, clippings, entries and other names."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.status import tag_status
 
-        project = project_of(context)
-        with store_of(project) as store:
+        project = load_project(context)
+        with open_store(project) as store:
             rows = tag_status(project.config, project.clippings, store)
         talk.json(rows) if json else talk.table(rows)
 
@@ -168,12 +168,12 @@ def explain(
     json: AsJson = False,
 ) -> None:
     """Say why an entry is in its tags' feeds."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.status import explanations
 
-        project = project_of(context)
-        with store_of(project) as store:
+        project = load_project(context)
+        with open_store(project) as store:
             found = explanations(entry, project.config, project.clippings, store)
         if not found:
             talk.error(f'no entry has the link or id "{entry}"')
@@ -205,7 +205,7 @@ def demo(
     ] = True,
 ) -> None:
     """See it work, with no network: a small site of feeds on this machine, polled twice."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.demo import Demo
 
@@ -247,7 +247,7 @@ def _running(project: "Project") -> str:
 
     url, root = project.config.store_url, project.root
     if not is_missing(url, root):
-        with store_of(project) as store:
+        with open_store(project) as store:
             last = store.last_run()
             if last and last[2] is None:  # else it is another command, or a run that just begins
                 return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
@@ -255,24 +255,24 @@ def _running(project: "Project") -> str:
 
 
 def _run(
-    project: "Project", talk: Talk, *, everything: bool, gap_seconds: float | None = None
+    project: "Project", talk: Console, *, everything: bool, gap_seconds: float | None = None
 ) -> tuple["RunReport", bool]:
     """Hold the lock, open the shells, run the pipeline.
 
     Gives its report, and whether the run before was offline.
     """
     from aggregator.run import pipeline
-    from aggregator.run.timing import Meter
+    from aggregator.run.timing import StageTimer
 
     config = project.config
-    meter = Meter(time.perf_counter, time.process_time)
+    timer = StageTimer(time.perf_counter, time.process_time)
 
     @asynccontextmanager
-    async def outside() -> "AsyncIterator[tuple[Asker, Parser]]":
+    async def open_network() -> "AsyncIterator[tuple[Asker, Parser]]":
         from aggregator.parse.pool import ParsingPool
 
         with ParsingPool() as parser:
-            async with fetcher_for(config.site.url, gap_seconds) as fetcher:
+            async with make_fetcher(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
     async def go(store: "Store", writer: "Writer", now: "datetime") -> "RunReport":
@@ -281,20 +281,20 @@ def _run(
                 config,
                 project.clippings,
                 store,
-                outside,
+                open_network,
                 writer,
                 progress,
-                meter,
+                timer,
                 now,
                 everything=everything,
             )
 
     try:
-        with lock_of(project.root, config.store_url):
+        with acquire_lock(project.root, config.store_url):
             now = read_clock()
-            writer = outputs_of(project)
-            lost = lost_database(project)
-            with store_of(project, begin_anew=True) as store:
+            writer = open_outputs(project)
+            lost = missing_database(project)
+            with open_store(project, begin_anew=True) as store:
                 if lost:
                     todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
                     talk.warn(f"{lost}: {todo}")
@@ -302,7 +302,7 @@ def _run(
                 was_offline = store.was_offline()
                 report = run_async(go(store, writer, now))
                 store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
-                write_metrics(project.root, config, store, alone=True)
+                write_metrics(project.root, config, store, exclusive=True)
     except BusyError:
         raise
     except LockedError as error:

@@ -14,7 +14,7 @@ from unicodedata import bidirectional, category
 from aggregator.model import FeedEventKind, RunReport, StageCost, Subscription
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
 
@@ -27,7 +27,7 @@ _TROUBLES = frozenset({FeedEventKind.BROKEN, FeedEventKind.GONE})
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
-class Talk:
+class Console:
     """Quiet under cron, talkative on a terminal or with ``--verbose``."""
 
     def __init__(self, *, verbose: bool, quiet: bool) -> None:
@@ -36,16 +36,18 @@ class Talk:
         self._verbose = verbose and not quiet
 
     @cached_property
-    def _out(self) -> "Console":
-        from rich.console import Console  # a run of which there is nothing to say needs none
+    def _out(self) -> "RichConsole":
+        from rich.console import (
+            Console as RichConsole,  # a run of which there is nothing to say needs none
+        )
 
-        return Console(soft_wrap=True, highlight=False, markup=False)
+        return RichConsole(soft_wrap=True, highlight=False, markup=False)
 
     @cached_property
-    def _err(self) -> "Console":
-        from rich.console import Console
+    def _err(self) -> "RichConsole":
+        from rich.console import Console as RichConsole
 
-        return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        return RichConsole(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     def error(self, message: str) -> None:
         """What the command fails with: always said."""
@@ -87,9 +89,9 @@ class Talk:
     def _product(self, table: "Table") -> None:
         console = self._out
         if not console.is_terminal:  # a pipe has no width: never cut what grep will read
-            from rich.console import Console
+            from rich.console import Console as RichConsole
 
-            console = Console(width=10_000, highlight=False, markup=False)
+            console = RichConsole(width=10_000, highlight=False, markup=False)
         console.print(table)
 
     def explanations(self, found: Sequence["Explanation"]) -> None:
@@ -175,9 +177,11 @@ class Talk:
 
     def evaluation_page(self, found: "Evaluation") -> str:
         """The same as an HTML document."""
-        from rich.console import Console
+        from rich.console import Console as RichConsole
 
-        console = Console(record=True, file=io.StringIO(), width=120, highlight=False, markup=False)
+        console = RichConsole(
+            record=True, file=io.StringIO(), width=120, highlight=False, markup=False
+        )
         console.print(_evaluated(found))
         for line in (*_summary(found), *(f"  {title}" for title in found.unexplained)):
             console.print(_printable(line))
@@ -244,9 +248,9 @@ class Talk:
     def progress(self) -> Iterator["Progress"]:
         """A bar on a terminal, nothing elsewhere."""
         if self._quiet or not sys.stderr.isatty():
-            from aggregator.run.poll import Nobody
+            from aggregator.run.poll import NullProgress
 
-            yield Nobody()
+            yield NullProgress()
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from aggregator import __version__
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.errors import AggregatorError, PublishError
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 class Options:
     """The options that stand before the command."""
 
-    def __init__(self, config: Path, talk: Talk) -> None:
+    def __init__(self, config: Path, talk: Console) -> None:
         self.config = config
         self.talk = talk
 
 
-def networks_of(allow_private: list[str] | None) -> "tuple[Network, ...]":
+def parse_networks(allow_private: list[str] | None) -> "tuple[Network, ...]":
     """Those of ``--allow-private``. Raises BadParameter."""
     from ipaddress import ip_network
 
@@ -57,13 +57,13 @@ def networks_of(allow_private: list[str] | None) -> "tuple[Network, ...]":
         raise typer.BadParameter(str(error)) from error
 
 
-def talk_of(context: typer.Context) -> Talk:
+def make_console(context: typer.Context) -> Console:
     """How this command talks."""
-    talk: Talk = context.obj.talk
+    talk: Console = context.obj.talk
     return talk
 
 
-def project_of(context: typer.Context) -> "Project":
+def load_project(context: typer.Context) -> "Project":
     """The project of ``--config``. Raises ConfigError."""
     return open_config(context.obj.config)
 
@@ -80,7 +80,7 @@ def read_clock() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetcher":
+def make_fetcher(site_url: str | None, gap_seconds: float | None = None) -> "Fetcher":
     """A fetcher that says who we are; ``gap_seconds`` is the rest of a host between requests."""
     from aggregator.fetch.poller import GAP_SECONDS, Fetcher
 
@@ -90,10 +90,10 @@ def fetcher_for(site_url: str | None, gap_seconds: float | None = None) -> "Fetc
     )
 
 
-def outputs_of(
-    project: "Project", *, alone: bool = True, part: bool = False
+def open_outputs(
+    project: "Project", *, exclusive: bool = True, part: bool = False
 ) -> "OutputFolder | OutputBucket":
-    """Where the project publishes; ``alone``: nobody else does so now; ``part``: of what is there,
+    """Where the project publishes; ``exclusive``: nobody else does so now; ``part``: of what is there,
     little will be asked. Raises PublishError if nothing can be written there."""
     settings = project.config.publish
     if settings.bucket:
@@ -102,10 +102,10 @@ def outputs_of(
         return OutputBucket(settings.bucket, settings.compress, part=part)
     from aggregator.publish.folder import OutputFolder
 
-    return OutputFolder(project.root / settings.directory, settings.compress, alone=alone)
+    return OutputFolder(project.root / settings.directory, settings.compress, exclusive=exclusive)
 
 
-def lost_database(project: "Project") -> str | None:
+def missing_database(project: "Project") -> str | None:
     """What to tell where outputs stand, but the file that they were made from does not."""
     from aggregator.publish.paths import SITE
     from aggregator.store.engine import database_name, is_missing
@@ -118,13 +118,13 @@ def lost_database(project: "Project") -> str | None:
 
 
 @contextmanager
-def store_of(project: "Project", *, begin_anew: bool = False) -> Iterator["Store"]:
+def open_store(project: "Project", *, begin_anew: bool = False) -> Iterator["Store"]:
     """The project's database, closed at the end. Raises StorageError, also where it is gone, unless
     we may ``begin_anew``."""
     from aggregator.errors import StorageError
     from aggregator.store import Store
 
-    lost = None if begin_anew else lost_database(project)
+    lost = None if begin_anew else missing_database(project)
     if lost:
         todo = '"aggregator restore FILE" brings a backup back, "aggregator run" begins a new one'
         raise StorageError(f"{lost}: {todo}")
@@ -135,7 +135,7 @@ def store_of(project: "Project", *, begin_anew: bool = False) -> Iterator["Store
         store.close()
 
 
-def lock_of(root: Path, url: str) -> AbstractContextManager[None]:
+def acquire_lock(root: Path, url: str) -> AbstractContextManager[None]:
     """Held while one may write to the database of ``[store] url`` of the project in ``root``.
 
     Raises LockedError or StorageError.
@@ -143,38 +143,38 @@ def lock_of(root: Path, url: str) -> AbstractContextManager[None]:
     from aggregator.store.engine import database_path, is_postgresql
 
     if is_postgresql(url):
-        from aggregator.store.advisory_locks import exclusive
+        from aggregator.store.advisory_locks import hold_run_lock
 
-        return exclusive(url, root)
+        return hold_run_lock(url, root)
     from aggregator.files.run_lock import run_lock
 
     return run_lock(database_path(url, root))
 
 
 @contextmanager
-def alone(project: "Project") -> Iterator["Store"]:
+def exclusive(project: "Project") -> Iterator["Store"]:
     """The store, while no run is at work. Raises LockedError."""
-    with lock_of(project.root, project.config.store_url), store_of(project) as store:
+    with acquire_lock(project.root, project.config.store_url), open_store(project) as store:
         yield store
 
 
-def write_metrics(root: Path, config: "Config", store: "Store", *, alone: bool = False) -> None:
-    """The figures for node_exporter; ``alone``: nobody else writes them. Raises PublishError."""
-    from aggregator.files.atomic import in_words, replace_file, sweep
+def write_metrics(root: Path, config: "Config", store: "Store", *, exclusive: bool = False) -> None:
+    """The figures for node_exporter; ``exclusive``: nobody else writes them. Raises PublishError."""
+    from aggregator.files.atomic import os_error_message, sweep, write_atomically
     from aggregator.run.metrics import render_metrics
 
     if config.publish.metrics:
         path = root / config.publish.metrics
         try:
-            if alone:
+            if exclusive:
                 sweep(path)
-            replace_file(path, render_metrics(config, store), 0o644)
+            write_atomically(path, render_metrics(config, store), 0o644)
         except OSError as error:
-            raise PublishError(f"{path}: {in_words(error)}") from error
+            raise PublishError(f"{path}: {os_error_message(error)}") from error
 
 
 @contextmanager
-def exit_codes(talk: Talk) -> Iterator[None]:
+def exit_codes(talk: Console) -> Iterator[None]:
     """Errors that are raised on purpose become a message and an exit code; bugs stay bugs."""
     with _signals(_stop):
         try:

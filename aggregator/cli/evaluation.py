@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.context import AsJson, exit_codes, project_of, store_of, talk_of
+from aggregator.cli.context import AsJson, exit_codes, load_project, make_console, open_store
 
 if TYPE_CHECKING:
     from aggregator.match.evaluate import Evaluation
@@ -30,7 +30,7 @@ def evaluate(
     json: AsJson = False,
 ) -> None:
     """Take the tags away from what is tagged, seek them again, and count what is right."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         found = _of_posts(posts, clippings, semantic) if posts else _of_clippings(context)
         if page:
@@ -50,19 +50,19 @@ def _write(path: Path, text: str) -> None:
 
 def _of_posts(path: Path, clippings: int, semantic: bool) -> "Evaluation":
     """Raises ConfigError."""
-    from aggregator.errors import ConfigError, Mistake
+    from aggregator.errors import ConfigError, Diagnostic
     from aggregator.match.evaluate import evaluate_posts, read_posts
 
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        raise ConfigError((Mistake(str(path), None, error.strerror or str(error)),)) from error
+        raise ConfigError((Diagnostic(str(path), None, error.strerror or str(error)),)) from error
     except UnicodeDecodeError as error:
-        raise ConfigError((Mistake(str(path), None, f"not UTF-8: {error.reason}"),)) from error
+        raise ConfigError((Diagnostic(str(path), None, f"not UTF-8: {error.reason}"),)) from error
     posts = read_posts(text, str(path))
     if clippings >= len(posts):
         what = f"{len(posts)} posts: --clippings {clippings} leaves none to evaluate"
-        raise ConfigError((Mistake(str(path), None, what),))
+        raise ConfigError((Diagnostic(str(path), None, what),))
     return evaluate_posts(posts, clippings, _embedder(semantic))
 
 
@@ -77,19 +77,19 @@ def _embedder(semantic: bool) -> "Embedder | None":
 
 def _of_clippings(context: typer.Context) -> "Evaluation":
     """Raises ConfigError."""
-    from aggregator.errors import ConfigError, Mistake
+    from aggregator.errors import ConfigError, Diagnostic
     from aggregator.match.evaluate import evaluate_clippings
-    from aggregator.run.match import background, embedder_for
+    from aggregator.run.match import background, make_embedder
     from aggregator.store.engine import is_missing
 
-    project = project_of(context)
+    project = load_project(context)
     clippings, tags = project.clippings, project.config.tags
     if not any(clipping.tags for clipping in clippings):
         what = "no clippings with tags in the files of [clippings]: nothing to evaluate"
-        raise ConfigError((Mistake(str(context.obj.config), None, what),))
+        raise ConfigError((Diagnostic(str(context.obj.config), None, what),))
     url = project.config.store_url
     if is_missing(url, project.root):
         return evaluate_clippings(clippings, tags, (), (), _embedder(project.config.semantic))
-    with store_of(project) as store:
-        embedder = embedder_for(project.config, store)
+    with open_store(project) as store:
+        embedder = make_embedder(project.config, store)
         return evaluate_clippings(clippings, tags, background(store), store.decisions(), embedder)

@@ -8,16 +8,16 @@ from aggregator.cli.context import (
     EXIT_USAGE,
     AllowPrivate,
     AsJson,
-    alone,
+    exclusive,
     exit_codes,
-    fetcher_for,
-    networks_of,
-    outputs_of,
-    project_of,
+    load_project,
+    make_console,
+    make_fetcher,
+    open_outputs,
+    open_store,
+    parse_networks,
     read_clock,
     run_async,
-    store_of,
-    talk_of,
 )
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def reject(
 
 
 def _decide(context: typer.Context, entry: str, tag: str, confirmed: bool | None) -> None:
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.suggestions import decide
 
-        project = project_of(context)
-        with alone(project) as store:
+        project = load_project(context)
+        with exclusive(project) as store:
             told = decide(
                 entry, tag, confirmed, project.config, project.clippings, store, read_clock()
             )
@@ -71,17 +71,17 @@ def retag(
     json: AsJson = False,
 ) -> None:
     """Match what is stored again, after new clippings, aliases or thresholds; poll nothing."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.suggestions import changes
         from aggregator.run import pipeline
 
-        project = project_of(context)
+        project = load_project(context)
         config = project.config
-        with alone(project) as store:
+        with exclusive(project) as store:
             moves = changes(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
-                writer = outputs_of(project)
+                writer = open_outputs(project)
                 pipeline.retag(config, project.clippings, store, writer, read_clock())
         talk.json(moves) if json else talk.moves(moves, dry_run=dry_run)
 
@@ -93,23 +93,23 @@ def preview(
     json: AsJson = False,
 ) -> None:
     """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.suggestions import Preview, preview_feed
         from aggregator.parse.pool import ParsingPool
 
-        networks = networks_of(allow_private)
-        project = project_of(context)
+        networks = parse_networks(allow_private)
+        project = load_project(context)
 
         async def go(store: "Store") -> Preview:
             with ParsingPool() as parser:
-                async with fetcher_for(project.config.site.url) as fetcher:
+                async with make_fetcher(project.config.site.url) as fetcher:
                     return await preview_feed(
                         url, project.config, project.clippings, store, fetcher, parser,
                         read_clock(), networks,
                     )  # fmt: skip
 
-        with store_of(project) as store:
+        with open_store(project) as store:
             found = run_async(go(store))
         talk.json(found) if json else talk.preview(found)
         if found.trouble:
@@ -124,12 +124,12 @@ suggest_app = typer.Typer(
 @suggest_app.command("sources")
 def sources(context: typer.Context, json: AsJson = False) -> None:
     """Sites clipped or linked to often that are not subscribed to, and sources never matched."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.suggestions import suggest_sources
 
-        project = project_of(context)
-        with store_of(project) as store:
+        project = load_project(context)
+        with open_store(project) as store:
             found = suggest_sources(project.config, project.clippings, store)
         talk.json(found) if json else talk.sources(found)
 
@@ -137,10 +137,10 @@ def sources(context: typer.Context, json: AsJson = False) -> None:
 @suggest_app.command("aliases")
 def aliases(context: typer.Context, json: AsJson = False) -> None:
     """Tags of the clippings that look like two names of one thing."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.inspect.suggestions import suggest_aliases
 
-        project = project_of(context)
+        project = load_project(context)
         found = suggest_aliases(project.config, project.clippings)
         talk.json(found) if json else talk.aliases(found)

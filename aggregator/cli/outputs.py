@@ -7,17 +7,17 @@ import typer
 from aggregator.cli.context import (
     EXIT_USAGE,
     AsJson,
-    alone,
+    exclusive,
     exit_codes,
-    outputs_of,
-    project_of,
+    load_project,
+    make_console,
+    open_outputs,
+    open_store,
     read_clock,
-    store_of,
-    talk_of,
 )
 
 if TYPE_CHECKING:
-    from aggregator.model import Channel, Pruned
+    from aggregator.model import Channel, PruneResult
     from aggregator.run.project import Project
     from aggregator.store import Store
 
@@ -31,20 +31,20 @@ def prune(
 ) -> None:
     """Take away the feeds of tags and queries, and the pages of sources, that are no more, and the
     content of old entries that belong to no tag."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.model import Pruned
+        from aggregator.model import PruneResult
         from aggregator.run.prune import prune_all
 
-        project = project_of(context)
-        with alone(project) as store:
+        project = load_project(context)
+        with exclusive(project) as store:
             channels, pages = _plan(project, store) if dry_run else _take_away(project, store)
             pruned = prune_all(
                 project.config, project.clippings, store, read_clock(),
                 ended=[channel.key for channel in channels] if dry_run else None,
             )  # fmt: skip
         if json:
-            found = pruned or Pruned()
+            found = pruned or PruneResult()
             talk.json(
                 {
                     "feeds": [channel.slug for channel in channels],
@@ -68,7 +68,7 @@ def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]
     """The feeds that have ended; the pages of sources that are no more, and the archives."""
     from aggregator.publish.paths import SOURCES
 
-    outputs = outputs_of(project)
+    outputs = open_outputs(project)
     ended = _ended(store)
     pages = outputs.beside(SOURCES, _pages_of_sources(project))
     left = filter(outputs.has_archive, _without_archive(project, store))
@@ -82,7 +82,7 @@ def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list
     """
     from aggregator.publish.paths import SOURCES
 
-    outputs = outputs_of(project)
+    outputs = open_outputs(project)
     ended = _ended(store)
     for channel in ended:
         outputs.remove(channel.slug)
@@ -108,7 +108,7 @@ def _pages_of_sources(project: "Project") -> list[str]:
     return list(source_files(project.config.sources).values())
 
 
-def _told(pruned: "Pruned | None", takes: str, days: int) -> str:
+def _told(pruned: "PruneResult | None", takes: str, days: int) -> str:
     """What is said of the content of entries."""
     from aggregator.store.vacuum import megabytes
 
@@ -129,13 +129,13 @@ def _told(pruned: "Pruned | None", takes: str, days: int) -> str:
 
 def vacuum(context: typer.Context, json: AsJson = False) -> None:
     """Give the space of what was pruned back to the disk, which takes as much again for a while."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         import shutil
 
         from aggregator.store.vacuum import megabytes
 
-        with alone(project_of(context)) as store:
+        with exclusive(load_project(context)) as store:
             before, after = store.vacuum(lambda folder: shutil.disk_usage(folder).free)
             name = store.name.rpartition("/")[2]
         if json:
@@ -149,9 +149,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve the outputs over HTTP, and any query as a feed, until Ctrl-C."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
-        project = project_of(context)
+        project = load_project(context)
         if project.config.publish.bucket:
             talk.error(
                 f"nothing to serve: the outputs are in {project.config.publish.directory}, which "
@@ -166,7 +166,7 @@ def serve(
         config = project.config
         folder = project.root / config.publish.directory
         application = server.application(
-            config, tuple(project.clippings), folder, lambda: store_of(project), read_clock
+            config, tuple(project.clippings), folder, lambda: open_store(project), read_clock
         )
         talk.say(f"Serving {folder} on http://{host}:{port}/; Ctrl-C ends it.")
         server.serve(application, host, port)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.cli.context import (
     EXIT_ALL_FAILED,
     EXIT_USAGE,
     AllowPrivate,
     AsJson,
     exit_codes,
-    fetcher_for,
-    networks_of,
-    project_of,
+    load_project,
+    make_console,
+    make_fetcher,
+    parse_networks,
     read_clock,
     run_async,
-    talk_of,
 )
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ def discover(
     json: AsJson = False,
 ) -> None:
     """Find the feeds of a page, and print them ready for feeds.toml."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.config.edit import NewSubscription, subscriptions_toml
         from aggregator.discover import discover as search
         from aggregator.parse.pool import ParsingPool
         from aggregator.text.urls import redact
 
-        networks = networks_of(allow_private)
+        networks = parse_networks(allow_private)
         written = context.obj.config.exists()
-        site_url = project_of(context).config.site.url if written else None
+        site_url = load_project(context).config.site.url if written else None
 
         async def go() -> "Search":
             with ParsingPool() as parser:
-                async with fetcher_for(site_url) as fetcher:
+                async with make_fetcher(site_url) as fetcher:
                     return await search(address, fetcher, parser, read_clock(), networks)
 
         result = run_async(go())
@@ -84,7 +84,7 @@ def import_opml(
     file: Annotated[Path, typer.Argument(help="The list that another reader exported.")],
 ) -> None:
     """Add the feeds of an OPML list to feeds.toml."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.config.edit import NewSubscription
         from aggregator.config.opml_import import read_opml
@@ -104,11 +104,11 @@ def import_opml(
 @export_app.command("opml")
 def export_opml(context: typer.Context) -> None:
     """Print the subscriptions as an OPML list, for another reader."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         from aggregator.publish.opml import render_subscriptions
 
-        config = project_of(context).config
+        config = load_project(context).config
         secret = [s.title for s in config.subscriptions if s.key != s.url or s.authorization]
         if secret:
             talk.warn(f"secrets were left out of: {', '.join(secret)}")
@@ -116,7 +116,7 @@ def export_opml(context: typer.Context) -> None:
         sys.stdout.buffer.flush()
 
 
-def _add(context: typer.Context, new: "Sequence[NewSubscription]", talk: Talk) -> None:
+def _add(context: typer.Context, new: "Sequence[NewSubscription]", talk: Console) -> None:
     """Write new subscriptions into feeds.toml, and say so."""
     from aggregator.config.edit import add_subscriptions
     from aggregator.run.project import edit_config

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator.cli.context import (
-    alone,
+    acquire_lock,
+    exclusive,
     exit_codes,
-    fetcher_for,
-    lock_of,
+    load_project,
+    make_console,
+    make_fetcher,
     open_config,
-    outputs_of,
-    project_of,
-    store_of,
-    talk_of,
+    open_outputs,
+    open_store,
     write_metrics,
 )
-from aggregator.errors import ConfigError, Mistake, StorageError
+from aggregator.errors import ConfigError, Diagnostic, StorageError
 
 if TYPE_CHECKING:
-    from aggregator.cli.console import Talk
-    from aggregator.cluster.loaded_project import Projects
+    from aggregator.cli.console import Console
+    from aggregator.cluster.loaded_project import ProjectWatcher
     from aggregator.cluster.queue import Queue
     from aggregator.model import RunReport
     from aggregator.store import Store
-    from aggregator.store.advisory_locks import Turns
+    from aggregator.store.advisory_locks import WorkerLocks
 
 Alive = Annotated[
     Path | None,
@@ -48,7 +48,7 @@ def worker(
     alive: Alive = None,
 ) -> None:
     """Poll, match and publish what `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk), _extra():
         import asyncio
 
@@ -69,7 +69,7 @@ def worker(
                 config = projects.current().config
                 async with (
                     _queue(config.store_url) as queue,
-                    fetcher_for(config.site.url) as fetcher,
+                    make_fetcher(config.site.url) as fetcher,
                 ):
                     jobs = Jobs(
                         projects=projects,
@@ -78,13 +78,13 @@ def worker(
                         queue=queue,
                         poller=fetcher,
                         parser=parser,
-                        outputs_of=lambda known, part: outputs_of(
-                            known.project, alone=False, part=part
+                        open_outputs=lambda known, part: open_outputs(
+                            known.project, exclusive=False, part=part
                         ),
                         tell=tell,
                         write_metrics=partial(write_metrics, projects.current().project.root),
                     )
-                    outputs_of(projects.current().project, alone=False, part=True).tidy()
+                    open_outputs(projects.current().project, exclusive=False, part=True).tidy()
                     talk.detail(f"working on {store.name}")
                     async with _shown(alive):
                         await work(jobs, concurrency, talk.warn)
@@ -101,7 +101,7 @@ def schedule(
     alive: Alive = None,
 ) -> None:
     """Plan what `aggregator worker` polls and publishes, until SIGTERM or Ctrl-C."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk), _extra():
         import asyncio
 
@@ -130,7 +130,7 @@ def migrate(
     ],
 ) -> None:
     """Copy all that is stored into a new database, from SQLite to PostgreSQL or back."""
-    talk = talk_of(context)
+    talk = make_console(context)
     with exit_codes(talk):
         import os
 
@@ -140,7 +140,7 @@ def migrate(
         from aggregator.store.engine import database_name
         from aggregator.text.urls import redact
 
-        project = project_of(context)
+        project = load_project(context)
         try:
             url = database_url(to, os.environ)
         except (KeyError, ValueError) as error:
@@ -151,8 +151,8 @@ def migrate(
         if old == new:
             raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
         with (
-            alone(project) as source,
-            lock_of(project.root, url),
+            exclusive(project) as source,
+            acquire_lock(project.root, url),
             closing(Store(url, project.root)) as target,
         ):
             number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
@@ -161,14 +161,16 @@ def migrate(
 
 
 @contextmanager
-def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, Store, Turns]]":
+def _shells(
+    context: typer.Context, talk: "Console"
+) -> "Iterator[tuple[ProjectWatcher, Store, WorkerLocks]]":
     """The project, its database, and our share of it. Raises ConfigError or StorageError."""
-    from aggregator.cluster.loaded_project import Projects
-    from aggregator.store.advisory_locks import Turns
+    from aggregator.cluster.loaded_project import ProjectWatcher
+    from aggregator.store.advisory_locks import WorkerLocks
     from aggregator.store.engine import is_postgresql
 
     path = context.obj.config
-    projects = Projects(path, open_config, talk.warn)
+    projects = ProjectWatcher(path, open_config, talk.warn)
     known = projects.current()
     url, root = known.config.store_url, known.project.root
     if not is_postgresql(url):
@@ -176,8 +178,8 @@ def _shells(context: typer.Context, talk: "Talk") -> "Iterator[tuple[Projects, S
             '"store.url" is a file: several machines need a PostgreSQL database, such as '
             '"postgresql://user@host/database" (one machine needs "aggregator run" and cron)'
         )
-        raise ConfigError((Mistake(str(path), None, message),))
-    with store_of(known.project) as store, Turns(url, root) as turns:
+        raise ConfigError((Diagnostic(str(path), None, message),))
+    with open_store(known.project) as store, WorkerLocks(url, root) as turns:
         yield projects, store, turns
 
 

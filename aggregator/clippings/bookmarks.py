@@ -8,28 +8,28 @@ from datetime import UTC, datetime
 
 from lxml import etree, html
 
-from aggregator.errors import Mistake
+from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
 from aggregator.text.urls import is_web
 
 
-def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
+def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
     """Every bookmark with a web address: tags from TAGS, date from ADD_DATE, excerpt from DD."""
     # The exporters declare UTF-8 or nothing, and nothing means UTF-8 too.
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False)
     try:
         document = html.document_fromstring(data, parser=parser)
     except (etree.ParserError, ValueError) as error:
-        return (), (Mistake(file, None, f"not a bookmark file: {error}"),)
+        return (), (Diagnostic(file, None, f"not a bookmark file: {error}"),)
     clippings: list[Clipping] = []
-    warnings: list[Mistake] = []
+    warnings: list[Diagnostic] = []
     for anchor in document.iter("a"):
         link = (anchor.get("href") or "").strip()
         title = " ".join(anchor.text_content().split())
         if not is_web(link):
             if not link.startswith(("place:", "javascript:")):  # a browser's own, never pages
                 message = f'left out "{title}": "{link}" is no web address'
-                warnings.append(Mistake(file, anchor.sourceline, message))
+                warnings.append(Diagnostic(file, anchor.sourceline, message))
             continue
         tags = tuple(dict.fromkeys(t.strip() for t in (anchor.get("tags") or "").split(",")))
         clippings.append(
@@ -42,7 +42,7 @@ def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[
             )
         )
     if not clippings:
-        warnings.append(Mistake(file, None, "no bookmark found"))
+        warnings.append(Diagnostic(file, None, "no bookmark found"))
     return tuple(clippings), tuple(warnings)
 
 

@@ -11,7 +11,7 @@
 import re
 from collections.abc import Iterator
 
-from aggregator.errors import Mistake
+from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
 from aggregator.text.folding import fold
 
@@ -24,19 +24,19 @@ _TITLE_LENGTH = 80
 Line = tuple[int, str]
 
 
-def read_text(text: str, file: str) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
+def read_text(text: str, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
     """Every clipping in ``text``, and a warning for each thing that was not read as it stands."""
-    warnings: list[Mistake] = []
+    warnings: list[Diagnostic] = []
     lines = [(n, s) for n, s in enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), 1)]
     clippings = tuple(_clipping(b, file, warnings) for b in _blocks(lines, file, warnings))
     if not clippings:
         warnings.append(
-            Mistake(file, None, 'no clipping found: expected lines that start with "•"')
+            Diagnostic(file, None, 'no clipping found: expected lines that start with "•"')
         )
     return clippings, tuple(warnings)
 
 
-def _blocks(lines: list[Line], file: str, warnings: list[Mistake]) -> Iterator[list[Line]]:
+def _blocks(lines: list[Line], file: str, warnings: list[Diagnostic]) -> Iterator[list[Line]]:
     """The lines of each clipping; the first has lost its bullet."""
     block: list[Line] = []
     for number, line in lines:
@@ -48,12 +48,12 @@ def _blocks(lines: list[Line], file: str, warnings: list[Mistake]) -> Iterator[l
         elif block:
             block.append((number, line))
         elif line.strip():
-            warnings.append(Mistake(file, number, "left out: text before the first bullet"))
+            warnings.append(Diagnostic(file, number, "left out: text before the first bullet"))
     if block:
         yield block
 
 
-def _clipping(block: list[Line], file: str, warnings: list[Mistake]) -> Clipping:
+def _clipping(block: list[Line], file: str, warnings: list[Diagnostic]) -> Clipping:
     (_, title), *rest = [(number, line.strip()) for number, line in block]
     link = None
     if _LINK.fullmatch(title):
@@ -66,9 +66,9 @@ def _clipping(block: list[Line], file: str, warnings: list[Mistake]) -> Clipping
         number = block[0][0]
         title = _shortened(excerpt) or link or ""
         if title:
-            warnings.append(Mistake(file, number, f'no title: shown as "{title}"'))
+            warnings.append(Diagnostic(file, number, f'no title: shown as "{title}"'))
         else:
-            warnings.append(Mistake(file, number, "an empty clipping"))
+            warnings.append(Diagnostic(file, number, "an empty clipping"))
     return Clipping(title, link, excerpt, tags)
 
 
@@ -79,7 +79,7 @@ def _shortened(text: str) -> str:
     return line[:_TITLE_LENGTH].rpartition(" ")[0].rstrip(" ,;:") + "…"
 
 
-def _pop_tags(lines: list[Line], file: str, warnings: list[Mistake]) -> tuple[str, ...]:
+def _pop_tags(lines: list[Line], file: str, warnings: list[Diagnostic]) -> tuple[str, ...]:
     """Take the lines of hashtags off the end of a block and read them."""
     tag_lines: list[Line] = []
     while lines and (not lines[-1][1] or _is_tag_line(lines[-1][1])):
@@ -103,7 +103,7 @@ def _is_tag_line(line: str) -> bool:
     return bool(re.match(r"#+[^#\s]", line)) and hashtags * 2 >= len(words)
 
 
-def _tags(word: str, number: int, file: str, warnings: list[Mistake]) -> Iterator[str]:
+def _tags(word: str, number: int, file: str, warnings: list[Diagnostic]) -> Iterator[str]:
     """The tags in one word of a tag line, as a person would read it."""
     parts = re.split(r"#(?=\w)", word.rstrip(",;"))
     named = [part.lstrip("#").strip("_-") for part in parts]
@@ -111,5 +111,5 @@ def _tags(word: str, number: int, file: str, warnings: list[Mistake]) -> Iterato
     if not word.startswith("#") or len(read) > 1:
         what = " and ".join(f"#{name}" for name in read)
         done = f"read as {what}" if read else "left out"
-        warnings.append(Mistake(file, number, f'"{word}" is not a hashtag: {done}'))
+        warnings.append(Diagnostic(file, number, f'"{word}" is not a hashtag: {done}'))
     yield from read

@@ -12,20 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from aggregator.cluster.loaded_project import Known, Projects
+from aggregator.cluster.loaded_project import Known, ProjectWatcher
 from aggregator.cluster.queue import Job, Queue
 from aggregator.cluster.scheduler import PUBLISH
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.model import Config, RunReport
 from aggregator.run import pipeline
-from aggregator.run.match import KeptMatcher, knowledge_of, match
+from aggregator.run.match import MatcherCache, load_vocabulary, match
 from aggregator.run.pipeline import Asker
-from aggregator.run.poll import Collected, Nobody, Parser, collect, plan_of
+from aggregator.run.poll import NullProgress, Parser, PollResult, collect, plan_subscriptions
 from aggregator.run.publish import publish, stale_parts
 from aggregator.run.stale import EVERYTHING, Writer
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 
 _T = TypeVar("_T")
 _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's
@@ -33,20 +33,20 @@ _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to b
 
 @dataclass(slots=True)
 class Jobs:
-    """The shells of one worker, and its jobs. ``outputs_of`` opens the outputs, of which a
+    """The shells of one worker, and its jobs. ``open_outputs`` opens the outputs, of which a
     job asks all or part; ``tell`` is what the operator hears of a job, ``write_metrics`` what
     monitoring does."""
 
-    projects: Projects
+    projects: ProjectWatcher
     store: Store
-    turns: Turns
+    turns: WorkerLocks
     queue: Queue
     poller: Asker
     parser: Parser
-    outputs_of: Callable[[Known, bool], Writer]
+    open_outputs: Callable[[Known, bool], Writer]
     tell: Callable[[str, RunReport], None]
     write_metrics: Callable[[Config, Store], None]
-    _matcher: KeptMatcher = field(default_factory=KeptMatcher, init=False)
+    _matcher: MatcherCache = field(default_factory=MatcherCache, init=False)
     _heard_at: float | None = field(default=None, init=False)
 
     async def poll(self, job: Job) -> None:
@@ -56,7 +56,7 @@ class Jobs:
         theirs = [known.by_key[key] for key in keys if key in known.by_key]
         async with self.turns.job():
             now = self.store.server_time()
-            planned = plan_of(theirs, self.store, now, few=True)
+            planned = plan_subscriptions(theirs, self.store, now, few=True)
             if not planned.polls:
                 return
             told = await collect(
@@ -64,8 +64,8 @@ class Jobs:
                 self.store,
                 self.poller,
                 self.parser,
-                Nobody(),
-                Meter(),
+                NullProgress(),
+                StageTimer(),
                 now,
                 turn=self.turns.write,
                 online=self._online(known),
@@ -73,9 +73,11 @@ class Jobs:
             self._hear(told)
             if told.new or told.modified:
                 async with self.turns.write():
-                    vocabulary, clippings = knowledge_of(known.config, known.clippings, self.store)
+                    vocabulary, clippings = load_vocabulary(
+                        known.config, known.clippings, self.store
+                    )
                     match(
-                        known.config, vocabulary, clippings, self.store, Meter(), now,
+                        known.config, vocabulary, clippings, self.store, StageTimer(), now,
                         feeds=keys, kept=self._matcher,
                     )  # fmt: skip
         self.tell(job.lock, told.report())
@@ -85,14 +87,14 @@ class Jobs:
         are others, its silence by itself does not tell whose fault it is."""
         if self._heard_at is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
             return True
-        hosts = {host_of(subscription.url) for subscription in known.config.subscriptions[:100]}
+        hosts = {domain_of(subscription.url) for subscription in known.config.subscriptions[:100]}
         return False if len(hosts) > 1 else None
 
-    def _hear(self, told: Collected) -> None:
+    def _hear(self, told: PollResult) -> None:
         if told.fetched or told.not_modified or (told.troubles and not told.offline):
             self._heard_at = time.monotonic()
 
-    async def settle(self, job: Job) -> None:
+    async def match_and_place(self, job: Job) -> None:
         """Decide where all stands that was stored, and put what is to be rendered into the queue."""
         async with self.turns.job():
             parts = await _to_the_end(self._settle, self.projects.current(), job)
@@ -100,16 +102,16 @@ class Jobs:
 
     def _settle(self, known: Known, job: Job) -> list[str]:
         config, store = known.config, self.store
-        writer = self.outputs_of(known, False)
-        meter = Meter(time.perf_counter, time.thread_time)
+        writer = self.open_outputs(known, False)
+        timer = StageTimer(time.perf_counter, time.thread_time)
         with self.turns.writing():
             now = store.server_time()
             number = store.start_run(os.getpid(), now)
-            vocabulary, clippings, done = pipeline.settle(
-                config, known.clippings, store, meter, now
+            vocabulary, clippings, done = pipeline.match_and_place(
+                config, known.clippings, store, timer, now
             )
             ended = store.server_time()
-            store.finish_run(number, ended, offline=False, stages=meter.costs())
+            store.finish_run(number, ended, offline=False, stages=timer.costs())
         self.tell(job.lock, done)
         return stale_parts(config, vocabulary, clippings, store, writer, known.files)
 
@@ -121,13 +123,13 @@ class Jobs:
             written = await _to_the_end(self._publish, known, job.name)
             warnings: list[str] = []
             if job.name == EVERYTHING and known.config.publish.hub:
-                warnings = await pipeline.tell_hub(known.config.publish, self.store, self.poller)
+                warnings = await pipeline.ping_hub(known.config.publish, self.store, self.poller)
         self.tell(job.lock, RunReport(written=written, warnings=tuple(warnings)))
 
     def _publish(self, known: Known, part: str) -> tuple[str, ...]:
         config, store = known.config, self.store
-        vocabulary, clippings = knowledge_of(config, known.clippings, store)
-        writer = self.outputs_of(known, True)
+        vocabulary, clippings = load_vocabulary(config, known.clippings, store)
+        writer = self.open_outputs(known, True)
         turn = self.turns.writing
         written = publish(
             config, vocabulary, clippings, store, writer, part=part, turn=turn, files=known.files

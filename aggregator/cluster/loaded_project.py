@@ -29,7 +29,7 @@ class Known:
         return source_files(self.config.sources)
 
 
-class Projects:
+class ProjectWatcher:
     """Reads feeds.toml and the clippings again when one of these files has changed.
 
     While there is a mistake in them, what was read before stays, and ``warn`` tells the mistake once.

@@ -3,40 +3,42 @@
 from collections import defaultdict
 from datetime import datetime
 
-from aggregator.cluster.loaded_project import Projects
+from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, Queue
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.run.poll import plan
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 
 POLL, SETTLE, PUBLISH = "poll", "settle", "publish"
 ALL = "all"
 
 
 async def put_polls(
-    projects: Projects, store: Store, turns: Turns, queue: Queue, now: datetime
+    projects: ProjectWatcher, store: Store, turns: WorkerLocks, queue: Queue, now: datetime
 ) -> int:
     """Put what is due into the queue, a job for each host; gives how many jobs those are.
 
     A host whose last job waits or is at work is left until that has ended, and one whose jobs have
-    failed too often (`model.Parked`) for a day.
+    failed too often (`model.JobFailure`) for a day.
     """
     config = projects.current().config
     async with turns.write():
         planned = plan(config, store, now)
     by_host: defaultdict[str, list[str]] = defaultdict(list)
     for poll in planned.polls:
-        by_host[host_of(poll.url)].append(poll.subscription.key)
-    failed = {parked.name: parked for parked in store.parked()}
+        by_host[domain_of(poll.url)].append(poll.subscription.key)
+    failed = {job_failures.name: job_failures for job_failures in store.job_failures()}
     waiting = await queue.waiting()
     jobs = []
     for host, keys in by_host.items():
         job = Job(POLL, host, {"keys": keys})
-        parked = failed.get(job.lock)
-        if job.lock in waiting or (parked and parked.is_given_up(now)):
+        job_failures = failed.get(job.lock)
+        if job.lock in waiting or (job_failures and job_failures.is_parked(now)):
             continue
-        jobs.append(job if parked is None else Job(POLL, host, {"keys": keys, "failed": True}))
+        jobs.append(
+            job if job_failures is None else Job(POLL, host, {"keys": keys, "failed": True})
+        )
     return await queue.put(jobs)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.loaded_project import Projects
+from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, Later, Queue
 from aggregator.cluster.scheduler import POLL, PUBLISH, SETTLE, put_polls, put_settle
 from aggregator.errors import StorageError
-from aggregator.model import MOST_ATTEMPTS
+from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 
 PATIENCE_SECONDS = 15.0  # it is not heard of meanwhile, and must not be taken for dead
 _SERVER_SECONDS = 5  # until the server is asked again, when it has gone
@@ -32,7 +32,7 @@ async def work(
     tried = _Tried(store, warn)
     handlers = {
         POLL: tried.careful(jobs.poll),
-        SETTLE: tried.careful(jobs.settle),
+        SETTLE: tried.careful(jobs.match_and_place),
         PUBLISH: tried.careful(jobs.publish),
     }
     server = _Server(warn)
@@ -57,9 +57,9 @@ async def work(
 
 
 async def schedule(
-    projects: Projects,
+    projects: ProjectWatcher,
     store: Store,
-    turns: Turns,
+    turns: WorkerLocks,
     queue: Queue,
     every_seconds: float,
     warn: Warn,
@@ -87,7 +87,9 @@ async def schedule(
         rescuing.cancel()
 
 
-async def plan_once(projects: Projects, store: Store, turns: Turns, queue: Queue) -> int:
+async def plan_once(
+    projects: ProjectWatcher, store: Store, turns: WorkerLocks, queue: Queue
+) -> int:
     """Put what is due into the queue, and what settles it; gives how many hosts that are.
 
     Raises StorageError.
@@ -161,7 +163,7 @@ class _Tried:
 
     def _failed(self, job: Job, reason: str) -> bool:
         attempts = self._store.note_failure(job.lock, reason, self._store.server_time())
-        if attempts < MOST_ATTEMPTS:
+        if attempts < MAX_ATTEMPTS:
             return True
         when = "in a day" if job.kind == POLL else "when it is next planned"
         self._warn(

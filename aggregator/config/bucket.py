@@ -41,7 +41,7 @@ def check_endpoint(value: str) -> str:
     return value
 
 
-def mistakes(table: "PublishTable", environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def diagnostics(table: "PublishTable", environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The key, and what is wrong with it that its own value does not show."""
     if not table.directory.startswith(_SCHEME):
         for key in ("endpoint", "region", "auth"):

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from aggregator.config import bucket
 from aggregator.config.locate import Path, line_of, lines
 from aggregator.config.schema import FeedsToml, SubscriptionTable, database, valid_names
-from aggregator.errors import ConfigError, Mistake
+from aggregator.errors import ConfigError, Diagnostic
 from aggregator.model import (
     CombinedFeed,
     Config,
@@ -74,21 +74,21 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
         what = re.sub(r" \(at .*\)$", "", str(error))
         message = f"not valid TOML: {what}" + (f" (column {at[2]})" if at else "")
         line = int(at[1]) if at else text.count("\n") + 1
-        raise ConfigError((Mistake(file, line, message),)) from None
+        raise ConfigError((Diagnostic(file, line, message),)) from None
     except (RecursionError, ValueError) as error:  # of what no file of this kind has
         deep = isinstance(error, RecursionError)
         what = "lists in lists without end" if deep else str(error).partition(":")[0]
-        raise ConfigError((Mistake(file, None, f"not valid TOML: {what}"),)) from None
+        raise ConfigError((Diagnostic(file, None, f"not valid TOML: {what}"),)) from None
     if not raw:
         message = "nothing is configured: expected at least one [[subscriptions]] or [clippings]"
-        raise ConfigError((Mistake(file, None, message),))
+        raise ConfigError((Diagnostic(file, None, message),))
     return raw
 
 
 def _refuse(file: str, text: str, found: list[tuple[Path, str]]) -> NoReturn:
     known = lines(text.removeprefix("\ufeff"))
-    mistakes = [Mistake(file, line_of(known, path), message) for path, message in found]
-    raise ConfigError(tuple(sorted(mistakes, key=lambda m: (m.line or 0, m.message)))) from None
+    diagnostics = [Diagnostic(file, line_of(known, path), message) for path, message in found]
+    raise ConfigError(tuple(sorted(diagnostics, key=lambda m: (m.line or 0, m.message)))) from None
 
 
 def _path(detail: ErrorDetails) -> Path:
@@ -177,7 +177,7 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
     for position, feed in enumerate(table.feeds):
         if names.setdefault(fold(feed.name), position) != position:
             yield ("feeds", position, "name"), f'two [[feeds]] are called "{feed.name}"'
-    for key, message in bucket.mistakes(table.publish, environment):
+    for key, message in bucket.diagnostics(table.publish, environment):
         yield ("publish", key), message
 
 
@@ -275,7 +275,7 @@ def _config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
                 t.description,
                 t.threshold,
                 t.recall,
-                t.traps,
+                t.excluded_phrases,
                 t.broader,
             )
             for name, t in table.tags.items()

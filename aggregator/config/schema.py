@@ -220,7 +220,7 @@ class TagTable(_Table):
     broader: Texts = Field(
         default=(), description="Tags that hold all of it: its entries belong to them too"
     )
-    traps: Texts = Field(
+    excluded_phrases: Texts = Field(
         default=(),
         alias="not",
         description="Phrases in which the tag's names mean something else",

@@ -23,10 +23,10 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from aggregator.errors import ConfigError, Mistake
+from aggregator.errors import ConfigError, Diagnostic
 from aggregator.fetch.conditional import WITH_BODY
 from aggregator.fetch.content_coding import ACCEPTED, TooLarge, Undecodable, decode
-from aggregator.fetch.ssrf import Guard, is_public, to_allow
+from aggregator.fetch.ssrf import Guard, address_to_allow, is_public
 from aggregator.model import Network
 from aggregator.text import urls
 
@@ -46,11 +46,11 @@ class Trouble(Exception):
         self.unreached = unreached
 
 
-class Silent(Trouble):
+class NoResponse(Trouble):
     """Nothing came, for as long as we wait."""
 
 
-class Garbled(Trouble):
+class MalformedResponse(Trouble):
     """What came is not HTTP, or more than HTTP."""
 
 
@@ -58,7 +58,7 @@ class _Refused(OSError):
     """A connection that the guard forbids."""
 
     def __init__(self, address: str) -> None:
-        address = to_allow(address)
+        address = address_to_allow(address)
         prefix = 128 if ":" in address else 32
         super().__init__(
             f"refused: {address} is a private address; if this subscription is meant to be fetched "
@@ -275,7 +275,7 @@ def _certificates() -> ssl.SSLContext:
             f"no certificates can be read there ({error.strerror}): let the environment variable "
             "SSL_CERT_FILE name a file that has them in PEM, or unset it"
         )
-        raise ConfigError((Mistake(file, None, message),)) from error
+        raise ConfigError((Diagnostic(file, None, message),)) from error
 
 
 _TOO_LARGE = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
@@ -310,7 +310,7 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.InvalidURL():
             return _not_asked(cause)  # such as a host called 2130706433
         case TimeoutError():
-            return Silent("no answer in time", unreached=True)
+            return NoResponse("no answer in time", unreached=True)
         case aiohttp.ClientConnectorDNSError():
             reason = "name not found: check the address, or the network"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):
@@ -326,7 +326,7 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.ClientPayloadError():
             return Trouble("the answer was cut short")
         case aiohttp.ClientResponseError():
-            return Garbled("not an HTTP answer")
+            return MalformedResponse("not an HTTP answer")
         case ConnectionResetError() | aiohttp.ClientOSError(errno=errno.ECONNRESET):
             reason = "the connection was reset"
         case _:

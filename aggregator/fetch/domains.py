@@ -25,6 +25,6 @@ def registrable_domain(host: str) -> str:
         return _public_suffixes().privatesuffix(host) or host
 
 
-def host_of(url: str) -> str:
+def domain_of(url: str) -> str:
     """The registrable domain of a web address."""
     return registrable_domain(urls.host(url))

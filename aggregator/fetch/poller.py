@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from aggregator.fetch import conditional
-from aggregator.fetch.client import Answer, Client, Garbled, Resolver, Silent, Trouble
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.client import Answer, Client, MalformedResponse, NoResponse, Resolver, Trouble
+from aggregator.fetch.domains import domain_of
 from aggregator.model import (
     Caching,
     Deferred,
@@ -23,10 +23,10 @@ from aggregator.model import (
 from aggregator.text import urls
 
 MAX_REDIRECTS = 5
-MAX_AT_ONCE = 16
+MAX_CONCURRENT = 16
 TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
 GAP_SECONDS = 1.0
-MOST_SILENCES = 5  # one after another, of one host: then it is down
+MAX_TIMEOUTS = 5  # one after another, of one host: then it is down
 _HUB_SECONDS = 10.0
 
 
@@ -94,9 +94,9 @@ class Fetcher:
         self._holds.update(holds)
         by_host: defaultdict[str, list[Poll]] = defaultdict(list)
         for poll in polls:
-            by_host[host_of(poll.url)].append(poll)
+            by_host[domain_of(poll.url)].append(poll)
             self._silences.pop(urls.host(poll.url), None)
-        slots = asyncio.Semaphore(MAX_AT_ONCE)
+        slots = asyncio.Semaphore(MAX_CONCURRENT)
         answers: asyncio.Queue[tuple[Subscription, FetchOutcome] | None] = asyncio.Queue(1)
 
         async def work(host: str) -> None:
@@ -134,12 +134,12 @@ class Fetcher:
         left = self._total_seconds
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                until = self._holds.get(host_of(url))
+                until = self._holds.get(domain_of(url))
                 if until and now < until:
                     return Deferred(key, until)
                 if self._is_down(url):
                     reason = (
-                        f"not asked: {urls.host(url)} did not answer {MOST_SILENCES} times in a row"
+                        f"not asked: {urls.host(url)} did not answer {MAX_TIMEOUTS} times in a row"
                     )
                     return FetchFailed(key, reason, unreached=True)
                 headers = conditional.request_headers(poll, url, own, self._user_agent, now)
@@ -188,17 +188,17 @@ class Fetcher:
         clock = asyncio.get_running_loop().time
         # A redirect may lead to a host that another worker is asking: then it waits its turn.
         while True:
-            async with self._turns[host_of(url)]:
+            async with self._turns[domain_of(url)]:
                 ends = clock() + seconds
                 silences = self._silences.pop(urls.host(url), 0)
                 try:
                     answer = await self._client.get(
                         url, headers, subscription.allow_private, seconds
                     )
-                except (Silent, TimeoutError):
+                except (NoResponse, TimeoutError):
                     self._silences[urls.host(url)] = silences + 1
                     raise
-                except Garbled:
+                except MalformedResponse:
                     # Some scripts send a body behind their 304, which aiohttp takes for the next
                     # answer: they are asked for the whole document, once.
                     whole = conditional.unconditional(headers)
@@ -211,7 +211,7 @@ class Fetcher:
     def _is_down(self, url: str) -> bool:
         """Whether nobody answers there, as these polls have learned: a hundred feeds of such a host
         would else hold up all others for half an hour."""
-        return self._silences.get(urls.host(url), 0) >= MOST_SILENCES
+        return self._silences.get(urls.host(url), 0) >= MAX_TIMEOUTS
 
     def _outcome(
         self,
@@ -222,7 +222,7 @@ class Fetcher:
         warnings: tuple[str, ...],
         now: datetime,
     ) -> FetchOutcome:
-        host = host_of(url) if answer.public else None
+        host = domain_of(url) if answer.public else None
         outcome = conditional.classify(
             poll, url, answer.status, answer.headers, answer.body, moved_to, host, now
         )

@@ -7,9 +7,9 @@ from hashlib import sha256
 from itertools import pairwise
 from statistics import median
 
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.fetch.freshness import MAX_DELAY
-from aggregator.model import Caching, FeedState, Hints, Subscription
+from aggregator.model import Caching, FeedState, PollHints, Subscription
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FLOOR, CEILING = HOUR, DAY
@@ -17,7 +17,7 @@ SILENT_AFTER, WHEN_SILENT = 365 * DAY, 7 * DAY
 WHEN_GONE = 30 * DAY
 REFUSED_WAIT = 4 * HOUR  # 403 and 429 that do not say how long
 MAX_HINT = DAY  # ttl and sy: stand in templates for ever; longer ones are slips
-MOST_OF_A_HOST = 300  # in one run: five minutes
+MAX_PER_HOST = 300  # in one run: five minutes
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _RECENT = 11  # entries, so ten gaps
 _JITTER, _MOST_JITTER = 0.1, timedelta(minutes=30)
@@ -30,7 +30,9 @@ def spread(key: str) -> float:
     return int.from_bytes(sha256(key.encode()).digest()[:4]) / 2**32
 
 
-def rhythm(dates: Iterable[datetime], now: datetime) -> tuple[timedelta | None, datetime | None]:
+def entry_rhythm(
+    dates: Iterable[datetime], now: datetime
+) -> tuple[timedelta | None, datetime | None]:
     """The median gap between recent entries, and the time of the newest; None if unknown."""
     recent = sorted((min(date, now) for date in dates), reverse=True)[:_RECENT]
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(recent)]
@@ -72,14 +74,14 @@ def asked_until(
     """
     asked = [state.not_before]
     if holds:
-        asked.append(holds.get(host_of(poll_url(subscription, state))))
+        asked.append(holds.get(domain_of(poll_url(subscription, state))))
     return max((at for at in asked if at and now < at <= now + MAX_DELAY), default=None)
 
 
-def shares(
+def limit_per_host(
     due: Iterable[tuple[Subscription, FeedState]],
 ) -> list[tuple[Subscription, FeedState]]:
-    """At most `MOST_OF_A_HOST` of each host, those that have waited longest first.
+    """At most `MAX_PER_HOST` of each host, those that have waited longest first.
 
     One request a second: a host of thousands would else keep everybody else's news from being
     published for hours. The rest are due in the next run, and come first then.
@@ -88,9 +90,9 @@ def shares(
     counts: Counter[str] = Counter()
     taken = []
     for subscription, state in longest:
-        host = host_of(poll_url(subscription, state))
+        host = domain_of(poll_url(subscription, state))
         counts[host] += 1
-        if counts[host] <= MOST_OF_A_HOST:
+        if counts[host] <= MAX_PER_HOST:
             taken.append((subscription, state))
     return taken
 
@@ -130,7 +132,7 @@ def after_failure(
 
 def after_gone(state: FeedState, now: datetime) -> tuple[datetime, str]:
     """A second answer a day after the first decides; then a look once a month."""
-    if state.ended:
+    if state.gone_confirmed:
         return now + WHEN_GONE, "gone (HTTP 410); a look once a month"
     return (state.gone_at or now) + DAY, "HTTP 410; asked once more after a day"
 
@@ -173,7 +175,7 @@ def _next_update(period: timedelta, base: datetime | None, now: datetime) -> dat
     return now + min(ahead, MAX_HINT)
 
 
-def _unskipped(at: datetime, reason: str, hints: Hints) -> tuple[datetime, str]:
+def _unskipped(at: datetime, reason: str, hints: PollHints) -> tuple[datetime, str]:
     """Past skipHours and skipDays (RSS 2.0), which are hours and days of GMT."""
     if len(hints.skip_hours) > 23 or len(hints.skip_days) > 6:
         return at, reason  # never to come at all cannot be meant

@@ -61,7 +61,7 @@ def is_public(address: str) -> bool:
     return all(map(_is_public, _forms(_parse(address))))
 
 
-def to_allow(address: str) -> str:
+def address_to_allow(address: str) -> str:
     """What one would have to allow for a connection to ``address``, which is refused: the private
     address itself, and not the form that it is hidden in."""
     return str(next(form for form in _forms(_parse(address)) if not _is_public(form)))

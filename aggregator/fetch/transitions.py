@@ -36,7 +36,7 @@ def fetched(
     same_feed: bool,
 ) -> Change:
     """A document was read. ``same_feed``: what a permanent redirect led to is the feed we know."""
-    gap, newest_at = schedule.rhythm(parsed.dates, now)
+    gap, newest_at = schedule.entry_rhythm(parsed.dates, now)
     if outcome.partial:  # RFC 3229: what is not in it has not gone
         gap, newest_at = state.gap or gap, newest_at or state.newest_at
         body_hash = ""
@@ -93,7 +93,7 @@ def failed(
         fetched_at=now,
         not_before=_later(now, None if failure.host else failure.caching.retry_after),
         gone_at=state.gone_at if failure.unreached else None,
-        ended=state.ended and failure.unreached,
+        gone_confirmed=state.gone_confirmed and failure.unreached,
     )
     if state.move and state.move.adopted and state.failures >= _GIVE_UP_MOVE:
         state = replace(state, move=None)
@@ -105,7 +105,7 @@ def failed(
 def gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
     """410: believed when it is said twice, a day apart; then it is news, once."""
     gone_at = state.gone_at or now
-    ends = not state.ended and now - gone_at >= timedelta(days=1)
+    ends = not state.gone_confirmed and now - gone_at >= timedelta(days=1)
     state = replace(
         state,
         failures=state.failures + 1,
@@ -114,25 +114,27 @@ def gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
         fetched_at=now,
         not_before=None,
         gone_at=gone_at,
-        ended=state.ended or ends,
+        gone_confirmed=state.gone_confirmed or ends,
     )
     at, reason = schedule.after_gone(state, now)
     state = replace(state, next_poll_at=at, next_poll_reason=reason)
     if not ends:
         return _broken(subscription, state, now)
-    return replace(state, told=True), (_event(subscription, FeedEventKind.GONE, _GONE, now),)
+    return replace(state, operator_notified=True), (
+        _event(subscription, FeedEventKind.GONE, _GONE, now),
+    )
 
 
 def _broken(subscription: Subscription, state: FeedState, now: datetime) -> Change:
     since = state.failing_since_at or now
     known = state.succeeded_at is not None
-    if state.told or (known and now - since < BROKEN_AFTER):
+    if state.operator_notified or (known and now - since < BROKEN_AFTER):
         return state, ()
     message = state.last_error or ""
     if known:
         message = f"failing since {since:%Y-%m-%d}: {message}"
     event = _event(subscription, FeedEventKind.BROKEN, message, now)
-    return replace(state, told=True), (event,)
+    return replace(state, operator_notified=True), (event,)
 
 
 def _succeeded(
@@ -144,14 +146,14 @@ def _succeeded(
     same_feed: bool,
 ) -> Change:
     events = []
-    if state.told:
+    if state.operator_notified:
         events.append(_event(subscription, FeedEventKind.RECOVERED, "answers again", now))
     move = _moved(state, outcome.moved_to if same_feed else None, now)
     if move and move.adopted and not (state.move and state.move.adopted):
         message = f"moved for good: in feeds.toml, change its address to {move.url}"
         events.append(_event(subscription, FeedEventKind.MOVED, message, now))
     silent = schedule.is_silent(state, now)
-    if silent and not state.silent:
+    if silent and not state.is_silent:
         message = f"no entry since {state.newest_at:%Y-%m-%d}; it is now asked once a week"
         events.append(_event(subscription, FeedEventKind.SILENT, message, now))
     state = replace(
@@ -161,11 +163,11 @@ def _succeeded(
         failures=0,
         failing_since_at=None,
         last_error=None,
-        told=False,
+        operator_notified=False,
         gone_at=None,
-        ended=False,
+        gone_confirmed=False,
         move=move,
-        silent=silent,
+        is_silent=silent,
     )
     at, reason = schedule.after_success(subscription, state, outcome.caching, now)
     return replace(state, next_poll_at=at, next_poll_reason=reason), tuple(events)

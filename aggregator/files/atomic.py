@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-LEFTOVERS = ".tmp-*"  # of a process that was killed
+TEMPORARY_PATTERN = ".tmp-*"  # of a process that was killed
 _NAMED = 40  # characters of a file's name that are in its temporary one: there is a longest
 
 
@@ -31,13 +31,13 @@ _TODO = {
 }
 
 
-def in_words(error: OSError) -> str:
+def os_error_message(error: OSError) -> str:
     """What happened to a file, and what to do about it."""
     todo = _TODO.get(error.errno or 0)
     return f"{error.strerror or error}" + (f" ({todo})" if todo else "")
 
 
-def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
+def write_atomically(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
     """Make ``path`` hold ``data``, with the permissions ``mode``. Raises OSError.
 
     Who replaces many files syncs their names together, with ``sync_name=False`` and `sync_folder`.
@@ -61,10 +61,10 @@ def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) 
 
 def temporary_prefix(path: Path) -> str:
     """How files are called that are to become ``path``."""
-    return f"{LEFTOVERS.rstrip('*')}{path.name[:_NAMED]}-"
+    return f"{TEMPORARY_PATTERN.rstrip('*')}{path.name[:_NAMED]}-"
 
 
-def hold_temporary(path: Path) -> tuple[Path, int]:
+def create_locked_temporary(path: Path) -> tuple[Path, int]:
     """A new file that is to become ``path``, and its descriptor: while that is open, no `sweep` of
     another process takes the file for what a killed one has left. Raises OSError."""
     while True:
@@ -90,7 +90,7 @@ _BESIDE = re.compile("-(journal|wal|shm)$")  # what SQLite makes beside a file, 
 
 
 def _is_held(path: Path) -> bool:
-    """Whether it was made by `hold_temporary`, and its writer lives."""
+    """Whether it was made by `create_locked_temporary`, and its writer lives."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def _is_held(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def taking_turns(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Of those who do this with one folder, one goes on, and the others wait. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

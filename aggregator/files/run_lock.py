@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from aggregator.errors import LockedError, StorageError
-from aggregator.files.atomic import in_words, sweep
+from aggregator.files.atomic import os_error_message, sweep
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def run_lock(database: Path) -> Iterator[None]:
     except Timeout:
         raise LockedError(f"another run holds {path}") from None
     except OSError as error:
-        raise StorageError(f"{path}: {in_words(error)}") from error
+        raise StorageError(f"{path}: {os_error_message(error)}") from error
     try:
         with suppress(OSError):
             sweep(database)

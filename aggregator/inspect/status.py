@@ -6,12 +6,21 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.fetch.schedule import asked_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
 from aggregator.match import channel_key
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, FeedState, Match, Parked
-from aggregator.run.match import TeachingKeeper, knowledge_of, matcher_for
+from aggregator.model import (
+    Channel,
+    ChannelKind,
+    Clipping,
+    Config,
+    FeedState,
+    JobFailure,
+    Match,
+    StoryEntry,
+)
+from aggregator.run.match import TeachingKeeper, load_matcher, load_vocabulary
 from aggregator.text import urls
 
 _MISSED = 3  # told
@@ -21,12 +30,12 @@ class Reader(TeachingKeeper, Protocol):
     """What the reports need of `store`."""
 
     def states(self) -> dict[str, FeedState]: ...
-    def parked(self) -> list[Parked]: ...
+    def job_failures(self) -> list[JobFailure]: ...
     def holds(self, now: datetime) -> dict[str, datetime]: ...
     def entry_counts(self) -> dict[str, int]: ...
     def channels(self) -> list[Channel]: ...
     def counts(self) -> dict[str, dict[str, int]]: ...
-    def find(self, text: str, page: str) -> list[Copy]: ...
+    def find(self, text: str, page: str) -> list[StoryEntry]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +91,17 @@ class Explanation:
 def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
     """Every subscription in the order of feeds.toml."""
     states, counts, holds = store.states(), store.entry_counts(), store.holds(now)
-    parked = {work.name: work for work in store.parked() if work.is_given_up(now)}
+    job_failures = {work.name: work for work in store.job_failures() if work.is_parked(now)}
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
         until = asked_until(subscription, state, holds, now)
         next_poll, why = _next_poll(state, until, now)
         state_name, error = _state(state, until is not None, now), state.last_error
-        work = parked.get(f"{_POLL}{host_of(poll_url(subscription, state))}")
+        work = job_failures.get(f"{_POLL}{domain_of(poll_url(subscription, state))}")
         if work is not None:
             state_name, error = "parked", f"given up after {work.attempts} attempts: {work.reason}"
-            next_poll, why = work.parked_at + timedelta(days=1), "its jobs failed too often"
+            next_poll, why = work.failed_at + timedelta(days=1), "its jobs failed too often"
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
@@ -132,9 +141,9 @@ def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     return "waiting" if waiting and condition != "gone" else condition
 
 
-def failing_work(store: Reader) -> list[Parked]:
+def failing_work(store: Reader) -> list[JobFailure]:
     """What workers failed at the last time, and no subscription tells of: settling and publishing."""
-    return [work for work in store.parked() if not work.name.startswith(_POLL)]
+    return [work for work in store.job_failures() if not work.name.startswith(_POLL)]
 
 
 def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
@@ -142,7 +151,7 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
     channels = {channel.key: channel for channel in store.channels()}
     counts = store.counts()
     rows = []
-    vocabulary, _ = knowledge_of(config, clippings, store)
+    vocabulary, _ = load_vocabulary(config, clippings, store)
     for tag in vocabulary.tags:
         key = channel_key(ChannelKind.TAG, tag.key)
         channel = channels.get(key)
@@ -162,12 +171,12 @@ def explanations(
     entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
 ) -> list[Explanation]:
     """Every stored entry with this link or id, why it belongs to its tags, and to which nearly."""
-    vocabulary, kept = knowledge_of(config, clippings, store)
+    vocabulary, kept = load_vocabulary(config, clippings, store)
     tags = {tag.key: tag for tag in vocabulary.tags}
     copies = store.find(entry, urls.link_key(entry))
     if not copies:
         return []
-    matcher = matcher_for(config, vocabulary, kept, store, keep=False)
+    matcher = load_matcher(config, vocabulary, kept, store, keep=False)
 
     def told(match: Match) -> dict[str, object]:
         tag = tags[match.tag]

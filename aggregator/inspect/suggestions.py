@@ -11,14 +11,13 @@ from functools import cache
 from itertools import combinations, islice
 from typing import Protocol
 
-from aggregator.errors import ConfigError, Mistake
-from aggregator.fetch.domains import host_of
+from aggregator.errors import ConfigError, Diagnostic
+from aggregator.fetch.domains import domain_of
 from aggregator.match.matcher import Matcher
 from aggregator.match.tokens import Words, read_words
 from aggregator.model import (
     Clipping,
     Config,
-    Copy,
     Fetched,
     FetchFailed,
     FetchOutcome,
@@ -29,14 +28,15 @@ from aggregator.model import (
     Role,
     StoredEntry,
     Story,
+    StoryEntry,
     Subscription,
 )
 from aggregator.run.match import (
     MatchKeeper,
-    fingerprint_of,
-    knowledge_of,
-    matcher_for,
-    vocabulary_of,
+    build_tag_vocabulary,
+    load_matcher,
+    load_vocabulary,
+    match_fingerprint,
 )
 from aggregator.run.poll import Parser
 from aggregator.text import urls
@@ -50,7 +50,7 @@ _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 class AdviceKeeper(MatchKeeper, Protocol):
     """What advice needs of `store`."""
 
-    def find(self, text: str, page: str) -> list[Copy]: ...
+    def find(self, text: str, page: str) -> list[StoryEntry]: ...
     def matched(self, rows: Iterable[int]) -> Mapping[int, Sequence[Match]]: ...
     def matched_counts(self) -> dict[str, int]: ...
     def entry_counts(self) -> dict[str, int]: ...
@@ -79,13 +79,13 @@ def decide(
 
     None if there is no such entry. Raises ConfigError if there is no such tag.
     """
-    vocabulary, _ = knowledge_of(config, clippings, store)
+    vocabulary, _ = load_vocabulary(config, clippings, store)
     key = vocabulary.key(tag)
     if key is None:
         names = [name for known in vocabulary.tags for name in (known.name, *known.aliases)]
         near = get_close_matches(tag, names, 1)
         did_you_mean = f'; did you mean "{near[0]}"?' if near else ""
-        raise ConfigError((Mistake(tag, None, f"no tag is called so{did_you_mean}"),))
+        raise ConfigError((Diagnostic(tag, None, f"no tag is called so{did_you_mean}"),))
     copies = store.find(entry, urls.link_key(entry))
     if not copies:
         return None
@@ -112,13 +112,13 @@ def changes(
 
     ``keep`` stores what is learned for it, for the matching that follows.
     """
-    vocabulary, kept = knowledge_of(config, clippings, store)
-    unmatched = store.unmatched(fingerprint_of(vocabulary, store))
+    vocabulary, kept = load_vocabulary(config, clippings, store)
+    unmatched = store.unmatched(match_fingerprint(vocabulary, store))
     matcher: Matcher | None = None
     enters: dict[str, list[str]] = {}
     leaves: dict[str, list[str]] = {}
     while some := list(islice(unmatched, _AT_ONCE)):
-        matcher = matcher or matcher_for(config, vocabulary, kept, store, keep=keep)
+        matcher = matcher or load_matcher(config, vocabulary, kept, store, keep=keep)
         held = store.matched(stored.row for stored in some)
         for stored, matches in matcher.match_all(some):
             old = {match.tag for match in held.get(stored.row, ()) if not match.near}
@@ -184,8 +184,8 @@ async def preview_feed(
         return Preview(
             shown, trouble=f'{parsed.reason}; "aggregator discover {shown}" may find one'
         )
-    vocabulary, kept = knowledge_of(config, clippings, store)
-    matcher = matcher_for(config, vocabulary, kept, store, keep=False)
+    vocabulary, kept = load_vocabulary(config, clippings, store)
+    matcher = load_matcher(config, vocabulary, kept, store, keep=False)
     names = {tag.key: tag.name for tag in vocabulary.tags}
     stored = [
         StoredEntry(0, subscription.key, parsed.feed, Role.SUBSCRIPTION, entry, now, now)
@@ -214,14 +214,14 @@ class Sources:
 
 def suggest_sources(config: Config, clippings: Sequence[Clipping], store: AdviceKeeper) -> Sources:
     """Where the reader reads, and where nothing comes from."""
-    _, kept = knowledge_of(config, clippings, store)
-    known = {host_of(subscription.url) for subscription in config.subscriptions}
-    clipped = Counter(host_of(clipping.link) for clipping in kept if clipping.link)
+    _, kept = load_vocabulary(config, clippings, store)
+    known = {domain_of(subscription.url) for subscription in config.subscriptions}
+    clipped = Counter(domain_of(clipping.link) for clipping in kept if clipping.link)
     linked: Counter[str] = Counter()
     for story in store.newest_listed(_READ_STORIES):
         entry = story.copies[0].stored.entry
-        own = host_of(entry.link) if entry.link else ""
-        hosts = {host_of(link) for link in _LINK.findall(entry.content) if urls.is_web(link)}
+        own = domain_of(entry.link) if entry.link else ""
+        hosts = {domain_of(link) for link in _LINK.findall(entry.content) if urls.is_web(link)}
         linked.update(hosts - {own})
     missing = sorted(
         (-clipped[host], -linked[host], host)
@@ -250,7 +250,7 @@ class Alias:
 
 def suggest_aliases(config: Config, clippings: Sequence[Clipping]) -> list[Alias]:
     """Pairs of tags of the clippings that are joined nowhere yet."""
-    vocabulary = vocabulary_of(config, clippings)
+    vocabulary = build_tag_vocabulary(config, clippings)
     tags = sorted(
         (tag for tag in vocabulary.tags if tag.clippings), key=lambda tag: (-tag.clippings, tag.key)
     )

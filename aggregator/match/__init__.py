@@ -5,24 +5,24 @@ need numpy, which most runs do not.
 """
 
 from aggregator.match.placement import (
-    Finder,
-    Lister,
+    PlacementRules,
+    QueryMatcher,
     channel_key,
     choose_live,
+    expected_channels,
     place,
     unknown_tags,
-    wanted_channels,
 )
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 
 __all__ = [
-    "Finder",
-    "Lister",
+    "PlacementRules",
+    "QueryMatcher",
     "Vocabulary",
     "build_vocabulary",
     "channel_key",
     "choose_live",
+    "expected_channels",
     "place",
     "unknown_tags",
-    "wanted_channels",
 ]

@@ -15,7 +15,7 @@ from math import sqrt
 
 from dateutil import parser as dateparser
 
-from aggregator.errors import ConfigError, Mistake
+from aggregator.errors import ConfigError, Diagnostic
 from aggregator.match.matcher import HIGH_RECALL, Matcher
 from aggregator.match.tag_model import Embedder
 from aggregator.match.training import FOLDS, taught, teacher_of
@@ -105,7 +105,7 @@ def read_posts(text: str, file: str) -> list[Post]:
 
     Lines end with a newline only: texts hold U+2028 and its kin.
     """
-    posts, mistakes = [], []
+    posts, diagnostics = [], []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -113,11 +113,11 @@ def read_posts(text: str, file: str) -> list[Post]:
             posts.append(_post(json.loads(line)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            mistakes.append(Mistake(file, number, f"not a post: {what}"))
-    if not posts and not mistakes:
-        mistakes.append(Mistake(file, None, "no posts: expected a JSON object on each line"))
-    if mistakes:
-        raise ConfigError(tuple(mistakes))
+            diagnostics.append(Diagnostic(file, number, f"not a post: {what}"))
+    if not posts and not diagnostics:
+        diagnostics.append(Diagnostic(file, None, "no posts: expected a JSON object on each line"))
+    if diagnostics:
+        raise ConfigError(tuple(diagnostics))
     return posts
 
 

@@ -88,7 +88,7 @@ class Matcher:
         embedder: Embedder | None = None,
     ) -> None:
         self._vocabulary = vocabulary
-        phrases = Phrases(vocabulary.names, vocabulary.traps)
+        phrases = Phrases(vocabulary.names, vocabulary.excluded_phrases)
         self._learned = learned or (
             teacher_of(vocabulary, clippings, (), decisions, embedder).learned()
         )

@@ -49,7 +49,7 @@ class Mentions:
 class Phrases:
     """All phrases at once: the cost of a text is its length, however many phrases there are.
 
-    ``names`` give the tag of each name and alias, as people spell them; ``traps`` are, by tag,
+    ``names`` give the tag of each name and alias, as people spell them; ``excluded_phrases`` are, by tag,
     phrases in which its names mean something else. Words are folded, so ``Pair_à_pair`` is found
     in "pair-à-pair" and "PAIR À PAIR"; of a name without letters or digits (an emoji), the signs
     are sought as they stand. A short acronym (``SMart``, ``ESS``) in other case than its own
@@ -57,7 +57,7 @@ class Phrases:
     """
 
     def __init__(
-        self, names: Mapping[str, str], traps: Mapping[str, Sequence[str]] | None = None
+        self, names: Mapping[str, str], excluded_phrases: Mapping[str, Sequence[str]] | None = None
     ) -> None:
         self._names: list[tuple[str, str, Words]] = []
         self._signs: list[tuple[str, str]] = []
@@ -69,7 +69,7 @@ class Phrases:
                 self._signs.append((name, key))
         self._traps = [
             (key, read_words(phrase).folded)
-            for key, phrases in (traps or {}).items()
+            for key, phrases in (excluded_phrases or {}).items()
             for phrase in phrases
         ]
         self._exact = _Automaton(

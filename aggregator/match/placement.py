@@ -14,11 +14,11 @@ from aggregator.model import (
     ChannelKind,
     CombinedFeed,
     Config,
-    Copy,
     EvidenceKind,
-    Placing,
+    MembershipChange,
     Role,
     Story,
+    StoryEntry,
     Subscription,
 )
 from aggregator.text.folding import fold
@@ -32,7 +32,7 @@ def channel_key(kind: ChannelKind, name: str) -> str:
     return f"{kind.value}:{fold(name)}"
 
 
-def wanted_channels(vocabulary: Vocabulary, config: Config) -> dict[str, tuple[ChannelKind, str]]:
+def expected_channels(vocabulary: Vocabulary, config: Config) -> dict[str, tuple[ChannelKind, str]]:
     """Kind and name of every output feed there should be, by its key."""
     named = [
         *((ChannelKind.TAG, tag.key, tag.name) for tag in vocabulary.tags),
@@ -52,7 +52,7 @@ def unknown_tags(vocabulary: Vocabulary, feeds: Iterable[CombinedFeed]) -> list[
     ]
 
 
-class Lister:
+class PlacementRules:
     """Which channels a story belongs to."""
 
     def __init__(self, vocabulary: Vocabulary, config: Config) -> None:
@@ -62,8 +62,8 @@ class Lister:
             for feed in config.feeds
         ]
         self._own = frozenset(config.publish.also)
-        self._finder = Finder(vocabulary, config.subscriptions)
-        self.keys = frozenset(wanted_channels(vocabulary, config))
+        self._finder = QueryMatcher(vocabulary, config.subscriptions)
+        self.keys = frozenset(expected_channels(vocabulary, config))
 
     def channels(self, story: Story) -> frozenset[str]:
         """The keys of the channels that ``story`` belongs to.
@@ -86,7 +86,7 @@ class Lister:
         return frozenset(found)
 
 
-class Finder:
+class QueryMatcher:
     """Which stories a query finds."""
 
     def __init__(self, vocabulary: Vocabulary, subscriptions: Iterable[Subscription]) -> None:
@@ -100,7 +100,7 @@ class Finder:
     def _is_true(self, story: Story, term: Term) -> bool:
         return any(self._is_true_of(copy, term) for copy in story.copies)
 
-    def _is_true_of(self, copy: Copy, term: Term) -> bool:
+    def _is_true_of(self, copy: StoryEntry, term: Term) -> bool:
         stored, value = copy.stored, term.value
         entry = stored.entry
         tests: Mapping[str, Callable[[], bool]] = {
@@ -130,11 +130,11 @@ def _only_words(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in fold(text)).split())
 
 
-def _is_clipping(copy: Copy) -> bool:
+def _is_clipping(copy: StoryEntry) -> bool:
     return copy.stored.role is Role.CLIPPINGS
 
 
-def _is_clipped(copy: Copy) -> bool:
+def _is_clipped(copy: StoryEntry) -> bool:
     return any(e.kind is EvidenceKind.CLIPPED for m in copy.matches for e in m.evidence)
 
 
@@ -144,39 +144,41 @@ def is_late(story: Story) -> bool:
     clips never is."""
     if any(map(_is_clipping, story.copies)):
         return False
-    return story.listed or all(map(_is_old, story.copies))
+    return story.ever_published or all(map(_is_old, story.copies))
 
 
-def _is_old(copy: Copy) -> bool:
+def _is_old(copy: StoryEntry) -> bool:
     stored = copy.stored
     claimed = stored.entry.published or stored.entry.updated
     stale = claimed is not None and stored.first_seen_at - claimed > _STALE
     return stored.came_with_feed or stale
 
 
-def place(story: Story, now_in: frozenset[str], lister: Lister) -> Placing:
+def place(story: Story, now_in: frozenset[str], rules: PlacementRules) -> MembershipChange:
     """Where ``story``, which stands in the channels ``now_in``, must come and go.
 
     A feed that has ended keeps what it has, unless the story itself is no more.
     """
     there = bool(story.copies) and not story.pruned
-    wanted = lister.channels(story) if there else frozenset[str]()
-    leaves = (now_in & lister.keys if there else now_in) - wanted
+    wanted = rules.channels(story) if there else frozenset[str]()
+    leaves = (now_in & rules.keys if there else now_in) - wanted
     late = is_late(story) if there else True
-    return Placing(story.row, story.id, story.updated, late, wanted - now_in, leaves)
+    return MembershipChange(story.row, story.id, story.updated, late, wanted - now_in, leaves)
 
 
-def choose_live(placings: Iterable[Placing], backfill: int) -> set[tuple[str, int]]:
+def choose_live(
+    membership_changes: Iterable[MembershipChange], backfill: int
+) -> set[tuple[str, int]]:
     """(channel, story) of what enters the live feeds: all news, and of the rest the newest
     ``backfill`` of each channel."""
     live, late = set(), defaultdict(list)
-    for placing in placings:
-        for channel in placing.enters:
-            if placing.late:
-                late[channel].append(placing)
+    for membership_change in membership_changes:
+        for channel in membership_change.enters:
+            if membership_change.late:
+                late[channel].append(membership_change)
             else:
-                live.add((channel, placing.story))
+                live.add((channel, membership_change.story))
     for channel, old in late.items():
         newest = sorted(sorted(old, key=lambda p: p.id), key=lambda p: p.date, reverse=True)
-        live |= {(channel, placing.story) for placing in newest[:backfill]}
+        live |= {(channel, membership_change.story) for membership_change in newest[:backfill]}
     return live

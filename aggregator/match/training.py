@@ -88,7 +88,7 @@ class Teacher:
         embedder: Embedder | None = None,
     ) -> None:
         self._tags = len(vocabulary.tags)
-        phrases = Phrases(vocabulary.names, vocabulary.traps)
+        phrases = Phrases(vocabulary.names, vocabulary.excluded_phrases)
         self._lexicon = _lexicon(vocabulary, phrases, lessons, entries, embedder)
         reader = reader_for(vocabulary, phrases, self._lexicon, embedder)
         self._read = _read(reader, lessons)

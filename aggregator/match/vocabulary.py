@@ -38,9 +38,9 @@ class Vocabulary:
         return {tag.key: number for number, tag in enumerate(self.tags)}
 
     @property
-    def traps(self) -> dict[str, tuple[str, ...]]:
+    def excluded_phrases(self) -> dict[str, tuple[str, ...]]:
         """By key, the phrases in which a tag's names mean something else."""
-        return {tag.key: tag.traps for tag in self.tags if tag.traps}
+        return {tag.key: tag.excluded_phrases for tag in self.tags if tag.excluded_phrases}
 
     def key(self, name: str) -> str | None:
         """The tag that ``name`` spells, whatever its case, accents and separators."""
@@ -133,7 +133,7 @@ def _tag(
         description=setting.description,
         threshold=setting.threshold,
         recall=setting.recall,
-        traps=setting.traps,
+        excluded_phrases=setting.excluded_phrases,
         clippings=clippings,
     )
 
@@ -152,7 +152,7 @@ def _fingerprint(
                 tag.name,
                 tag.phrases,
                 tag.rules,
-                tag.traps,
+                tag.excluded_phrases,
                 tag.threshold,
                 tag.recall,
                 tag.broader,

@@ -41,7 +41,7 @@ class Subscription:
 class TagSettings:
     """A ``[tags."NAME"]`` table of feeds.toml.
 
-    ``match`` holds regular expressions; ``traps`` (there ``not``) are phrases in which the names
+    ``match`` holds regular expressions; ``excluded_phrases`` (there ``not``) are phrases in which the names
     mean something else; ``recall`` is "high" or None; ``broader`` are tags that hold all of it.
     """
 
@@ -52,7 +52,7 @@ class TagSettings:
     description: str | None = None
     threshold: float | None = None
     recall: str | None = None
-    traps: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
 
 

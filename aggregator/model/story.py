@@ -118,13 +118,13 @@ class Tag:
     description: str | None = None
     threshold: float | None = None
     recall: str | None = None
-    traps: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
     clippings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class StoryEntry:
     """One of the entries that tell a story, with every match it has."""
 
     stored: StoredEntry
@@ -136,14 +136,14 @@ class Story:
     """What is published as one entry: the copies of one text, wherever they stand.
 
     ``id`` is its atom:id, ``updated`` its atom:updated; both are decided once, and only a
-    significant change moves the latter. ``listed``: it was in some output feed before.
+    significant change moves the latter. ``ever_published``: it was in some output feed before.
     """
 
     row: int
     id: str
     updated: datetime
-    copies: tuple[Copy, ...]
-    listed: bool = False
+    copies: tuple[StoryEntry, ...]
+    ever_published: bool = False
 
     @property
     def pruned(self) -> bool:
@@ -156,7 +156,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PruneResult:
     """What was removed, or would be: the content of how many entries, and its size."""
 
     entries: int = 0
@@ -164,7 +164,7 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class MembershipChange:
     """A story that was looked at: the channels (`Channel.key`) it newly enters, and those it leaves.
 
     ``date`` is what it is ordered by; ``late``: it is no news.

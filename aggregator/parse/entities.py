@@ -32,7 +32,7 @@ def refuse_unsafe_entities(body: bytes, content_type: str) -> None:
 
 def _readings(body: bytes, content_type: str) -> list[tuple[bytes, str | None]]:
     """The document as it is, and in the encodings it claims that would hide an ASCII word."""
-    readings: list[tuple[bytes, str | None]] = [(body.lstrip(b" \t\r\n"), None)]
+    answers: list[tuple[bytes, str | None]] = [(body.lstrip(b" \t\r\n"), None)]
     message = Message()
     message["content-type"] = content_type.encode("ascii", "replace").decode()
     declared = XML_ENCODING.search(body)
@@ -43,10 +43,10 @@ def _readings(body: bytes, content_type: str) -> list[tuple[bytes, str | None]]:
                 _DECLARATION.decode(charset, "replace") != _DECLARATION.decode()
             ):
                 text = body.decode(charset, "replace").lstrip("\ufeff \t\r\n")
-                readings.append((text.encode("utf-8", "replace"), "utf-8"))
+                answers.append((text.encode("utf-8", "replace"), "utf-8"))
         except (LookupError, UnicodeError):
             continue
-    return readings
+    return answers
 
 
 def _check(text: bytes, encoding: str | None) -> None:

@@ -2,7 +2,7 @@
 
 Traps of feedparser 6.0 that are avoided here: a string argument may open a file or an address,
 so it gets BytesIO; ``.get("updated_parsed")`` falls back to published, so keys are tested with
-``in`` (`readings`); with a base address it resolves guids too, so it gets none, and links are resolved here;
+``in`` (`answers`); with a base address it resolves guids too, so it gets none, and links are resolved here;
 HTML is not "bozo", so the version is tested; its sanitiser lets text/plain through, so
 all cleaning is `clean`'s.
 """

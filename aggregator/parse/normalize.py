@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from aggregator.model import Author, Category, Enclosure, Entry, Feed, Hints, ParsedFeed
+from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed, PollHints
 from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
@@ -64,7 +64,7 @@ class FeedDraft:
     authors: list[Author] = field(default_factory=list)
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    hints: Hints = field(default_factory=Hints)
+    hints: PollHints = field(default_factory=PollHints)
     is_cut: bool = False
 
 

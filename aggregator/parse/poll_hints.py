@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aggregator.model import Hints
+from aggregator.model import PollHints
 
 _SKIP_HOURS = re.compile(rb"<skipHours>(.{0,2000}?)</skipHours>", re.DOTALL)
 _SKIP_DAYS = re.compile(rb"<skipDays>(.{0,2000}?)</skipDays>", re.DOTALL)
@@ -20,11 +20,11 @@ _PERIODS = {  # http://web.resource.org/rss/1.0/modules/syndication/
 }
 
 
-def xml_hints(feed: Any, body: bytes) -> Hints:
+def xml_hints(feed: Any, body: bytes) -> PollHints:
     """From feedparser's ``feed`` and, for the lists of which that keeps but the last, the bytes."""
     hours = _within(_SKIP_HOURS, _HOUR, body)
     days = [day.decode().lower() for day in _within(_SKIP_DAYS, _DAY, body)]
-    return Hints(
+    return PollHints(
         ttl=timedelta(minutes=_number(feed.get("ttl"))) or None,
         period=_period(feed.get("sy_updateperiod"), feed.get("sy_updatefrequency")),
         base=_base(feed.get("sy_updatebase")),

@@ -3,7 +3,7 @@
 feedparser is the judge: the ids and texts of entries are made of its readings. So this makes what
 its handlers (``namespaces/`` and mixin.py of 6.0) make of the elements that are common, where they
 stand in their places, and gives a document up (None) at the first element, attribute or namespace
-that may mean anything else to it. The dictionaries have its keys, so `readings` drafts from both.
+that may mean anything else to it. The dictionaries have its keys, so `answers` drafts from both.
 
 The tree is made by the standard library and the very expat by which feedparser tells well-formed
 from not. A document with a DOCTYPE is given up too, so no entity is ever expanded.

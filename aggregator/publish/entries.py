@@ -15,7 +15,6 @@ from aggregator.model import (
     Category,
     Channel,
     ChannelKind,
-    Copy,
     Evidence,
     EvidenceKind,
     Match,
@@ -28,6 +27,7 @@ from aggregator.model import (
     Source,
     StoredEntry,
     Story,
+    StoryEntry,
 )
 from aggregator.publish.translations import words
 from aggregator.text.atom_ids import mint_id
@@ -39,7 +39,7 @@ _SUMMARY_CHARACTERS = 300
 _FORMAT = 2  # one more whenever a document or a page is rendered otherwise than before
 
 
-class Editor:
+class FeedBuilder:
     """Makes documents of stories.
 
     ``names`` says how each tag key is shown; ``titles`` has the title and the description that
@@ -240,7 +240,7 @@ def _lead(story: Story) -> StoredEntry:
     return (copies[0] if len(copies) == 1 else min(copies, key=_precedence)).stored
 
 
-def _precedence(copy: Copy) -> tuple[object, ...]:
+def _precedence(copy: StoryEntry) -> tuple[object, ...]:
     """Smaller is better: what has its content, the publisher on whose site the page is, who had it
     first, an address."""
     stored = copy.stored
@@ -251,7 +251,7 @@ def _precedence(copy: Copy) -> tuple[object, ...]:
     return pruned, clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
 
 
-def _other_places(lead: StoredEntry, copies: Sequence[Copy]) -> dict[str, str]:
+def _other_places(lead: StoredEntry, copies: Sequence[StoryEntry]) -> dict[str, str]:
     """Address and title of the other places where the story stands, in the order of addresses."""
     if all(copy.stored.entry.link == lead.entry.link for copy in copies):
         return {}  # most stories stand in one place

@@ -8,7 +8,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from aggregator.errors import PublishError
-from aggregator.files.atomic import LEFTOVERS, in_words, replace_file, sync_folder
+from aggregator.files.atomic import (
+    TEMPORARY_PATTERN,
+    os_error_message,
+    sync_folder,
+    write_atomically,
+)
 
 _ABANDONED_SECONDS = 3600
 _EXTENSIONS = {"gzip": ".gz", "br": ".br"}
@@ -18,11 +23,13 @@ class OutputFolder:
     """The folder that a web server serves. Readers never see half a file.
 
     Each file has a sibling in each of ``codings`` ("gzip", "br"), for servers that hand those out.
-    Assumes a POSIX file system: a rename within the folder is atomic. ``alone``: nobody else writes
+    Assumes a POSIX file system: a rename within the folder is atomic. ``exclusive``: nobody else writes
     there now, so what is there need be looked at but once, and what is half written is nobody's.
     """
 
-    def __init__(self, folder: Path, codings: tuple[str, ...] = (), *, alone: bool = True) -> None:
+    def __init__(
+        self, folder: Path, codings: tuple[str, ...] = (), *, exclusive: bool = True
+    ) -> None:
         """Create the folder if need be. Raises PublishError if it cannot be written."""
         self._folder = folder
         self._codings = codings
@@ -34,16 +41,16 @@ class OutputFolder:
             with tempfile.TemporaryFile(dir=folder) as file:
                 self._came_at = os.fstat(file.fileno()).st_mtime  # by the clock of the file system
             # Once for all: there may be tens of thousands.
-            self._found = self._tidied(0) if alone else None
+            self._found = self._tidied(0) if exclusive else None
         except OSError as error:
-            raise PublishError(f"{folder}: {in_words(error)}") from error
+            raise PublishError(f"{folder}: {os_error_message(error)}") from error
 
     def tidy(self) -> None:
         """Take away what has been half written for an hour: who did that is no more."""
         try:
             self._tidied(_ABANDONED_SECONDS)
         except OSError as error:
-            raise PublishError(f"{self._folder}: {in_words(error)}") from error
+            raise PublishError(f"{self._folder}: {os_error_message(error)}") from error
 
     def _tidied(self, seconds: int) -> set[str]:
         """The names of all files, but for those that were half written so many seconds ago: they are
@@ -52,7 +59,7 @@ class OutputFolder:
         for where, _, names in os.walk(self._folder):
             inside = os.path.relpath(where, self._folder).removeprefix(".")
             for name in names:
-                if not fnmatch(name, LEFTOVERS):
+                if not fnmatch(name, TEMPORARY_PATTERN):
                     found.add(f"{inside}/{name}" if inside else name)
                 elif not seconds or self._is_older(Path(where, name), seconds):
                     Path(where, name).unlink(missing_ok=True)
@@ -78,7 +85,7 @@ class OutputFolder:
         try:
             return not (path.is_file() and path.read_bytes() == data)
         except OSError as error:
-            raise PublishError(f"{path}: {in_words(error)}") from error
+            raise PublishError(f"{path}: {os_error_message(error)}") from error
 
     def write(self, name: str, data: bytes) -> bool:
         """Make the file ``name`` hold ``data``; gives whether it had to be written."""
@@ -100,13 +107,13 @@ class OutputFolder:
             if differs:
                 self._replace(path, data)
         except OSError as error:
-            raise PublishError(f"{path}: {in_words(error)}") from error
+            raise PublishError(f"{path}: {os_error_message(error)}") from error
         if self._found is not None:
             self._found.update(f"{name}{end}" for end in ("", *self._ends))
         return differs
 
     def _replace(self, path: Path, data: bytes) -> None:
-        replace_file(path, data, 0o644, sync_name=False)
+        write_atomically(path, data, 0o644, sync_name=False)
         self.written_bytes += len(data)
         self._touched.add(path.parent)
 
@@ -116,7 +123,7 @@ class OutputFolder:
             try:
                 sync_folder(folder)
             except OSError as error:
-                raise PublishError(f"{folder}: {in_words(error)}") from error
+                raise PublishError(f"{folder}: {os_error_message(error)}") from error
         self._touched.clear()
 
     def beside(self, folder: str, names: Collection[str]) -> list[str]:
@@ -150,7 +157,7 @@ class OutputFolder:
                 for file in (path, *(_sibling(path, coding) for coding in _EXTENSIONS)):
                     file.unlink(missing_ok=True)
         except OSError as error:
-            raise PublishError(f"{self._folder / slug}: {in_words(error)}") from error
+            raise PublishError(f"{self._folder / slug}: {os_error_message(error)}") from error
         self.remove_archive(slug)
 
     def has_archive(self, slug: str) -> bool:
@@ -165,7 +172,7 @@ class OutputFolder:
                 return False
             shutil.rmtree(folder)
         except OSError as error:
-            raise PublishError(f"{folder}: {in_words(error)}") from error
+            raise PublishError(f"{folder}: {os_error_message(error)}") from error
         return True
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from aggregator.clippings import clipping_from_entry
 from aggregator.match import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
@@ -62,18 +62,18 @@ def match(
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
     store: MatchKeeper,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
     feeds: Collection[str] | None = None,
-    kept: "KeptMatcher | None" = None,
+    kept: "MatcherCache | None" = None,
 ) -> int:
     """Match what was not yet matched with this knowledge; gives how many matches are new.
 
     Of some ``feeds`` only what can be with what was learned before: what is learned must not depend
     on which of them came first. ``kept`` is the matcher of the time before.
     """
-    fingerprint = fingerprint_of(vocabulary, store)
+    fingerprint = match_fingerprint(vocabulary, store)
     held = None if feeds is None else store.learned(fingerprint)
     if feeds is not None and held is None:
         return 0
@@ -81,8 +81,8 @@ def match(
     first = next(unmatched, None)
     if first is None:  # the usual run: nothing is learned, nothing even read
         return 0
-    with meter.stage("learn"):
-        make = partial(matcher_for, config, vocabulary, clippings, store, fingerprint=fingerprint)
+    with timer.stage("learn"):
+        make = partial(load_matcher, config, vocabulary, clippings, store, fingerprint=fingerprint)
         if kept is None:
             matcher = make()
         else:
@@ -90,7 +90,7 @@ def match(
     new = 0
     matched: list[MatchedEntry] = []
     for stored, matches in matcher.match_all(chain([first], unmatched)):
-        meter.add("match", entries=1)
+        timer.add("match", entries=1)
         matched.append(MatchedEntry(stored.row, matches))
         if len(matched) == _AT_ONCE:
             new += store.save_matches(matched, fingerprint, now)
@@ -98,7 +98,7 @@ def match(
     return new + store.save_matches(matched, fingerprint, now)
 
 
-class KeptMatcher:
+class MatcherCache:
     """The matcher that was made last, for processes that outlive a run."""
 
     def __init__(self) -> None:
@@ -112,16 +112,16 @@ class KeptMatcher:
         return self._matcher
 
 
-def knowledge_of(
+def load_vocabulary(
     config: Config, clippings: Sequence[Clipping], store: ClippingKeeper
 ) -> tuple[Vocabulary, list[Clipping]]:
     """The tags, and all clippings: those of the files and those of polled bookmark feeds."""
     polled = store.clipped_entries(config.clippings_keys)
     every = [*clippings, *map(clipping_from_entry, polled)]
-    return vocabulary_of(config, every), every
+    return build_tag_vocabulary(config, every), every
 
 
-def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
+def build_tag_vocabulary(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
     """The tags, and what else decides where an entry stands."""
     feeds = [repr((feed.name, feed.query)) for feed in config.feeds]
     if feeds:  # which may ask for the title of a subscription
@@ -132,7 +132,7 @@ def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
     return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
 
 
-def fingerprint_of(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
+def match_fingerprint(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
     """What an entry was matched with: whenever it changes, all are matched again.
 
     It changes with the vocabulary, and each time that the entries collected or the reader's
@@ -145,7 +145,7 @@ def fingerprint_of(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
     )
 
 
-def matcher_for(
+def load_matcher(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
@@ -160,9 +160,9 @@ def matcher_for(
     from aggregator.match.tag_model import Learned
     from aggregator.match.training import teacher_of
 
-    fingerprint = fingerprint or fingerprint_of(vocabulary, store)
+    fingerprint = fingerprint or match_fingerprint(vocabulary, store)
     decisions = store.decisions()
-    embedder = embedder_for(config, store)
+    embedder = make_embedder(config, store)
     held = store.learned(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
@@ -174,7 +174,7 @@ def matcher_for(
     return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
 
 
-def embedder_for(config: Config, store: TeachingKeeper) -> "Embedder | None":
+def make_embedder(config: Config, store: TeachingKeeper) -> "Embedder | None":
     """What tells what texts mean, if feeds.toml wants it; what it told is kept."""
     if not config.semantic:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.model import Config, FeedState, Parked, Role, StageCost
+from aggregator.model import Config, FeedState, JobFailure, Role, StageCost
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
@@ -22,7 +22,7 @@ class Reader(Protocol):
     def counts(self) -> dict[str, dict[str, int]]: ...
     def last_stages(self) -> list[StageCost]: ...
     def last_run(self) -> tuple[int, datetime, datetime | None] | None: ...
-    def parked(self) -> list[Parked]: ...
+    def job_failures(self) -> list[JobFailure]: ...
 
 
 def render_metrics(config: Config, store: Reader) -> bytes:
@@ -51,7 +51,7 @@ def _lines(config: Config, store: Reader) -> Iterator[str]:
         "feed_stories", "Stories in an output feed and its archive", "feed",
         ((channel, sum(months.values())) for channel, months in store.counts().items()),
     )  # fmt: skip
-    failing = Counter(work.name.partition(" ")[0] for work in store.parked())
+    failing = Counter(work.name.partition(" ")[0] for work in store.job_failures())
     yield from _gauge(
         "failing_jobs", "Jobs at which workers failed the last time, by what they do", "kind",
         sorted(failing.items()),

@@ -27,12 +27,12 @@ from aggregator.model import (
     PublishSettings,
     RunReport,
 )
-from aggregator.run.match import MatchKeeper, knowledge_of, match
-from aggregator.run.poll import Collected, FeedKeeper, Parser, Poller, Progress, collect, plan
+from aggregator.run.match import MatchKeeper, load_vocabulary, match
+from aggregator.run.poll import FeedKeeper, Parser, Poller, PollResult, Progress, collect, plan
 from aggregator.run.prune import PruneKeeper, prune_some
 from aggregator.run.publish import ListKeeper, place_stories, publish
 from aggregator.run.stale import Writer
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.text.urls import redact
 
 
@@ -51,48 +51,48 @@ class Asker(Poller, Protocol):
         """Tell a WebSub hub that ``topic`` changed; gives what went wrong."""
 
 
-Outside = Callable[[], AbstractAsyncContextManager[tuple[Asker, Parser]]]
+OpenNetwork = Callable[[], AbstractAsyncContextManager[tuple[Asker, Parser]]]
 
 
 async def run(
     config: Config,
     clippings: Sequence[Clipping],
     store: Keeper,
-    outside: Outside,
+    open_network: OpenNetwork,
     writer: Writer,
     progress: Progress,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
     everything: bool = False,
 ) -> RunReport:
     """One pass of the whole line. ``now`` is the time of everything that happens in it.
 
-    ``everything``: poll also what is not due. ``outside`` opens what is needed only if somebody is
+    ``everything``: poll also what is not due. ``open_network`` opens what is needed only if somebody is
     to be asked. Raises StorageError or PublishError; trouble with publishers is in the report.
     """
-    with meter.stage("plan"):
+    with timer.stage("plan"):
         planned = plan(config, store, now, everything=everything)
-    told = Collected(waiting=planned.waiting)
+    told = PollResult(waiting=planned.waiting)
     if planned.polls:
-        with meter.stage("fetch"):
-            async with outside() as (poller, parser):
-                told = await collect(planned, store, poller, parser, progress, meter, now)
-            meter.add("fetch", entries=len(planned.polls))
-            meter.add("parse", wall=parser.wall_seconds, cpu=parser.cpu_seconds)
-    done = _rest(config, clippings, store, writer, meter, now, new=told.new)
+        with timer.stage("fetch"):
+            async with open_network() as (poller, parser):
+                told = await collect(planned, store, poller, parser, progress, timer, now)
+            timer.add("fetch", entries=len(planned.polls))
+            timer.add("parse", wall=parser.wall_seconds, cpu=parser.cpu_seconds)
+    done = _rest(config, clippings, store, writer, timer, now, new=told.new)
     warnings = [*told.warnings, *done.warnings]
     if config.publish.hub and store.pings():
-        with meter.stage("hub"):
-            async with outside() as (poller, _):
-                warnings += await tell_hub(config.publish, store, poller)
+        with timer.stage("hub"):
+            async with open_network() as (poller, _):
+                warnings += await ping_hub(config.publish, store, poller)
     return replace(
         told.report(),
         matched=done.matched,
         pruned=done.pruned,
         written=done.written,
         warnings=tuple(sorted(warnings)),
-        stages=meter.costs(),
+        stages=timer.costs(),
     )
 
 
@@ -101,7 +101,7 @@ def retag(
 ) -> RunReport:
     """A run that polls nothing: what is stored is matched with what feeds.toml and the clippings
     say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
-    return _rest(config, clippings, store, writer, Meter(), now, new=0)
+    return _rest(config, clippings, store, writer, StageTimer(), now, new=0)
 
 
 def _rest(
@@ -109,24 +109,24 @@ def _rest(
     clippings: Sequence[Clipping],
     store: Keeper,
     writer: Writer,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
     new: int,
 ) -> RunReport:
     """The line from what is stored to what is published."""
-    vocabulary, clippings, done = settle(config, clippings, store, meter, now, new=new)
-    with meter.stage("publish"):
+    vocabulary, clippings, done = match_and_place(config, clippings, store, timer, now, new=new)
+    with timer.stage("publish"):
         written = publish(config, vocabulary, clippings, store, writer)
-        meter.add("publish", size=writer.written_bytes)
+        timer.add("publish", size=writer.written_bytes)
     return replace(done, written=written)
 
 
-def settle(
+def match_and_place(
     config: Config,
     clippings: Sequence[Clipping],
     store: Keeper,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
     new: int | None = None,
@@ -137,18 +137,18 @@ def settle(
     ``new`` entries were stored since the last time, or, where nobody has counted, as many as there
     are new stories.
     """
-    with meter.stage("group"):
+    with timer.stage("group"):
         store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
         grouped = store.group(now)
-        meter.add("group", entries=grouped)
-    with meter.stage("match"):
-        vocabulary, clippings = knowledge_of(config, clippings, store)
-        matched = match(config, vocabulary, clippings, store, meter, now)
-    with meter.stage("prune"):
+        timer.add("group", entries=grouped)
+    with timer.stage("match"):
+        vocabulary, clippings = load_vocabulary(config, clippings, store)
+        matched = match(config, vocabulary, clippings, store, timer, now)
+    with timer.stage("prune"):
         pruned = prune_some(config, store, grouped if new is None else new, now).entries
-        meter.add("prune", entries=pruned)
-    with meter.stage("place"):
-        meter.add("place", entries=place_stories(config, vocabulary, store, now))
+        timer.add("prune", entries=pruned)
+    with timer.stage("place"):
+        timer.add("place", entries=place_stories(config, vocabulary, store, now))
     warnings = list(unknown_tags(vocabulary, config.feeds))
     if not any(clipping.tags for clipping in clippings):
         warnings.append(
@@ -162,7 +162,7 @@ def settle(
     )
 
 
-async def tell_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:
+async def ping_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:
     """Tell the hub of what changed; what it does not take is told again by the next run."""
     hub = settings.hub
     if hub is None:

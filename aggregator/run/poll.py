@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from aggregator.fetch import schedule, transitions
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.model import (
     Config,
     Deferred,
@@ -26,10 +26,10 @@ from aggregator.model import (
     FetchOutcome,
     Gone,
     NotModified,
+    ParsedAnswer,
     ParsedFeed,
     ParseFailed,
     Poll,
-    Reading,
     Role,
     RunReport,
     SeenDocument,
@@ -37,7 +37,7 @@ from aggregator.model import (
     Trouble,
     Validators,
 )
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.text import urls
 
 _STATES_AT_ONCE = 200  # stored in one transaction
@@ -81,8 +81,8 @@ class FeedKeeper(Protocol):
     def save_hold(self, host: str, not_before: datetime) -> None: ...
     def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool: ...
     def seen(self, subscription: Subscription) -> SeenDocument | None: ...
-    def save_readings(
-        self, readings: Sequence[Reading], now: datetime
+    def save_answers(
+        self, answers: Sequence[ParsedAnswer], now: datetime
     ) -> list[list[EntryChange]]: ...
     def save_states(
         self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
@@ -99,7 +99,7 @@ class Progress(Protocol):
         """One of them has answered, or not."""
 
 
-class Nobody:
+class NullProgress:
     """A `Progress` where nobody watches."""
 
     def begin(self, total: int) -> None:
@@ -113,7 +113,7 @@ Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(slots=True)
-class Collected:
+class PollResult:
     """What collecting did, while it grows."""
 
     fetched: int = 0
@@ -156,10 +156,10 @@ class Plan:
 def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool = False) -> Plan:
     """Choose what is due, or ``everything`` that has not asked us to wait."""
     store.adopt_addresses(subscription.key for subscription in config.subscriptions)
-    return plan_of(config.subscriptions, store, now, everything=everything)
+    return plan_subscriptions(config.subscriptions, store, now, everything=everything)
 
 
-def plan_of(
+def plan_subscriptions(
     subscriptions: Collection[Subscription],
     store: FeedKeeper,
     now: datetime,
@@ -177,7 +177,7 @@ def plan_of(
             due.append((subscription, state))
     polls = [
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
-        for subscription, state in schedule.shares(due)
+        for subscription, state in schedule.limit_per_host(due)
     ]
     return Plan(polls, states, holds, len(subscriptions) - len(polls))
 
@@ -188,19 +188,19 @@ async def collect(
     poller: Poller,
     parser: Parser,
     progress: Progress,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
     turn: Turn = nullcontext,
     online: bool | None = None,
-) -> Collected:
+) -> PollResult:
     """Poll what is planned; store what it says.
 
     ``turn`` is held whenever something is stored, for who is not the only one who stores.
     ``online``: whether somebody else has answered of late, where that is known otherwise than by
     this plan.
     """
-    run = _Collector(plan, store, parser, progress, meter, now, turn, online=online)
+    run = _Collector(plan, store, parser, progress, timer, now, turn, online=online)
     progress.begin(len(plan.polls))
     answers = poller.poll(plan.polls, plan.holds, now)
     taking: dict[asyncio.Task[None], int] = {}  # and the bytes that each holds
@@ -234,20 +234,20 @@ class _Collector:
         store: FeedKeeper,
         parser: Parser,
         progress: Progress,
-        meter: Meter,
+        timer: StageTimer,
         now: datetime,
         turn: Turn,
         *,
         online: bool | None,
     ) -> None:
-        self.told = Collected(waiting=plan.waiting)
+        self.told = PollResult(waiting=plan.waiting)
         self.states = plan.states
         self._store = store
         self._parser = parser
         self._progress = progress
-        self._meter = meter
+        self._meter = timer
         self._now = now
-        self._readings: list[Reading] = []
+        self._readings: list[ParsedAnswer] = []
         self._unsaved: list[tuple[Subscription, FeedState, Sequence[FeedEvent]]] = []
         # Troubles before any publisher has answered: perhaps it is our own network.
         self._doubtful: list[tuple[Subscription, FetchFailed]] | None = None if online else []
@@ -327,7 +327,7 @@ class _Collector:
             if not same_feed:
                 moved += ", which is another feed"
             self.told.warnings.append(f'"{subscription.title}": {moved}')
-        self._readings.append(Reading(subscription, parsed, state, events))
+        self._readings.append(ParsedAnswer(subscription, parsed, state, events))
         return None
 
     def _unchanged(self, subscription: Subscription, outcome: Fetched | NotModified) -> str:
@@ -352,10 +352,10 @@ class _Collector:
         self.told.events += events
 
     def _keep_readings(self) -> None:
-        readings, self._readings = self._readings, []
+        answers, self._readings = self._readings, []
         with self._meter.stage("store"):
-            saved = self._store.save_readings(readings, self._now)
-        for reading, changes in zip(readings, saved, strict=True):
+            saved = self._store.save_answers(answers, self._now)
+        for reading, changes in zip(answers, saved, strict=True):
             self._meter.add("parse", entries=len(reading.parsed.entries))
             self._meter.add("store", entries=len(reading.parsed.entries))
             new, modified = changes.count(EntryChange.NEW), changes.count(EntryChange.MODIFIED)
@@ -397,7 +397,7 @@ class _Collector:
         if self._doubtful is None:
             return
         doubtful = self._doubtful
-        hosts = {host_of(poll.url) for poll in polls}
+        hosts = {domain_of(poll.url) for poll in polls}
         well = [s for s, _ in doubtful if not self.states[s.key].failures]
         if self._online is None and (len(hosts) < 2 or not well):
             self._settle()

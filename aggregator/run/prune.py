@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aggregator.model import Clipping, Config, Pruned, StoredEntry
-from aggregator.run.match import TeachingKeeper, fingerprint_of, knowledge_of, sample_size
+from aggregator.model import Clipping, Config, PruneResult, StoredEntry
+from aggregator.run.match import TeachingKeeper, load_vocabulary, match_fingerprint, sample_size
 
 AT_ONCE = 500  # old entries that a run looks at, beside one for each that it brought
 
@@ -20,7 +20,7 @@ class PruneKeeper(Protocol):
 
     def prune_some(
         self, before: datetime, most: int, sample_size: Callable[[int], int], now: datetime
-    ) -> Pruned: ...
+    ) -> PruneResult: ...
 
 
 class RetentionKeeper(PruneKeeper, TeachingKeeper, Protocol):
@@ -29,17 +29,17 @@ class RetentionKeeper(PruneKeeper, TeachingKeeper, Protocol):
     def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
     def prune_all(
         self, before: datetime, sample_size: Callable[[int], int], now: datetime
-    ) -> Pruned: ...
-    def prunable(
+    ) -> PruneResult: ...
+    def prune_preview(
         self, before: datetime, sample_size: Callable[[int], int], ended: Collection[str]
-    ) -> Pruned: ...
+    ) -> PruneResult: ...
 
 
-def prune_some(config: Config, store: PruneKeeper, new: int, now: datetime) -> Pruned:
+def prune_some(config: Config, store: PruneKeeper, new: int, now: datetime) -> PruneResult:
     """A run's share, once all is matched: as many entries as are ``new``, so that what goes keeps
     up with what comes, and some of what has heaped up."""
     before = _cutoff(config, now)
-    return store.prune_some(before, AT_ONCE + new, sample_size, now) if before else Pruned()
+    return store.prune_some(before, AT_ONCE + new, sample_size, now) if before else PruneResult()
 
 
 def prune_all(
@@ -49,19 +49,19 @@ def prune_all(
     now: datetime,
     *,
     ended: Collection[str] | None = None,
-) -> Pruned | None:
+) -> PruneResult | None:
     """Prune all that may go; with ``ended``, only tell what would go once these channels had.
 
     None: feeds.toml or the clippings have changed, and what is stored is yet to be matched anew.
     """
     before = _cutoff(config, now)
     if before is None:
-        return Pruned()
-    vocabulary, _ = knowledge_of(config, clippings, store)
-    if next(store.unmatched(fingerprint_of(vocabulary, store)), None) is not None:
+        return PruneResult()
+    vocabulary, _ = load_vocabulary(config, clippings, store)
+    if next(store.unmatched(match_fingerprint(vocabulary, store)), None) is not None:
         return None
     if ended is not None:
-        return store.prunable(before, sample_size, ended)
+        return store.prune_preview(before, sample_size, ended)
     return store.prune_all(before, sample_size, now)
 
 

@@ -16,22 +16,30 @@ from functools import cached_property
 from typing import Protocol
 
 from aggregator.match import (
-    Lister,
+    PlacementRules,
     Vocabulary,
     channel_key,
     choose_live,
+    expected_channels,
     place,
-    wanted_channels,
 )
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Placing, Story, Subscription
-from aggregator.publish.entries import Editor
+from aggregator.model import (
+    Channel,
+    ChannelKind,
+    Clipping,
+    Config,
+    MembershipChange,
+    Story,
+    Subscription,
+)
+from aggregator.publish.entries import FeedBuilder
 from aggregator.publish.paths import KINDS, SITE, source_files
 from aggregator.run.stale import (
     EVERYTHING,
     SOURCES,
-    SOURCES_IN_A_PART,
+    SOURCES_PER_PART,
     ArchiveDocument,
-    Stale,
+    RenderPlan,
     StoryKeeper,
     Writer,
 )
@@ -49,9 +57,14 @@ class ListKeeper(StoryKeeper, Protocol):
     def save_channels(
         self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
     ) -> None: ...
-    def unlisted(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]: ...
-    def save_placings(
-        self, placings: Sequence[Placing], live: Collection[tuple[str, int]], now: datetime
+    def placement_pending(
+        self, *, whole: bool = True
+    ) -> Iterator[tuple[Story, frozenset[str]]]: ...
+    def save_membership_changes(
+        self,
+        membership_changes: Sequence[MembershipChange],
+        live: Collection[tuple[str, int]],
+        now: datetime,
     ) -> None: ...
     def channels(self) -> list[Channel]: ...
     def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]: ...
@@ -70,24 +83,24 @@ class ListKeeper(StoryKeeper, Protocol):
 def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now: datetime) -> int:
     """Decide again in which feeds stand the stories of which something has changed; gives how many
     those are."""
-    store.save_channels(wanted_channels(vocabulary, config), config.site.url, now)
-    lister = Lister(vocabulary, config)
-    moving: list[Placing] = []
+    store.save_channels(expected_channels(vocabulary, config), config.site.url, now)
+    rules = PlacementRules(vocabulary, config)
+    moving: list[MembershipChange] = []
     number = 0
-    staying: list[Placing] = []
+    staying: list[MembershipChange] = []
     # Only a query asks what an entry says.
-    for story, now_in in store.unlisted(whole=bool(config.feeds)):
+    for story, now_in in store.placement_pending(whole=bool(config.feeds)):
         number += 1
-        placing = place(story, now_in, lister)
-        if placing.enters or placing.leaves:
-            moving.append(placing)
+        membership_change = place(story, now_in, rules)
+        if membership_change.enters or membership_change.leaves:
+            moving.append(membership_change)
         else:
-            staying.append(placing)
+            staying.append(membership_change)
         if len(staying) == _AT_ONCE:
-            store.save_placings(staying, (), now)
+            store.save_membership_changes(staying, (), now)
             staying = []
-    store.save_placings(staying, (), now)
-    store.save_placings(moving, choose_live(moving, config.publish.backfill), now)
+    store.save_membership_changes(staying, (), now)
+    store.save_membership_changes(moving, choose_live(moving, config.publish.backfill), now)
     return number
 
 
@@ -140,7 +153,7 @@ class _Publisher:
         self._behind = _by_tag(clippings, vocabulary)
         self._store = store
         self._writer = writer
-        self._editor = editor_of(config, vocabulary)
+        self._editor = make_feed_builder(config, vocabulary)
         self._channels = store.channels()
         self._pages = store.pages()
         self._sources = config.sources
@@ -188,14 +201,14 @@ class _Publisher:
         stale = self.stale()
         channels = {channel.key for channel in (*stale.live, *(c for c, _ in stale.archives))}
         place = {source.key: number for number, source in enumerate(self._sources)}
-        numbers = {place[source.key] // SOURCES_IN_A_PART for source in stale.sources}
+        numbers = {place[source.key] // SOURCES_PER_PART for source in stale.sources}
         pages = [f"{SOURCES}{number}" for number in sorted(numbers)]
         return [*sorted(channels), *pages, EVERYTHING] if stale else []
 
-    def stale(self, part: str | None = None) -> Stale:
+    def stale(self, part: str | None = None) -> RenderPlan:
         """What must be rendered again, or what of it is in one ``part``; what is about everything is, if
         that is the part."""
-        stale = Stale()
+        stale = RenderPlan()
         dirty = self._store.dirty_channels(self._rendered)
         for channel in self._channels:
             if part not in (None, channel.key):
@@ -208,8 +221,8 @@ class _Publisher:
         if part is None:
             stale.sources = self._stale_sources(self._sources)
         elif part.startswith(SOURCES):
-            start = int(part.removeprefix(SOURCES)) * SOURCES_IN_A_PART
-            stale.sources = self._stale_sources(self._sources[start : start + SOURCES_IN_A_PART])
+            start = int(part.removeprefix(SOURCES)) * SOURCES_PER_PART
+            stale.sources = self._stale_sources(self._sources[start : start + SOURCES_PER_PART])
         if part in (None, EVERYTHING):
             lists, _, totals = self._store.site_rendered().partition(" ")
             there = all(map(self._writer.has, SITE))
@@ -274,7 +287,7 @@ def _by_tag(clippings: Iterable[Clipping], vocabulary: Vocabulary) -> dict[str, 
     return found
 
 
-def editor_of(config: Config, vocabulary: Vocabulary) -> Editor:
+def make_feed_builder(config: Config, vocabulary: Vocabulary) -> FeedBuilder:
     """What makes documents of stories, as feeds.toml says."""
     names = {tag.key: tag.name for tag in vocabulary.tags}
     titles = {
@@ -284,4 +297,4 @@ def editor_of(config: Config, vocabulary: Vocabulary) -> Editor:
         channel_key(ChannelKind.QUERY, feed.name): (feed.title, feed.description)
         for feed in config.feeds
     }
-    return Editor(config.site, config.publish, names, titles)
+    return FeedBuilder(config.site, config.publish, names, titles)

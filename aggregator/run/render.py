@@ -17,12 +17,12 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.publish.atom import render_atom
-from aggregator.publish.entries import Editor
+from aggregator.publish.entries import FeedBuilder
 from aggregator.publish.html import ChannelPage, IndexPage, Pages, SourcePage, StatusPage
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.status_feed import STATUS, STATUS_ENTRIES, status_feed
-from aggregator.run.stale import Stale, StoryKeeper, Writer
+from aggregator.run.stale import RenderPlan, StoryKeeper, Writer
 
 _NEWEST = 20  # on the index
 _RELATED = 8
@@ -39,7 +39,7 @@ class Renderer:
     def __init__(
         self,
         config: Config,
-        editor: Editor,
+        editor: FeedBuilder,
         channels: Sequence[Channel],
         months: Mapping[str, Sequence[str]],
         behind: Mapping[str, Sequence[Clipping]],
@@ -64,7 +64,7 @@ class Renderer:
         self._states: dict[str, FeedState] = {}
         self._written: list[str] = []
 
-    def render(self, stale: Stale) -> list[str]:
+    def render(self, stale: RenderPlan) -> list[str]:
         """Write all that is stale; gives the names of the files that changed."""
         if stale.pages or stale.sources:
             keys = None if stale.pages else [source.key for source in stale.sources]

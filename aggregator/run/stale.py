@@ -14,7 +14,7 @@ ArchiveDocument = tuple[
 # Parts that are of no channel, whose keys all have a colon: what is about everything, and the pages
 # of some of the sources, by number.
 EVERYTHING, SOURCES = "everything", "sources "
-SOURCES_IN_A_PART = 500
+SOURCES_PER_PART = 500
 
 
 class StoryKeeper(Protocol):
@@ -53,7 +53,7 @@ class Writer(Protocol):
 
 
 @dataclass(slots=True)
-class Stale:
+class RenderPlan:
     """What must be rendered again: the live documents of channels, documents of their archives,
     the pages of sources, the lists of all feeds and all sources, the pages about everything (which
     are with any other)."""

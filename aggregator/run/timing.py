@@ -17,7 +17,7 @@ class _Cost:
     entries: int = 0
 
 
-class Meter:
+class StageTimer:
     """Charges every moment to one stage: of stages within stages, to the innermost.
 
     ``wall`` is a clock, ``cpu`` tells the processor time of this process since it began: what went

@@ -14,15 +14,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from aggregator.errors import StorageError
-from aggregator.match import Finder
+from aggregator.match import QueryMatcher
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
 from aggregator.publish.entries import NEVER
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
-from aggregator.run.match import knowledge_of
+from aggregator.run.match import load_vocabulary
 from aggregator.run.metrics import render_metrics
-from aggregator.run.publish import editor_of
+from aggregator.run.publish import make_feed_builder
 from aggregator.serve.http_protocol import Connection
 from aggregator.serve.static_files import Files, answer
 from aggregator.store import Store
@@ -126,8 +126,8 @@ class _Site:
 
     def _feed(self, text: str, query: Query, store: Store) -> OutputFeed:
         config = self._config
-        vocabulary, _ = knowledge_of(config, self._clippings, store)
-        finder = Finder(vocabulary, config.subscriptions)
+        vocabulary, _ = load_vocabulary(config, self._clippings, store)
+        finder = QueryMatcher(vocabulary, config.subscriptions)
         found: list[Story] = []
         for story in _newest(store):
             if finder.finds(query, story):
@@ -142,7 +142,7 @@ class _Site:
             id=mint_id(config.site.url, None, f"query {text}"),
             first_seen_at=NEVER,
         )
-        feed = editor_of(config, vocabulary).live_feed(channel, found, (), len(found))
+        feed = make_feed_builder(config, vocabulary).live_feed(channel, found, (), len(found))
         return replace(feed, query=urlencode({"q": text}), hub=None)
 
 

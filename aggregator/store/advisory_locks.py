@@ -17,7 +17,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from aggregator.errors import BusyError, LockedError, StorageError
-from aggregator.store.engine import advice, database_name, open_engine, reason_of
+from aggregator.store.engine import advice, database_message, database_name, open_engine
 
 # Ours among the advisory locks of a database.
 _RUN, _JOBS, _WRITING, _SCHEDULING = range(7_216_001, 7_216_005)
@@ -29,7 +29,7 @@ _MOMENT_SECONDS = 0.2
 
 
 @contextmanager
-def exclusive(url: str, root: Path) -> Iterator[None]:
+def hold_run_lock(url: str, root: Path) -> Iterator[None]:
     """Hold the database for a run.
 
     Raises LockedError at once if another run holds it, BusyError after two minutes if the workers' jobs
@@ -51,7 +51,7 @@ def exclusive(url: str, root: Path) -> Iterator[None]:
                 ) from None
             yield
     except SQLAlchemyError as error:
-        reason = reason_of(error)
+        reason = database_message(error)
         raise StorageError(f"{name}: {reason}; {advice(reason)}") from error
     finally:
         engine.dispose()  # and with the connection go the locks
@@ -63,7 +63,7 @@ def _wait(connection: Connection) -> None:
     connection.commit()  # the locks are the session's: no transaction stays open behind them
 
 
-class Turns:
+class WorkerLocks:
     """A worker's share of the database.
 
     `job` is held while any of its jobs is at work; every 5 s it is asked whether a run waits, for
@@ -233,5 +233,5 @@ def _now() -> float:
 
 
 def _trouble(error: SQLAlchemyError) -> StorageError:
-    reason = reason_of(error)
+    reason = database_message(error)
     return StorageError(f"the database: {reason}")

@@ -11,8 +11,8 @@ from aggregator.text.folding import digest, fold
 from aggregator.text.similarity import alike, still_same
 from aggregator.text.urls import link_key
 
-MOST_NOISE = 3  # changes of numbers and parameters only that are stored of one entry
-MOST_REVISIONS = 3  # times that one story is shown to subscribers as changed
+MAX_TRIVIAL_CHANGES = 3  # changes of numbers and parameters only that are stored of one entry
+MAX_REVISIONS = 3  # times that one story is shown to subscribers as changed
 _SIGNIFICANT_CHARACTERS = 200
 _SIGNIFICANT_SHARE = 0.1
 _MOST_COMPARED = 20_000  # characters; difflib takes quadratic time
@@ -46,13 +46,13 @@ def decide(known_hash: str | None, entry: Entry) -> EntryChange:
     return EntryChange.UNCHANGED if known_hash == content_hash(entry) else EntryChange.MODIFIED
 
 
-def is_noise(old: Entry, new: Entry) -> bool:
+def is_trivial_change(old: Entry, new: Entry) -> bool:
     """Whether only numbers and the parameters of addresses differ: a counter of visits, the
     address of a tracking pixel, a session's id. Or a date that was corrected: nobody can know."""
-    return essence(old) == essence(new)
+    return content_hash_without_numbers(old) == content_hash_without_numbers(new)
 
 
-def essence(entry: Entry) -> str:
+def content_hash_without_numbers(entry: Entry) -> str:
     """A digest of what an entry says, but for numbers and the parameters of addresses."""
     return digest(
         _NUMBER.sub("#", entry.title),

@@ -10,18 +10,25 @@ import sqlmodel
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session
 
-from aggregator.model import ChannelKind, Placing, Story
+from aggregator.model import ChannelKind, MembershipChange, Story
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
-    IN_ONE_QUERY,
-    THIS_PAGE,
+    MAX_QUERY_PARAMETERS,
+    UPDATE_ARCHIVE_DOCUMENT,
     chunks,
+    load_stories,
     mark_sources,
     read,
-    stories_of,
     write,
 )
-from aggregator.store.tables import CHANNELS, ENTRIES, LISTINGS, PAGES, STORIES, ChannelRow
+from aggregator.store.tables import (
+    ARCHIVE_DOCUMENTS,
+    CHANNEL_STORIES,
+    CHANNELS,
+    ENTRIES,
+    STORIES,
+    ChannelRow,
+)
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import slugs
 
@@ -29,7 +36,7 @@ MOST_IN_A_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
 
 
-class PlacingStore(Database):
+class ChannelStore(Database):
     """What listing reads and writes."""
 
     def save_channels(
@@ -55,7 +62,7 @@ class PlacingStore(Database):
                     slug = given[key]
                     row = ChannelRow(
                         key=key, kind=kind.value, name=name, slug=slug,
-                        feed_id=mint_id(site_url, None, slug), first_seen_at=now,
+                        atom_id=mint_id(site_url, None, slug), first_seen_at=now,
                     )  # fmt: skip
                     session.add(row)
                 elif row.name != name or row.ended_at or row.pruned:
@@ -64,27 +71,30 @@ class PlacingStore(Database):
                 if key not in wanted and row.ended_at is None:
                     row.ended_at, row.dirty = now, True
 
-    def unlisted(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]:
+    def placement_pending(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]:
         """The stories whose place must be decided again, with the channels they now stand in;
         without ``whole``, what they say is left out."""
         last = 0
         while True:
             with self._session() as session:
-                wanted = select(STORIES).where(STORIES.c.unlisted, STORIES.c.id > last)
-                rows = read(session, wanted.order_by(STORIES.c.id).limit(IN_ONE_QUERY))
+                wanted = select(STORIES).where(STORIES.c.placement_pending, STORIES.c.id > last)
+                rows = read(session, wanted.order_by(STORIES.c.id).limit(MAX_QUERY_PARAMETERS))
                 held = defaultdict(set)
-                listed = select(LISTINGS.c.story_id, LISTINGS.c.channel)
-                theirs = listed.where(LISTINGS.c.story_id.in_([row.id for row in rows]))
+                listed = select(CHANNEL_STORIES.c.story_id, CHANNEL_STORIES.c.channel)
+                theirs = listed.where(CHANNEL_STORIES.c.story_id.in_([row.id for row in rows]))
                 for story, channel in read(session, theirs):
                     held[story].add(channel)
-                found = stories_of(session, rows, whole=whole)
+                found = load_stories(session, rows, whole=whole)
             if not found:
                 return
             yield from ((story, frozenset(held[story.row])) for story in found)
             last = found[-1].row
 
-    def save_placings(
-        self, placings: Sequence[Placing], live: Collection[tuple[str, int]], now: datetime
+    def save_membership_changes(
+        self,
+        membership_changes: Sequence[MembershipChange],
+        live: Collection[tuple[str, int]],
+        now: datetime,
     ) -> None:
         """Let stories enter and leave, in one transaction; ``live`` says (channel, story) of those
         that may stand in a live feed.
@@ -93,53 +103,66 @@ class PlacingStore(Database):
         closed documents never change for what was found late. One that holds 300 is closed too, so
         that what is written for one story is bounded.
         """
-        if not placings:
+        if not membership_changes:
             return
-        moving = [placing for placing in placings if placing.enters or placing.leaves]
+        moving = [
+            membership_change
+            for membership_change in membership_changes
+            if membership_change.enters or membership_change.leaves
+        ]
         with self._session() as session:
             if moving:
                 _move(session, sorted(moving, key=lambda p: (p.date, p.id)), live, now)
-            for stories in chunks([placing.story for placing in placings]):
+            for stories in chunks(
+                [membership_change.story for membership_change in membership_changes]
+            ):
                 settled = update(STORIES).where(STORIES.c.id.in_(stories))
-                write(session, settled.values(unlisted=False, listed=True))
+                write(session, settled.values(placement_pending=False, ever_published=True))
 
 
 def _move(
-    session: Session, placings: Sequence[Placing], live: Collection[tuple[str, int]], now: datetime
+    session: Session,
+    membership_changes: Sequence[MembershipChange],
+    live: Collection[tuple[str, int]],
+    now: datetime,
 ) -> None:
     archive = _Archive(session)
     entering: list[dict[str, Any]] = []
-    for placing in placings:
-        if placing.leaves:
-            _leave(session, archive, placing.story, placing.leaves)
+    for membership_change in membership_changes:
+        if membership_change.leaves:
+            _leave(session, archive, membership_change.story, membership_change.leaves)
         entering += [
             {
                 "channel": channel,
-                "story_id": placing.story,
-                "month": archive.enter(channel, placing.date),
-                "live": (channel, placing.story) in live,
-                "listed_at": now,
+                "story_id": membership_change.story,
+                "document": archive.enter(channel, membership_change.date),
+                "live": (channel, membership_change.story) in live,
+                "entered_at": now,
             }
-            for channel in sorted(placing.enters)
+            for channel in sorted(membership_change.enters)
         ]
-    write(session, insert(LISTINGS), entering)
+    write(session, insert(CHANNEL_STORIES), entering)
     archive.save()
-    touched = {key for placing in placings for key in placing.enters | placing.leaves}
+    touched = {
+        key
+        for membership_change in membership_changes
+        for key in membership_change.enters | membership_change.leaves
+    }
     for keys in chunks(sorted(touched)):
         write(session, update(CHANNELS).where(CHANNELS.c.key.in_(keys)).values(dirty=True))
     ours = select(CHANNELS.c.key).where(CHANNELS.c.kind == ChannelKind.OWN.value)
     own_keys = {key for (key,) in read(session, ours)}
-    shown = [p.story for p in placings if (p.enters | p.leaves) - own_keys]
+    shown = [p.story for p in membership_changes if (p.enters | p.leaves) - own_keys]
     for stories in chunks(shown):
         mark_sources(session, select(ENTRIES.c.feed_id).where(ENTRIES.c.story_id.in_(stories)))
 
 
 def _leave(session: Session, archive: "_Archive", story: int, channels: Collection[str]) -> None:
     """A story leaves these channels and the documents of their archives."""
-    there = (LISTINGS.c.story_id == story) & LISTINGS.c.channel.in_(sorted(channels))
-    for row in read(session, select(LISTINGS).where(there)):
-        archive.withdraw(row.channel, row.month)
-    write(session, delete(LISTINGS).where(there))
+    there = (CHANNEL_STORIES.c.story_id == story) & CHANNEL_STORIES.c.channel.in_(sorted(channels))
+    for row in read(session, select(CHANNEL_STORIES).where(there)):
+        archive.withdraw(row.channel, row.document)
+    write(session, delete(CHANNEL_STORIES).where(there))
 
 
 @dataclass(slots=True)
@@ -160,12 +183,18 @@ class _Archive:
         self._session = session
         self._open: dict[str, _Page] = {}  # the latest of each channel
         self._pages: dict[tuple[str, str], _Page] = {}
-        latest = select(PAGES.c.channel, func.max(PAGES.c.month).label("month"))
-        newest = latest.group_by(PAGES.c.channel).subquery()
-        joined = (PAGES.c.channel == newest.c.channel) & (PAGES.c.month == newest.c.month)
-        columns = select(PAGES.c.channel, PAGES.c.month, PAGES.c.stories)
+        latest = select(
+            ARCHIVE_DOCUMENTS.c.channel, func.max(ARCHIVE_DOCUMENTS.c.name).label("name")
+        )
+        newest = latest.group_by(ARCHIVE_DOCUMENTS.c.channel).subquery()
+        joined = (ARCHIVE_DOCUMENTS.c.channel == newest.c.channel) & (
+            ARCHIVE_DOCUMENTS.c.name == newest.c.name
+        )
+        columns = select(
+            ARCHIVE_DOCUMENTS.c.channel, ARCHIVE_DOCUMENTS.c.name, ARCHIVE_DOCUMENTS.c.stories
+        )
         for row in read(session, columns.join(newest, joined)):
-            page = _Page(row.channel, row.month, row.stories)
+            page = _Page(row.channel, row.name, row.stories)
             self._open[page.channel] = self._pages[page.channel, page.month] = page
 
     def enter(self, channel: str, date: datetime) -> str:
@@ -184,7 +213,9 @@ class _Archive:
     def withdraw(self, channel: str, month: str) -> None:
         """A story leaves the document."""
         if (channel, month) not in self._pages:
-            held = select(PAGES.c.stories).where(PAGES.c.channel == channel, PAGES.c.month == month)
+            held = select(ARCHIVE_DOCUMENTS.c.stories).where(
+                ARCHIVE_DOCUMENTS.c.channel == channel, ARCHIVE_DOCUMENTS.c.name == month
+            )
             ((stories,),) = read(self._session, held)
             self._pages[channel, month] = _Page(channel, month, stories)
         page = self._pages[channel, month]
@@ -203,7 +234,7 @@ class _Archive:
         made = [
             {
                 "channel": p.channel,
-                "month": p.month,
+                "name": p.month,
                 "stories": p.stories,
                 "dirty": True,
                 "rendered": "",
@@ -211,10 +242,14 @@ class _Archive:
             for p in touched
             if p.new
         ]
-        write(self._session, insert(PAGES), made)
+        write(self._session, insert(ARCHIVE_DOCUMENTS), made)
         changed = [
-            {"its_channel": p.channel, "its_month": p.month, "number": p.stories}
+            {"its_channel": p.channel, "its_name": p.month, "number": p.stories}
             for p in touched
             if not p.new
         ]
-        write(self._session, THIS_PAGE.values(stories=bindparam("number"), dirty=True), changed)
+        write(
+            self._session,
+            UPDATE_ARCHIVE_DOCUMENT.values(stories=bindparam("number"), dirty=True),
+            changed,
+        )

@@ -46,7 +46,7 @@ class Database:
             raise StorageError(f"{self.name}: {error}") from error
         # ValueError: what stands in a column is no time, no JSON or no UTF-8: the file is damaged.
         except (SQLAlchemyError, OSError, ValueError) as error:
-            reason = engine.reason_of(error)
+            reason = engine.database_message(error)
             raise StorageError(f"{self.name}: {reason}; {self._advice(reason)}") from error
 
     def _advice(self, reason: str) -> str:

@@ -22,7 +22,7 @@ from aggregator.store.changes import content_hash
 from aggregator.store.tables import ENTRIES, ChannelRow
 
 
-def feed_of(row: Any) -> Feed:
+def feed_from_row(row: Any) -> Feed:
     """What the publisher says of its feed."""
     return Feed(row.atom_id, row.title, row.link, row.language, row.rights)
 
@@ -74,7 +74,7 @@ _OF_A_HEAD = """id feed_id story_id key atom_id title link page published update
 HEAD = [ENTRIES.c[name] for name in _OF_A_HEAD.split()]
 
 
-def entry_of(row: Any, *, whole: bool = True) -> Entry:
+def entry_from_row(row: Any, *, whole: bool = True) -> Entry:
     """The entry that a row holds; without ``whole``, the row has the columns of `HEAD`, and the entry
     nothing of what it says."""
     said: dict[str, Any] = {}
@@ -106,9 +106,9 @@ def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
     return StoredEntry(
         row=row.id or 0,
         feed_url=feed.url,
-        feed=feed_of(feed),
+        feed=feed_from_row(feed),
         role=Role(feed.role),
-        entry=entry_of(row, whole=whole),
+        entry=entry_from_row(row, whole=whole),
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         came_with_feed=row.first_seen_at == feed.first_succeeded_at,
@@ -116,14 +116,14 @@ def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
     )
 
 
-def channel_of(row: ChannelRow) -> Channel:
+def channel_from_row(row: ChannelRow) -> Channel:
     """The output feed that a row holds."""
     return Channel(
         key=row.key,
         kind=ChannelKind(row.kind),
         name=row.name,
         slug=row.slug,
-        id=row.feed_id,
+        id=row.atom_id,
         first_seen_at=row.first_seen_at,
         ended_at=row.ended_at,
     )
@@ -142,7 +142,7 @@ def match_columns(match: Match) -> dict[str, Any]:
     }
 
 
-def match_of(row: Any) -> Match:
+def match_from_row(row: Any) -> Match:
     """The match that a row holds."""
     evidence = (
         Evidence(EvidenceKind(e["kind"]), e["detail"], e["where"], e["weight"])

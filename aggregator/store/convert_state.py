@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from aggregator.model import FeedEvent, FeedEventKind, FeedState, Hints, Move, Validators
+from aggregator.model import FeedEvent, FeedEventKind, FeedState, Move, PollHints, Validators
 
 
 def feed_state(row: Any) -> FeedState:
@@ -26,12 +26,12 @@ def feed_state(row: Any) -> FeedState:
         newest_at=row.newest_at,
         failures=row.failures,
         failing_since_at=row.failing_since_at,
-        told=row.told,
+        operator_notified=row.operator_notified,
         gone_at=row.gone_at,
-        ended=row.ended,
+        gone_confirmed=row.gone_confirmed,
         move=move,
         warning=row.warning,
-        silent=row.silent,
+        is_silent=row.is_silent,
         last_error=row.last_error,
     )
 
@@ -55,15 +55,15 @@ def state_columns(state: FeedState) -> dict[str, Any]:
         "newest_at": state.newest_at,
         "failures": state.failures,
         "failing_since_at": state.failing_since_at,
-        "told": state.told,
+        "operator_notified": state.operator_notified,
         "gone_at": state.gone_at,
-        "ended": state.ended,
+        "gone_confirmed": state.gone_confirmed,
         "moved_to": move.url if move else None,
         "moved_since_at": move.since_at if move else None,
         "moved_count": move.count if move else 0,
         "move_adopted": move.adopted if move else False,
         "warning": state.warning,
-        "silent": state.silent,
+        "is_silent": state.is_silent,
         "last_error": state.last_error,
     }
 
@@ -84,7 +84,7 @@ def feed_event(row: Any) -> FeedEvent:
     return FeedEvent(row.key, row.title, FeedEventKind(row.kind), row.message, row.at)
 
 
-def _plain(hints: Hints) -> dict[str, Any]:
+def _plain(hints: PollHints) -> dict[str, Any]:
     return {
         "ttl": _seconds(hints.ttl),
         "period": _seconds(hints.period),
@@ -94,9 +94,9 @@ def _plain(hints: Hints) -> dict[str, Any]:
     }
 
 
-def _hints(value: dict[str, Any]) -> Hints:
+def _hints(value: dict[str, Any]) -> PollHints:
     base = value.get("base")
-    return Hints(
+    return PollHints(
         ttl=_delta(value.get("ttl")),
         period=_delta(value.get("period")),
         base=datetime.fromisoformat(base) if base else None,

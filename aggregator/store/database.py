@@ -1,6 +1,6 @@
 """The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
-`stories` of the stories, `placings` and `listings` of the output feeds, `teaching` of what is
-learned, what `retention` takes away, `space` gives back, and `parked` remembers.
+`stories` of the stories, `membership_changes` and `listings` of the output feeds, `teaching` of what is
+learned, what `retention` takes away, `space` gives back, and `job_failures` remembers.
 
 Every query is in these files, one short transaction per step of a run.
 """
@@ -11,43 +11,49 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlmodel import Session
 
-from aggregator.model import Copy, Entry, Feed, MatchedEntry, Role, StoredEntry
+from aggregator.model import Entry, Feed, MatchedEntry, Role, StoredEntry, StoryEntry
 from aggregator.store import convert
 from aggregator.store.changes import content_hash
-from aggregator.store.channels import PlacingStore
-from aggregator.store.failed_jobs import ParkedStore
+from aggregator.store.channels import ChannelStore
+from aggregator.store.failed_jobs import JobFailureStore
 from aggregator.store.feeds import FeedStore
 from aggregator.store.lookup import Document
-from aggregator.store.published import ListingStore
+from aggregator.store.published import PublishedStore
 from aggregator.store.retention import RetentionStore
 from aggregator.store.rows import (
     CLIPPINGS_URL,
-    IN_ONE_QUERY,
+    MAX_QUERY_PARAMETERS,
     chunks,
-    copies_of,
-    feeds_of,
+    load_feeds,
     mark_stories,
     read,
+    story_entries,
     write,
 )
 from aggregator.store.stories import StoryStore
 from aggregator.store.tables import (
-    BANDS,
     DECISIONS,
     ENTRIES,
     FEEDS,
     MATCHES,
+    MINHASH_BANDS,
     PRUNED,
     STORIES,
     FeedRow,
 )
 from aggregator.store.upsert import save_entries
-from aggregator.store.vacuum import SpaceStore
+from aggregator.store.vacuum import VacuumStore
 from aggregator.text.folding import digest
 
 
 class Store(
-    FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore, ParkedStore
+    FeedStore,
+    StoryStore,
+    ChannelStore,
+    PublishedStore,
+    RetentionStore,
+    VacuumStore,
+    JobFailureStore,
 ):
     """The state of an installation. One writer at a time: hold the lock of `runlock`."""
 
@@ -56,7 +62,7 @@ class Store(
         every = digest(*(f"{entry.key} {content_hash(entry)}" for entry in entries))
         with self._session() as session:
             rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
-            if rows and rows[0].body_hash == every and convert.feed_of(rows[0]) == site:
+            if rows and rows[0].body_hash == every and convert.feed_from_row(rows[0]) == site:
                 return
             if not rows:
                 session.add(
@@ -77,7 +83,7 @@ class Store(
             ]
             mark_stories(session, [row.story_id for row in gone if row.story_id], corrected=True)
             for chunk in chunks([row.id for row in gone]):
-                for table in (BANDS, MATCHES, DECISIONS):
+                for table in (MINHASH_BANDS, MATCHES, DECISIONS):
                     write(session, delete(table).where(table.c.entry_id.in_(chunk)))
                 write(session, delete(ENTRIES).where(ENTRIES.c.id.in_(chunk)))
 
@@ -93,7 +99,7 @@ class Store(
                 .where(FEEDS.c.url.in_(wanted), ENTRIES.c.pruned_at.is_(None))
                 .order_by(FEEDS.c.url, ENTRIES.c.key)
             )
-            return [convert.entry_of(row) for row in read(session, theirs)]
+            return [convert.entry_from_row(row) for row in read(session, theirs)]
 
     # -- matching ----------------------------------------------------------------------------
 
@@ -106,7 +112,7 @@ class Store(
         One without its content keeps what it has, unless the reader has decided about it: words
         that are no longer there must not count as words that never were.
         """
-        mine = ENTRIES.c.vocabulary
+        mine = ENTRIES.c.matched_fingerprint
         other = or_(and_(mine > PRUNED, mine < vocabulary), mine > vocabulary)
         last = 0
         with self._session() as session:
@@ -121,8 +127,8 @@ class Store(
         while True:
             with self._session() as session:
                 wanted = select(ENTRIES).where(ENTRIES.c.id > last, stale)
-                rows = read(session, wanted.order_by(ENTRIES.c.id).limit(IN_ONE_QUERY))
-                known = feeds_of(session, rows)
+                rows = read(session, wanted.order_by(ENTRIES.c.id).limit(MAX_QUERY_PARAMETERS))
+                known = load_feeds(session, rows)
             if not rows:
                 return
             yield from (convert.stored_entry(row, known[row.feed_id]) for row in rows)
@@ -146,7 +152,7 @@ class Store(
         for entry in matched:
             for match in entry.matches:
                 row = old.pop((entry.row, match.tag), None)
-                if row is not None and convert.match_of(row) == match:
+                if row is not None and convert.match_from_row(row) == match:
                     continue
                 changed.add(entry.row)
                 new += not match.near and (row is None or row.near)
@@ -167,14 +173,14 @@ class Store(
             ),
         )
         undecided = update(STORIES).where(STORIES.c.id.in_([row.story_id for row in told]))
-        write(session, undecided.values(unlisted=True))
+        write(session, undecided.values(placement_pending=True))
         stories = sorted({row.story_id for row in told if row.id in changed})
         mark_stories(session, stories, corrected=False)
         done = update(ENTRIES).where(ENTRIES.c.id.in_(ids))
-        write(session, done.values(vocabulary=vocabulary))
+        write(session, done.values(matched_fingerprint=vocabulary))
         return new
 
-    def find(self, text: str, page: str) -> list[Copy]:
+    def find(self, text: str, page: str) -> list[StoryEntry]:
         """The entries whose id, key or link is ``text``, or whose page is ``page``, or that tell
         the story of this id."""
         with self._session() as session:
@@ -191,6 +197,6 @@ class Store(
                 .join(FEEDS, entry.feed_id == FEEDS.c.id)
                 .where(meant)
                 .order_by(entry.first_seen_at, FEEDS.c.url, entry.key)
-                .limit(IN_ONE_QUERY)
+                .limit(MAX_QUERY_PARAMETERS)
             )
-            return copies_of(session, read(session, found))
+            return story_entries(session, read(session, found))

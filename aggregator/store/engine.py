@@ -61,7 +61,7 @@ def database_name(url: str, root: Path) -> str:
     return f"postgresql://{whole.host or 'localhost'}/{whole.database or ''}"
 
 
-def reason_of(error: Exception) -> str:
+def database_message(error: Exception) -> str:
     """What a database or its driver said, on one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
 

@@ -13,8 +13,8 @@ from aggregator.model import (
     EntryChange,
     FeedEvent,
     FeedState,
+    ParsedAnswer,
     ParsedFeed,
-    Reading,
     Role,
     SeenDocument,
     StageCost,
@@ -24,7 +24,14 @@ from aggregator.store import convert
 from aggregator.store.connection import Database
 from aggregator.store.convert_state import event_columns, feed_event, feed_state, state_columns
 from aggregator.store.lookup import Document
-from aggregator.store.rows import CLIPPINGS_URL, chunks, mark_feeds_of, read, update_each, write
+from aggregator.store.rows import (
+    CLIPPINGS_URL,
+    chunks,
+    mark_channels_of_feed,
+    read,
+    update_each,
+    write,
+)
 from aggregator.store.tables import (
     DOCUMENTS,
     EVENTS,
@@ -32,7 +39,7 @@ from aggregator.store.tables import (
     EntryRow,
     FeedEventRow,
     FeedRow,
-    HostRow,
+    HostHoldRow,
     RunRow,
 )
 from aggregator.store.upsert import save_entries
@@ -132,14 +139,16 @@ class FeedStore(Database):
             found = connection.execute(_SEEN, {"key": subscription.key}).first()
             return SeenDocument(found.context, found.entries) if found else None
 
-    def save_readings(self, readings: Sequence[Reading], now: datetime) -> list[list[EntryChange]]:
+    def save_answers(
+        self, answers: Sequence[ParsedAnswer], now: datetime
+    ) -> list[list[EntryChange]]:
         """Store documents' entries, and the states with their validators, in one transaction.
 
         So the validators never vouch for entries that were lost on the way.
         """
         with self._session() as session:
-            feeds = _feeds(session, [reading.subscription for reading in readings])
-            rows = [feeds[reading.subscription.key] for reading in readings]
+            feeds = _feeds(session, [reading.subscription for reading in answers])
+            rows = [feeds[reading.subscription.key] for reading in answers]
             changes = save_entries(
                 session,
                 [
@@ -149,15 +158,15 @@ class FeedStore(Database):
                         [entry.key for entry in reading.parsed.known],
                         reading.subscription.role is Role.CLIPPINGS,
                     )
-                    for feed, reading in zip(rows, readings, strict=True)
+                    for feed, reading in zip(rows, answers, strict=True)
                 ],
                 now,
             )
             saved = []
-            for feed, reading, told in zip(rows, readings, changes, strict=True):
-                described = convert.feed_of(feed) != reading.parsed.feed
+            for feed, reading, told in zip(rows, answers, changes, strict=True):
+                described = convert.feed_from_row(feed) != reading.parsed.feed
                 if described and feed.first_succeeded_at:
-                    mark_feeds_of(session, feed.id)
+                    mark_channels_of_feed(session, feed.id)
                 saved.append(
                     _taken(feed, reading.subscription, reading.state, reading.events, described)
                     | convert.feed_columns(reading.parsed.feed)
@@ -167,8 +176,8 @@ class FeedStore(Database):
                     }
                 )
             _update(session, saved)
-            write(session, insert(EVENTS), _events(reading.events for reading in readings))
-            _remember(session, rows, readings)
+            write(session, insert(EVENTS), _events(reading.events for reading in answers))
+            _remember(session, rows, answers)
             return changes
 
     def save_states(
@@ -204,13 +213,13 @@ class FeedStore(Database):
     def holds(self, now: datetime) -> dict[str, datetime]:
         """The hosts that asked us to wait, and until when."""
         with self._session() as session:
-            rows = session.exec(select(HostRow).where(HostRow.not_before > now))
+            rows = session.exec(select(HostHoldRow).where(HostHoldRow.not_before > now))
             return {row.name: row.not_before for row in rows}
 
     def save_hold(self, host: str, not_before: datetime) -> None:
         """Remember that a host asked us to wait."""
         with self._session() as session:
-            session.merge(HostRow(name=host, not_before=not_before))
+            session.merge(HostHoldRow(name=host, not_before=not_before))
 
 
 def _feeds(session: Session, subscriptions: Sequence[Subscription]) -> dict[str, Any]:
@@ -259,12 +268,12 @@ def _events(every: Iterable[Sequence[FeedEvent]]) -> list[dict[str, Any]]:
     return [event_columns(event) for events in every for event in events]
 
 
-def _remember(session: Session, feeds: Sequence[Any], readings: Sequence[Reading]) -> None:
+def _remember(session: Session, feeds: Sequence[Any], answers: Sequence[ParsedAnswer]) -> None:
     """Keep what the documents held; of an odd one, nothing."""
     write(session, delete(DOCUMENTS).where(DOCUMENTS.c.feed_id.in_([feed.id for feed in feeds])))
     seen = [
         {"feed_id": feed.id} | asdict(reading.parsed.seen)
-        for feed, reading in zip(feeds, readings, strict=True)
+        for feed, reading in zip(feeds, answers, strict=True)
         if reading.parsed.seen is not None
     ]
     write(session, insert(DOCUMENTS), seen)
@@ -275,8 +284,8 @@ _SEEN = (
     .join(FEEDS, FEEDS.c.id == DOCUMENTS.c.feed_id)
     .where(FEEDS.c.url == bindparam("key"))
 )
-_SAID = ("failing_since_at", "last_error", "ended", "silent", "warning")
+_SAID = ("failing_since_at", "last_error", "gone_confirmed", "is_silent", "warning")
 _NOTHING_KNOWN = {
-    "entries": 0, "next_poll_reason": "", "hints": {}, "failures": 0, "told": False, "ended": False,
-    "moved_count": 0, "move_adopted": False, "silent": False, "dirty": True, "rendered": "",
+    "entries": 0, "next_poll_reason": "", "hints": {}, "failures": 0, "operator_notified": False, "gone_confirmed": False,
+    "moved_count": 0, "move_adopted": False, "is_silent": False, "dirty": True, "rendered": "",
 }  # fmt: skip

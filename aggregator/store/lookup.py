@@ -11,7 +11,7 @@ from sqlmodel import Session
 from aggregator.model import Entry, EntryChange
 from aggregator.store import convert
 from aggregator.store.changes import decide, find_twin
-from aggregator.store.rows import CLIPPINGS_URL, by_number, chunks, read
+from aggregator.store.rows import CLIPPINGS_URL, chunks, read, rows_by_id
 from aggregator.store.tables import ENTRIES
 
 _MOST_SOUGHT = 10_000
@@ -121,7 +121,7 @@ class Known:
             rows = gone.get(document.feed.id, {})
             pages, titles = {e.page for e in unknown if e.page}, {e.title for e in unknown}
             left = {
-                id: convert.entry_of(row)
+                id: convert.entry_from_row(row)
                 for id, row in sorted(rows.items())
                 if id not in there and (row.page in pages or row.title in titles)
             }
@@ -170,4 +170,4 @@ class Known:
             if entry.key in rows
             and change_of(document, rows[entry.key], entry) is EntryChange.MODIFIED
         ]
-        return by_number(self._session, select(ENTRIES), modified)
+        return rows_by_id(self._session, select(ENTRIES), modified)

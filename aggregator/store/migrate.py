@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aggregator.errors import StorageError
 
-HEAD = "0008"
+HEAD = "0009"
 _MIGRATING = 7_216_021  # among the advisory locks of a database
 
 

@@ -8,31 +8,31 @@ from sqlalchemy import bindparam
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, delete, func, select, update
 
-from aggregator.model import Channel, ChannelKind, Copy, Story
+from aggregator.model import Channel, ChannelKind, Story, StoryEntry
 from aggregator.store import convert
 from aggregator.store.channels import MONTH_LENGTH
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
-    THIS_PAGE,
+    UPDATE_ARCHIVE_DOCUMENT,
     chunks,
-    copies_of,
+    load_stories,
+    make_story,
     mark_sources,
     read,
-    stories_of,
-    story_of,
+    story_entries,
     write,
 )
 from aggregator.store.tables import (
+    ARCHIVE_DOCUMENTS,
+    CHANNEL_STORIES,
     CHANNELS,
     ENTRIES,
     FEEDS,
-    LISTINGS,
-    PAGES,
     STORIES,
+    ArchiveDocumentRow,
     ChannelRow,
-    ListingRow,
-    PageRow,
-    PingRow,
+    ChannelStoryRow,
+    HubPingRow,
     SiteRow,
 )
 
@@ -53,15 +53,15 @@ def _note(
     rows = [{"its_key": key, "digest": digest} for key, digest in channels.items()]
     write(session, _CHANNEL.values(new), rows)
     documents = [
-        {"its_channel": channel, "its_month": month, "digest": address}
+        {"its_channel": channel, "its_name": month, "digest": address}
         for (channel, month), address in pages.items()
     ]
-    write(session, THIS_PAGE.values(new), documents)
+    write(session, UPDATE_ARCHIVE_DOCUMENT.values(new), documents)
     sources = [{"its_url": url, "digest": digest} for url, digest in feeds.items()]
     write(session, _FEED.values(new), sources)
 
 
-class ListingStore(Database):
+class PublishedStore(Database):
     """What publishing reads and writes."""
 
     def channels(self) -> list[Channel]:
@@ -70,7 +70,7 @@ class ListingStore(Database):
             rows = session.exec(
                 select(ChannelRow).where(~col(ChannelRow.pruned)).order_by(ChannelRow.key)
             )
-            return [convert.channel_of(row) for row in rows]
+            return [convert.channel_from_row(row) for row in rows]
 
     def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]:
         """The channels to be rendered again; ``rendered`` are digests of today's settings."""
@@ -82,32 +82,41 @@ class ListingStore(Database):
         """Every document of the archives: month, whether it is dirty, and the address under which
         it was rendered; by channel, in the order of time."""
         found: defaultdict[str, list[tuple[str, bool, str]]] = defaultdict(list)
-        rows = columns(PAGES.c.channel, PAGES.c.month, PAGES.c.dirty, PAGES.c.rendered)
+        rows = columns(
+            ARCHIVE_DOCUMENTS.c.channel,
+            ARCHIVE_DOCUMENTS.c.name,
+            ARCHIVE_DOCUMENTS.c.dirty,
+            ARCHIVE_DOCUMENTS.c.rendered,
+        )
         with self._session() as session:
-            for row in read(session, rows.order_by(PAGES.c.channel, PAGES.c.month)):
-                found[row.channel].append((row.month, row.dirty, row.rendered))
+            for row in read(
+                session, rows.order_by(ARCHIVE_DOCUMENTS.c.channel, ARCHIVE_DOCUMENTS.c.name)
+            ):
+                found[row.channel].append((row.name, row.dirty, row.rendered))
         return found
 
     def window(self, channel: str, start: int, limit: int) -> list[Story]:
         """The stories that entered a live feed last, those first that are newest, from the
         ``start``-th on."""
         with self._session() as session:
-            rows = self._listed(channel, LISTINGS.c.live).offset(start).limit(limit)
-            return stories_of(session, read(session, rows))
+            rows = self._listed(channel, CHANNEL_STORIES.c.live).offset(start).limit(limit)
+            return load_stories(session, read(session, rows))
 
     def month(self, channel: str, month: str) -> list[Story]:
         """The stories of a month of a channel's archive."""
         with self._session() as session:
-            return stories_of(
-                session, read(session, self._listed(channel, LISTINGS.c.month == month))
+            return load_stories(
+                session, read(session, self._listed(channel, CHANNEL_STORIES.c.document == month))
             )
 
     def _listed(self, channel: str, condition: Any) -> Any:
         return (
             columns(STORIES)
-            .join(LISTINGS, LISTINGS.c.story_id == STORIES.c.id)
-            .where(LISTINGS.c.channel == channel, condition)
-            .order_by(LISTINGS.c.listed_at.desc(), STORIES.c.updated.desc(), STORIES.c.atom_id)
+            .join(CHANNEL_STORIES, CHANNEL_STORIES.c.story_id == STORIES.c.id)
+            .where(CHANNEL_STORIES.c.channel == channel, condition)
+            .order_by(
+                CHANNEL_STORIES.c.entered_at.desc(), STORIES.c.updated.desc(), STORIES.c.atom_id
+            )
         )
 
     def newest(self, limit: int, *, before: int | None = None) -> list[Story]:
@@ -117,13 +126,15 @@ class ListingStore(Database):
 
     def newest_listed(self, limit: int) -> list[Story]:
         """Those of them that stand in any feed."""
-        listed = columns(LISTINGS.c.story_id).where(LISTINGS.c.story_id == STORIES.c.id)
+        listed = columns(CHANNEL_STORIES.c.story_id).where(
+            CHANNEL_STORIES.c.story_id == STORIES.c.id
+        )
         return self._newest(columns(STORIES).where(listed.exists()), limit)
 
     def _newest(self, rows: Any, limit: int) -> list[Story]:
         with self._session() as session:
             found = read(session, rows.order_by(STORIES.c.id.desc()).limit(limit))
-            return stories_of(session, found)
+            return load_stories(session, found)
 
     def newest_of_feeds(self, keys: Sequence[str], limit: int) -> dict[str, list[Story]]:
         """The newest stories of each of these subscriptions that stand in a feed of a tag or a
@@ -131,8 +142,8 @@ class ListingStore(Database):
         theirs = (
             columns(FEEDS.c.url, ENTRIES.c.feed_id, ENTRIES.c.story_id)
             .join(FEEDS, FEEDS.c.id == ENTRIES.c.feed_id)
-            .join(LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id)
-            .join(CHANNELS, CHANNELS.c.key == LISTINGS.c.channel)
+            .join(CHANNEL_STORIES, CHANNEL_STORIES.c.story_id == ENTRIES.c.story_id)
+            .join(CHANNELS, CHANNELS.c.key == CHANNEL_STORIES.c.channel)
             .where(FEEDS.c.url.in_(keys), CHANNELS.c.kind != ChannelKind.OWN.value)
             .distinct()
             .subquery()
@@ -148,17 +159,17 @@ class ListingStore(Database):
         with self._session() as session:
             newest = columns(ranked).where(ranked.c.place <= limit).order_by(ranked.c.place)
             rows = read(session, newest)
-            told: defaultdict[tuple[int, int], list[Copy]] = defaultdict(list)
+            told: defaultdict[tuple[int, int], list[StoryEntry]] = defaultdict(list)
             feeds = sorted({row.feed_id for row in rows})
             for stories in chunks(sorted({row.id for row in rows})):
                 told_by_them = columns(ENTRIES).where(
                     ENTRIES.c.story_id.in_(stories), ENTRIES.c.feed_id.in_(feeds)
                 )
                 entries = read(session, told_by_them)
-                for entry, copy in zip(entries, copies_of(session, entries), strict=True):
+                for entry, copy in zip(entries, story_entries(session, entries), strict=True):
                     told[entry.feed_id, entry.story_id].append(copy)
             for row in rows:
-                found[row.url].append(story_of(row, told[row.feed_id, row.id]))
+                found[row.url].append(make_story(row, told[row.feed_id, row.id]))
         return found
 
     def places(self, stories: Iterable[int]) -> dict[int, list[str]]:
@@ -167,9 +178,9 @@ class ListingStore(Database):
         with self._session() as session:
             for ids in chunks(sorted(stories)):
                 rows = session.exec(
-                    select(ListingRow.story_id, ListingRow.channel)
-                    .where(col(ListingRow.story_id).in_(ids))
-                    .order_by(ListingRow.channel)
+                    select(ChannelStoryRow.story_id, ChannelStoryRow.channel)
+                    .where(col(ChannelStoryRow.story_id).in_(ids))
+                    .order_by(ChannelStoryRow.channel)
                 )
                 for story, channel in rows:
                     found[story].append(channel)
@@ -180,9 +191,9 @@ class ListingStore(Database):
         found: defaultdict[str, dict[str, int]] = defaultdict(dict)
         with self._session() as session:
             rows = session.exec(
-                select(PageRow.channel, PageRow.month, PageRow.stories).order_by(
-                    PageRow.channel, PageRow.month
-                )
+                select(
+                    ArchiveDocumentRow.channel, ArchiveDocumentRow.name, ArchiveDocumentRow.stories
+                ).order_by(ArchiveDocumentRow.channel, ArchiveDocumentRow.name)
             )
             for channel, page, number in rows:
                 month = page[:MONTH_LENGTH]
@@ -192,19 +203,19 @@ class ListingStore(Database):
     def neighbours(self, channel: str, limit: int) -> list[tuple[str, int]]:
         """The tags that share most stories with this one, and how many."""
         with self._session() as session:
-            shared = select(ListingRow.story_id).where(ListingRow.channel == channel)
+            shared = select(ChannelStoryRow.story_id).where(ChannelStoryRow.channel == channel)
             number = func.count()
             rows = session.exec(
-                select(ListingRow.channel, number)
-                .join(ChannelRow, col(ChannelRow.key) == ListingRow.channel)
+                select(ChannelStoryRow.channel, number)
+                .join(ChannelRow, col(ChannelRow.key) == ChannelStoryRow.channel)
                 .where(
-                    col(ListingRow.story_id).in_(shared),
-                    ListingRow.channel != channel,
+                    col(ChannelStoryRow.story_id).in_(shared),
+                    ChannelStoryRow.channel != channel,
                     ChannelRow.kind == ChannelKind.TAG.value,
                     col(ChannelRow.ended_at).is_(None),
                 )
-                .group_by(ListingRow.channel)
-                .order_by(number.desc(), ListingRow.channel)
+                .group_by(ChannelStoryRow.channel)
+                .order_by(number.desc(), ChannelStoryRow.channel)
                 .limit(limit)
             )
             return [(key, count) for key, count in rows]
@@ -256,17 +267,17 @@ class ListingStore(Database):
         """The hub is to be told that these changed."""
         with self._session() as session:
             for url in urls:
-                session.merge(PingRow(url=url))
+                session.merge(HubPingRow(url=url))
 
     def pings(self) -> list[str]:
         """The addresses of which the hub is yet to be told."""
         with self._session() as session:
-            return list(session.exec(select(PingRow.url).order_by(PingRow.url)))
+            return list(session.exec(select(HubPingRow.url).order_by(HubPingRow.url)))
 
     def pinged(self, url: str) -> None:
         """The hub was told."""
         with self._session() as session:
-            session.exec(delete(PingRow).where(col(PingRow.url) == url))
+            session.exec(delete(HubPingRow).where(col(HubPingRow.url) == url))
 
     def prune(self) -> list[Channel]:
         """Take what has ended out of the store, but for its slug and id; gives what it was."""
@@ -279,9 +290,11 @@ class ListingStore(Database):
             for row in rows:
                 row.pruned, row.dirty = True, False
                 theirs = columns(ENTRIES.c.feed_id).join(
-                    LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id
+                    CHANNEL_STORIES, CHANNEL_STORIES.c.story_id == ENTRIES.c.story_id
                 )
-                mark_sources(session, theirs.where(LISTINGS.c.channel == row.key))
-                session.exec(delete(ListingRow).where(col(ListingRow.channel) == row.key))
-                session.exec(delete(PageRow).where(col(PageRow.channel) == row.key))
-            return [convert.channel_of(row) for row in rows]
+                mark_sources(session, theirs.where(CHANNEL_STORIES.c.channel == row.key))
+                session.exec(delete(ChannelStoryRow).where(col(ChannelStoryRow.channel) == row.key))
+                session.exec(
+                    delete(ArchiveDocumentRow).where(col(ArchiveDocumentRow.channel) == row.key)
+                )
+            return [convert.channel_from_row(row) for row in rows]

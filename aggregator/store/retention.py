@@ -11,24 +11,24 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, and_, col, delete, func, or_, select, update
 
-from aggregator.model import ChannelKind, Pruned, Role
+from aggregator.model import ChannelKind, PruneResult, Role
 from aggregator.store import convert
-from aggregator.store.changes import essence
-from aggregator.store.rows import IN_ONE_QUERY, chunks
+from aggregator.store.changes import content_hash_without_numbers
+from aggregator.store.rows import MAX_QUERY_PARAMETERS, chunks
 from aggregator.store.tables import (
     PRUNED,
-    BandRow,
+    ArchiveDocumentRow,
     ChannelRow,
+    ChannelStoryRow,
     DecisionRow,
     EntryRow,
     FeedRow,
-    ListingRow,
     MatchRow,
-    PageRow,
-    PruningRow,
+    MinHashBandRow,
+    PrunePositionRow,
     StoryRow,
 )
-from aggregator.store.training_data import TeachingStore
+from aggregator.store.training_data import TrainingDataStore
 
 _THE_ONE = 1
 _ALL = "~"  # above every digest
@@ -46,7 +46,7 @@ _NOTHING: dict[str, object] = {
 SampleSize = Callable[[int], int]
 
 
-class RetentionStore(TeachingStore):
+class RetentionStore(TrainingDataStore):
     """What retention reads and writes.
 
     The content of entries may go that have not changed since ``before``, whose story is of no tag
@@ -57,38 +57,40 @@ class RetentionStore(TeachingStore):
 
     def prune_some(
         self, before: datetime, most: int, sample_size: SampleSize, now: datetime
-    ) -> Pruned:
+    ) -> PruneResult:
         """Look at the next ``most`` old entries, in a circle, and prune those of them that may go.
 
         So it costs the same however many entries are kept for ever.
         """
         sweep = _Sweep(self.collected, before, sample_size, now)
         while most > 0:
-            limit = min(most, IN_ONE_QUERY)
+            limit = min(most, MAX_QUERY_PARAMETERS)
             with self._session() as session:
-                held = session.get(PruningRow, _THE_ONE)
+                held = session.get(PrunePositionRow, _THE_ONE)
                 after = (held.changed_at, held.entry_id) if held else _START
                 reached = sweep.go_on(session, after, limit)
                 at, number = reached or _START
-                session.merge(PruningRow(id=_THE_ONE, changed_at=at, entry_id=number))
+                session.merge(PrunePositionRow(id=_THE_ONE, changed_at=at, entry_id=number))
             if reached is None:
                 break
             most -= limit
         return sweep.pruned
 
-    def prune_all(self, before: datetime, sample_size: SampleSize, now: datetime) -> Pruned:
+    def prune_all(self, before: datetime, sample_size: SampleSize, now: datetime) -> PruneResult:
         """Prune every entry that may go."""
         return self._round(_Sweep(self.collected, before, sample_size, now))
 
-    def prunable(self, before: datetime, sample_size: SampleSize, ended: Collection[str]) -> Pruned:
+    def prune_preview(
+        self, before: datetime, sample_size: SampleSize, ended: Collection[str]
+    ) -> PruneResult:
         """What `prune_all` would do, once the channels of these keys are no more."""
         return self._round(_Sweep(self.collected, before, sample_size, None, ended))
 
-    def _round(self, sweep: "_Sweep") -> Pruned:
+    def _round(self, sweep: "_Sweep") -> PruneResult:
         after: _Place | None = _START
         while after is not None:
             with self._session() as session:
-                after = sweep.go_on(session, after, IN_ONE_QUERY)
+                after = sweep.go_on(session, after, MAX_QUERY_PARAMETERS)
         return sweep.pruned
 
 
@@ -103,7 +105,7 @@ class _Sweep:
         now: datetime | None,
         ended: Collection[str] = (),
     ) -> None:
-        self.pruned = Pruned()
+        self.pruned = PruneResult()
         self._collected = collected
         self._before = before
         self._sample_size = sample_size
@@ -142,7 +144,10 @@ class _Sweep:
         matched = of_theirs.join(MatchRow, col(MatchRow.entry_id) == EntryRow.id)
         still = and_(
             col(EntryRow.pruned_at).is_(None),
-            or_(col(EntryRow.changed_at) >= self._before, col(EntryRow.vocabulary).is_(None)),
+            or_(
+                col(EntryRow.changed_at) >= self._before,
+                col(EntryRow.matched_fingerprint).is_(None),
+            ),
         )
         kept: set[int] = set()
         for query in (
@@ -151,16 +156,17 @@ class _Sweep:
             ),
             matched.where(~col(MatchRow.near)),
             of_theirs.join(DecisionRow, col(DecisionRow.entry_id) == EntryRow.id),
-            select(ListingRow.story_id)
-            .join(ChannelRow, col(ChannelRow.key) == ListingRow.channel)
+            select(ChannelStoryRow.story_id)
+            .join(ChannelRow, col(ChannelRow.key) == ChannelStoryRow.channel)
             .where(
-                col(ListingRow.story_id).in_(stories),
+                col(ChannelStoryRow.story_id).in_(stories),
                 ChannelRow.kind != ChannelKind.OWN.value,
                 col(ChannelRow.key).not_in(self._ended),
             ),
             # Where it stands is yet to be decided: by this very run, or the next.
             select(StoryRow.id).where(
-                col(StoryRow.id).in_(stories), or_(col(StoryRow.unlisted), ~col(StoryRow.listed))
+                col(StoryRow.id).in_(stories),
+                or_(col(StoryRow.placement_pending), ~col(StoryRow.ever_published)),
             ),
         ):
             kept.update(story for story in session.exec(query) if story)
@@ -187,35 +193,37 @@ class _Sweep:
     def _prune(self, session: Session, stories: Sequence[int]) -> None:
         whole = col(EntryRow.story_id).in_(stories), col(EntryRow.pruned_at).is_(None)
         rows = session.exec(select(EntryRow).where(*whole)).all()
-        self.pruned = Pruned(
+        self.pruned = PruneResult(
             self.pruned.entries + len(rows), self.pruned.size_bytes + sum(map(_size, rows))
         )
         if self._now is None:
             self._counted.update(stories)
             return
         for row in rows:
-            digest = essence(convert.entry_of(row))
-            mark = {"pruned_at": self._now, "essence": digest, "vocabulary": PRUNED}
+            digest = content_hash_without_numbers(convert.entry_from_row(row))
+            mark = {"pruned_at": self._now, "essence": digest, "matched_fingerprint": PRUNED}
             row.sqlmodel_update(_NOTHING | mark)
         for ids in chunks([row.id or 0 for row in rows]):
-            session.exec(delete(BandRow).where(col(BandRow.entry_id).in_(ids)))
+            session.exec(delete(MinHashBandRow).where(col(MinHashBandRow.entry_id).in_(ids)))
             session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(ids)))
         _withdraw(session, stories)
 
 
 def _withdraw(session: Session, stories: Sequence[int]) -> None:
     """These stories leave the feeds that they stand in, which must be rendered again."""
-    theirs = col(ListingRow.story_id).in_(stories)
-    held = select(ListingRow.channel, ListingRow.month, func.count()).where(theirs)
+    theirs = col(ChannelStoryRow.story_id).in_(stories)
+    held = select(ChannelStoryRow.channel, ChannelStoryRow.document, func.count()).where(theirs)
     for channel, month, number in session.exec(
-        held.group_by(ListingRow.channel, ListingRow.month)
+        held.group_by(ChannelStoryRow.channel, ChannelStoryRow.document)
     ).all():
-        page = update(PageRow).where(PageRow.channel == channel, PageRow.month == month)  # type: ignore[arg-type]
-        left = col(PageRow.stories) - number
+        page = update(ArchiveDocumentRow).where(
+            col(ArchiveDocumentRow.channel) == channel, col(ArchiveDocumentRow.name) == month
+        )
+        left = col(ArchiveDocumentRow.stories) - number
         session.exec(page.values(stories=left, dirty=True))
         live = update(ChannelRow).where(ChannelRow.key == channel)  # type: ignore[arg-type]
         session.exec(live.values(dirty=True))
-    session.exec(delete(ListingRow).where(theirs))
+    session.exec(delete(ChannelStoryRow).where(theirs))
 
 
 def _size(row: EntryRow) -> int:

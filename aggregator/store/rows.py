@@ -7,14 +7,22 @@ from typing import Any, TypeVar
 from sqlalchemy import Executable, Table, bindparam, select, update
 from sqlmodel import Session
 
-from aggregator.model import ChannelKind, Copy, Match, Story
+from aggregator.model import ChannelKind, Match, Story, StoryEntry
 from aggregator.store import convert
-from aggregator.store.tables import CHANNELS, ENTRIES, FEEDS, LISTINGS, MATCHES, PAGES, STORIES
+from aggregator.store.tables import (
+    ARCHIVE_DOCUMENTS,
+    CHANNEL_STORIES,
+    CHANNELS,
+    ENTRIES,
+    FEEDS,
+    MATCHES,
+    STORIES,
+)
 
 T = TypeVar("T")
 
 CLIPPINGS_URL = "clippings:"  # the feed row of the reader's clippings files
-IN_ONE_QUERY = 500  # SQLite's limit on variables is 32,766; a short statement is faster
+MAX_QUERY_PARAMETERS = 500  # SQLite's limit on variables is 32,766; a short statement is faster
 _SECOND = timedelta(seconds=1)
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -45,11 +53,11 @@ def insert_unless_there(session: Session, table: Table, rows: Sequence[dict[str,
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """``items`` in the portions that one query takes."""
-    for start in range(0, len(items), IN_ONE_QUERY):
-        yield items[start : start + IN_ONE_QUERY]
+    for start in range(0, len(items), MAX_QUERY_PARAMETERS):
+        yield items[start : start + MAX_QUERY_PARAMETERS]
 
 
-def by_number(session: Session, statement: Any, numbers: Iterable[int]) -> dict[int, Any]:
+def rows_by_id(session: Session, statement: Any, numbers: Iterable[int]) -> dict[int, Any]:
     """The rows of a table, or some columns of them with ``id``, whose numbers these are."""
     found: dict[int, Any] = {}
     identity = statement.selected_columns.id
@@ -69,9 +77,10 @@ def update_each(
         write(session, this, [{f"new_{name}": row[name] for name in row} for row in rows])
 
 
-# For rows of "its_channel" and "its_month".
-THIS_PAGE = update(PAGES).where(
-    PAGES.c.channel == bindparam("its_channel"), PAGES.c.month == bindparam("its_month")
+# For rows of "its_channel" and "its_name".
+UPDATE_ARCHIVE_DOCUMENT = update(ARCHIVE_DOCUMENTS).where(
+    ARCHIVE_DOCUMENTS.c.channel == bindparam("its_channel"),
+    ARCHIVE_DOCUMENTS.c.name == bindparam("its_name"),
 )
 
 
@@ -107,7 +116,7 @@ class Moments:
             if free in self._asked or (at in self._low and free >= self._low[at]):
                 break
             self._look(at, free, most)
-            most = min(most * 8, IN_ONE_QUERY)
+            most = min(most * 8, MAX_QUERY_PARAMETERS)
         self._taken.add(free)
         self._next[at] = free - _SECOND
         return free
@@ -126,19 +135,19 @@ def mark_stories(session: Session, stories: Sequence[int], *, corrected: bool) -
     hold them too. Their entries must know by now that they tell them."""
     for chunk in chunks(stories):
         undecided = update(STORIES).where(STORIES.c.id.in_(chunk))
-        write(session, undecided.values(unlisted=True))
-        theirs = LISTINGS.c.story_id.in_(chunk)
-        channels = select(LISTINGS.c.channel).where(theirs)
+        write(session, undecided.values(placement_pending=True))
+        theirs = CHANNEL_STORIES.c.story_id.in_(chunk)
+        channels = select(CHANNEL_STORIES.c.channel).where(theirs)
         write(session, update(CHANNELS).where(CHANNELS.c.key.in_(channels)).values(dirty=True))
         shown = (
             select(ENTRIES.c.feed_id)
-            .join(LISTINGS, LISTINGS.c.story_id == ENTRIES.c.story_id)
-            .join(CHANNELS, CHANNELS.c.key == LISTINGS.c.channel)
+            .join(CHANNEL_STORIES, CHANNEL_STORIES.c.story_id == ENTRIES.c.story_id)
+            .join(CHANNELS, CHANNELS.c.key == CHANNEL_STORIES.c.channel)
             .where(ENTRIES.c.story_id.in_(chunk), CHANNELS.c.kind != ChannelKind.OWN.value)
         )
         mark_sources(session, shown)
         if corrected:
-            mark_pages(session, theirs)
+            mark_archive_documents(session, theirs)
 
 
 def mark_sources(session: Session, feeds: Any) -> None:
@@ -146,30 +155,30 @@ def mark_sources(session: Session, feeds: Any) -> None:
     write(session, update(FEEDS).where(FEEDS.c.id.in_(feeds)).values(dirty=True))
 
 
-def mark_pages(session: Session, listed: Any) -> None:
-    """The documents of the archives that hold what is ``listed`` must be rendered again."""
-    held = select(LISTINGS.c.channel, LISTINGS.c.month).where(listed).distinct()
-    found = [{"its_channel": channel, "its_month": month} for channel, month in read(session, held)]
-    write(session, THIS_PAGE.values(dirty=True), found)
+def mark_archive_documents(session: Session, listed: Any) -> None:
+    """The documents of the archives that hold what is ``ever_published`` must be rendered again."""
+    held = select(CHANNEL_STORIES.c.channel, CHANNEL_STORIES.c.document).where(listed).distinct()
+    found = [{"its_channel": channel, "its_name": month} for channel, month in read(session, held)]
+    write(session, UPDATE_ARCHIVE_DOCUMENT.values(dirty=True), found)
 
 
-def mark_feeds_of(session: Session, feed: int) -> None:
+def mark_channels_of_feed(session: Session, feed: int) -> None:
     """The live feeds that hold something of the feed of this number must be rendered again."""
     theirs = (
-        select(LISTINGS.c.channel)
-        .join(ENTRIES, ENTRIES.c.story_id == LISTINGS.c.story_id)
-        .where(ENTRIES.c.feed_id == feed, LISTINGS.c.live)
+        select(CHANNEL_STORIES.c.channel)
+        .join(ENTRIES, ENTRIES.c.story_id == CHANNEL_STORIES.c.story_id)
+        .where(ENTRIES.c.feed_id == feed, CHANNEL_STORIES.c.live)
     )
     write(session, update(CHANNELS).where(CHANNELS.c.key.in_(theirs)).values(dirty=True))
 
 
-def matches_of(session: Session, ids: Sequence[int]) -> dict[int, list[Match]]:
+def load_matches(session: Session, ids: Sequence[int]) -> dict[int, list[Match]]:
     """The matches of these entries, the surest first, and those that nearly are."""
     found: dict[int, list[Match]] = {}
     for chunk in chunks(ids):
         theirs = select(MATCHES).where(MATCHES.c.entry_id.in_(chunk))
         for row in read(session, theirs.order_by(MATCHES.c.score.desc(), MATCHES.c.tag)):
-            found.setdefault(row.entry_id, []).append(convert.match_of(row))
+            found.setdefault(row.entry_id, []).append(convert.match_from_row(row))
     return found
 
 
@@ -179,17 +188,19 @@ _OF_A_FEED = select(
 )
 
 
-def feeds_of(session: Session, entries: Iterable[Any]) -> dict[int, Any]:
+def load_feeds(session: Session, entries: Iterable[Any]) -> dict[int, Any]:
     """What is known of the feeds of these rows of entries, by their numbers."""
-    return by_number(session, _OF_A_FEED, (entry.feed_id for entry in entries))
+    return rows_by_id(session, _OF_A_FEED, (entry.feed_id for entry in entries))
 
 
-def copies_of(session: Session, entries: Sequence[Any], *, whole: bool = True) -> list[Copy]:
+def story_entries(
+    session: Session, entries: Sequence[Any], *, whole: bool = True
+) -> list[StoryEntry]:
     """These rows of entries, or of their heads, with what is known of them, in their order."""
-    feeds = feeds_of(session, entries)
-    matches = matches_of(session, [entry.id for entry in entries])
+    feeds = load_feeds(session, entries)
+    matches = load_matches(session, [entry.id for entry in entries])
     return [
-        Copy(
+        StoryEntry(
             convert.stored_entry(entry, feeds[entry.feed_id], whole=whole),
             tuple(matches.get(entry.id, ())),
         )
@@ -197,21 +208,21 @@ def copies_of(session: Session, entries: Sequence[Any], *, whole: bool = True) -
     ]
 
 
-def stories_of(session: Session, rows: Sequence[Any], *, whole: bool = True) -> list[Story]:
+def load_stories(session: Session, rows: Sequence[Any], *, whole: bool = True) -> list[Story]:
     """These rows of stories, in their order; without ``whole``, what their copies say is left out.
 
     Copies are in an order that no machine's clock decides.
     """
-    copies: dict[int, list[Copy]] = {}
+    copies: dict[int, list[StoryEntry]] = {}
     for chunk in chunks([row.id for row in rows]):
         columns = (ENTRIES,) if whole else convert.HEAD
         entries = read(session, select(*columns).where(ENTRIES.c.story_id.in_(chunk)))
-        for entry, copy in zip(entries, copies_of(session, entries, whole=whole), strict=True):
+        for entry, copy in zip(entries, story_entries(session, entries, whole=whole), strict=True):
             copies.setdefault(entry.story_id, []).append(copy)
-    return [story_of(row, copies.get(row.id, ())) for row in rows]
+    return [make_story(row, copies.get(row.id, ())) for row in rows]
 
 
-def story_of(row: Any, copies: Iterable[Copy]) -> Story:
+def make_story(row: Any, copies: Iterable[StoryEntry]) -> Story:
     """A row of a story with these copies of it."""
     told = sorted(copies, key=lambda copy: (copy.stored.feed_url, copy.stored.entry.key))
-    return Story(row.id, row.atom_id, row.updated, tuple(told), row.listed)
+    return Story(row.id, row.atom_id, row.updated, tuple(told), row.ever_published)

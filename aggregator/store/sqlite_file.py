@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from aggregator.errors import StorageError
-from aggregator.files.atomic import hold_temporary, in_words
+from aggregator.files.atomic import create_locked_temporary, os_error_message
 
 MAGIC = b"SQLite format 3\x00"
 _READ_WRITE = "let this user read and write it and its folder"
@@ -46,7 +46,7 @@ def prepare(path: Path) -> None:
     except sqlite3.Error as error:
         raise StorageError(f"{path}: {error}; {advice(path, str(error))}") from error
     except OSError as error:
-        raise StorageError(f"{path}: it cannot be made: {in_words(error)}") from error
+        raise StorageError(f"{path}: it cannot be made: {os_error_message(error)}") from error
 
 
 def advice(path: Path, reason: str) -> str:
@@ -75,7 +75,7 @@ def find_damage(path: Path, *, thorough: bool = False) -> str | None:
 
 
 def _make(path: Path) -> None:
-    temporary, held = hold_temporary(path)
+    temporary, held = create_locked_temporary(path)
     try:
         with closing(sqlite3.connect(temporary)) as new:
             new.execute("PRAGMA user_version = 1")  # writes the first page

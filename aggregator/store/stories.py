@@ -13,7 +13,7 @@ from aggregator.model import Role
 from aggregator.store import convert
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
-    IN_ONE_QUERY,
+    MAX_QUERY_PARAMETERS,
     Moments,
     chunks,
     mark_stories,
@@ -21,7 +21,7 @@ from aggregator.store.rows import (
     update_each,
     write,
 )
-from aggregator.store.tables import BANDS, ENTRIES, FEEDS, STORIES
+from aggregator.store.tables import ENTRIES, FEEDS, MINHASH_BANDS, STORIES
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import fold
 from aggregator.text.similarity import bands, tell_one_story
@@ -109,13 +109,21 @@ class StoryStore(Database):
 
     def _forget(self, session: Session, now: datetime) -> None:
         """Drop the bands of entries that are no longer recent: those that came first come first."""
-        oldest = select(BANDS.c.entry_id).distinct().order_by(BANDS.c.entry_id).limit(IN_ONE_QUERY)
+        oldest = (
+            select(MINHASH_BANDS.c.entry_id)
+            .distinct()
+            .order_by(MINHASH_BANDS.c.entry_id)
+            .limit(MAX_QUERY_PARAMETERS)
+        )
         while True:
             numbers = [number for (number,) in read(session, oldest)]
             seen = select(ENTRIES.c.id).where(ENTRIES.c.id.in_(numbers))
             old = read(session, seen.where(ENTRIES.c.first_seen_at < now - _RECENT))
-            write(session, delete(BANDS).where(BANDS.c.entry_id.in_([row.id for row in old])))
-            if len(old) < IN_ONE_QUERY:
+            write(
+                session,
+                delete(MINHASH_BANDS).where(MINHASH_BANDS.c.entry_id.in_([row.id for row in old])),
+            )
+            if len(old) < MAX_QUERY_PARAMETERS:
                 return
 
 
@@ -142,10 +150,10 @@ class _Grouping:
             self._pages |= {row.page: row.atom_id for row in read(session, held)}
         for names in chunks(sorted({name for found in self._bands.values() for name in found})):
             like = (
-                select(BANDS.c.name, STORIES.c.atom_id)
-                .join(ENTRIES, ENTRIES.c.id == BANDS.c.entry_id)
+                select(MINHASH_BANDS.c.name, STORIES.c.atom_id)
+                .join(ENTRIES, ENTRIES.c.id == MINHASH_BANDS.c.entry_id)
                 .join(STORIES, of_story)
-                .where(BANDS.c.name.in_(names))
+                .where(MINHASH_BANDS.c.name.in_(names))
             )
             for name, story in read(session, like):
                 self._named[name].add(story)
@@ -190,7 +198,7 @@ class _Grouping:
         found = [
             {"name": name, "entry_id": row} for row, names in self._bands.items() for name in names
         ]
-        write(session, insert(BANDS), found)
+        write(session, insert(MINHASH_BANDS), found)
 
     def _of_page(self, row: Any) -> _Told | None:
         return self._stories.get(self._pages.get(row.page or "", ""))
@@ -244,4 +252,4 @@ def _candidate(row: Any) -> _Candidate:
     return _Candidate(row.feed_id, row.title, row.text, date)
 
 
-_NEW = {"revisions": 0, "listed": False, "unlisted": True}
+_NEW = {"revisions": 0, "ever_published": False, "unlisted": True}

@@ -49,15 +49,15 @@ class FeedRow(SQLModel, table=True):
     newest_at: datetime | None = None
     failures: int = 0
     failing_since_at: datetime | None = None
-    told: bool = False
+    operator_notified: bool = False
     gone_at: datetime | None = None
-    ended: bool = False
+    gone_confirmed: bool = False
     moved_to: str | None = None
     moved_since_at: datetime | None = None
     moved_count: int = 0
     move_adopted: bool = False
     warning: str | None = None
-    silent: bool = False
+    is_silent: bool = False
     last_error: str | None = None
     dirty: bool = Field(default=True, index=True)
     rendered: str = ""
@@ -75,10 +75,10 @@ class DocumentRow(SQLModel, table=True):
     entries: str
 
 
-class HostRow(SQLModel, table=True):
+class HostHoldRow(SQLModel, table=True):
     """A registrable domain that asked us to wait (Retry-After)."""
 
-    __tablename__ = "host"
+    __tablename__ = "host_hold"
 
     name: str = Field(primary_key=True)
     not_before: datetime
@@ -101,7 +101,7 @@ class StoryRow(SQLModel, table=True):
     """What is published as one entry. Never deleted: an id that was published stays taken.
 
     ``revisions`` counts the significant changes that moved ``updated``; ``revised`` is where the
-    latest of them is yet to move it. ``unlisted``: something that decides in which feeds it stands
+    latest of them is yet to move it. ``placement_pending``: something that decides in which feeds it stands
     has changed since that was last decided.
     """
 
@@ -113,16 +113,16 @@ class StoryRow(SQLModel, table=True):
     updated: datetime = Field(index=True)
     revised: datetime | None = None
     revisions: int = 0
-    listed: bool = False
-    unlisted: bool = Field(default=True, index=True)
+    ever_published: bool = False
+    placement_pending: bool = Field(default=True, index=True)
 
 
 class EntryRow(SQLModel, table=True):
     """An entry of a feed. ``vocabulary`` is the fingerprint it was last matched with, or None.
 
-    ``story_id`` is None until it was grouped. ``noise`` counts the changes that were stored
+    ``story_id`` is None until it was grouped. ``trivial_changes`` counts the changes that were stored
     although they may be those of a counter. ``pruned_at``: its content was removed then, by
-    `retention`; ``essence`` is `decide.essence` of what it said.
+    `retention`; ``content_hash_without_numbers`` is `decide.content_hash_without_numbers` of what it said.
     """
 
     __tablename__ = "entry"
@@ -153,29 +153,29 @@ class EntryRow(SQLModel, table=True):
     language: str | None = None
     rights: str | None = None
     content_hash: str = Field(index=True)
-    noise: int = 0
+    trivial_changes: int = 0
     first_seen_at: datetime
     changed_at: datetime
-    vocabulary: str | None = Field(default=None, index=True)
+    matched_fingerprint: str | None = Field(default=None, index=True)
     pruned_at: datetime | None = None
-    essence: str | None = None
+    content_hash_without_numbers: str | None = None
 
 
-class PruningRow(SQLModel, table=True):
+class PrunePositionRow(SQLModel, table=True):
     """The one place among the whole entries, by ``changed_at`` and id, up to which runs have looked
     for what is to be pruned."""
 
-    __tablename__ = "pruning"
+    __tablename__ = "prune_position"
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     changed_at: datetime
     entry_id: int = Field(sa_type=Number)
 
 
-class BandRow(SQLModel, table=True):
+class MinHashBandRow(SQLModel, table=True):
     """A `likeness.bands` name of a recent entry."""
 
-    __tablename__ = "band"
+    __tablename__ = "minhash_band"
 
     name: str = Field(primary_key=True)
     entry_id: int = Field(foreign_key="entry.id", primary_key=True, index=True, sa_type=Number)
@@ -205,10 +205,10 @@ class DecisionRow(SQLModel, table=True):
     decided_at: datetime
 
 
-class LearnedRow(SQLModel, table=True):
+class TagModelRow(SQLModel, table=True):
     """The one model of `match.tag_model`, and the fingerprint of what it was learned from."""
 
-    __tablename__ = "learned"
+    __tablename__ = "tag_model"
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Number)
     fingerprint: str
@@ -228,7 +228,7 @@ class ChannelRow(SQLModel, table=True):
     kind: str
     name: str
     slug: str = Field(unique=True)
-    feed_id: str
+    atom_id: str
     first_seen_at: datetime
     ended_at: datetime | None = None
     pruned: bool = False
@@ -236,7 +236,7 @@ class ChannelRow(SQLModel, table=True):
     rendered: str = ""
 
 
-class PageRow(SQLModel, table=True):
+class ArchiveDocumentRow(SQLModel, table=True):
     """A document of a channel's archive; the latest is open, the others are closed.
 
     ``month`` is "2026-11", or, where that holds enough, "2026-11.002" and so on. ``stories`` is
@@ -244,29 +244,29 @@ class PageRow(SQLModel, table=True):
     ``rendered`` is the address under which it was.
     """
 
-    __tablename__ = "page"
+    __tablename__ = "archive_document"
 
     channel: str = Field(foreign_key="channel.key", primary_key=True)
-    month: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
     stories: int = 0
     dirty: bool = Field(default=True, index=True)
     rendered: str = ""
 
 
-class ListingRow(SQLModel, table=True):
+class ChannelStoryRow(SQLModel, table=True):
     """A story stands in a channel, in the archive of ``month``; ``live``: also in its live feed."""
 
-    __tablename__ = "listing"
+    __tablename__ = "channel_story"
     __table_args__ = (
-        Index("ix_listing_window", "channel", "live", "listed_at"),
-        Index("ix_listing_month", "channel", "month"),
+        Index("ix_channel_story_window", "channel", "live", "entered_at"),
+        Index("ix_channel_story_document", "channel", "document"),
     )
 
     channel: str = Field(foreign_key="channel.key", primary_key=True)
     story_id: int = Field(foreign_key="story.id", primary_key=True, index=True, sa_type=Number)
-    month: str
+    document: str
     live: bool
-    listed_at: datetime
+    entered_at: datetime
 
 
 class SiteRow(SQLModel, table=True):
@@ -278,33 +278,33 @@ class SiteRow(SQLModel, table=True):
     rendered: str = ""
 
 
-class MeaningRow(SQLModel, table=True):
+class EmbeddingRow(SQLModel, table=True):
     """What a text means: a vector in half precision. ``name`` is that of model and text."""
 
-    __tablename__ = "meaning"
+    __tablename__ = "embedding"
 
     name: str = Field(primary_key=True)
     vector: bytes
 
 
-class PingRow(SQLModel, table=True):
+class HubPingRow(SQLModel, table=True):
     """An address of which the hub is yet to be told that it changed."""
 
-    __tablename__ = "ping"
+    __tablename__ = "hub_ping"
 
     url: str = Field(primary_key=True)
 
 
-class ParkedRow(SQLModel, table=True):
+class JobFailureRow(SQLModel, table=True):
     """Work that was given up for a while, since it failed each of ``attempts`` times: a host's polls,
     by its name, or the rest of a run."""
 
-    __tablename__ = "parked"
+    __tablename__ = "job_failure"
 
     name: str = Field(primary_key=True)
     reason: str
     attempts: int
-    parked_at: datetime
+    failed_at: datetime
 
 
 class RunRow(SQLModel, table=True):
@@ -329,10 +329,10 @@ DOCUMENTS = SQLModel.metadata.tables["document"]
 EVENTS = SQLModel.metadata.tables["feed_event"]
 STORIES = SQLModel.metadata.tables["story"]
 ENTRIES = SQLModel.metadata.tables["entry"]
-BANDS = SQLModel.metadata.tables["band"]
+MINHASH_BANDS = SQLModel.metadata.tables["minhash_band"]
 DECISIONS = SQLModel.metadata.tables["decision"]
 MATCHES = SQLModel.metadata.tables["match"]
 CHANNELS = SQLModel.metadata.tables["channel"]
-PAGES = SQLModel.metadata.tables["page"]
-LISTINGS = SQLModel.metadata.tables["listing"]
-MEANINGS = SQLModel.metadata.tables["meaning"]
+ARCHIVE_DOCUMENTS = SQLModel.metadata.tables["archive_document"]
+CHANNEL_STORIES = SQLModel.metadata.tables["channel_story"]
+EMBEDDINGS = SQLModel.metadata.tables["embedding"]

@@ -9,24 +9,24 @@ from sqlmodel import col, func, select
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import convert
 from aggregator.store.connection import Database
-from aggregator.store.rows import chunks, insert_unless_there, matches_of, read
+from aggregator.store.rows import chunks, insert_unless_there, load_matches, read
 from aggregator.store.tables import (
     DECISIONS,
+    EMBEDDINGS,
     ENTRIES,
     FEEDS,
-    MEANINGS,
     DecisionRow,
+    EmbeddingRow,
     EntryRow,
     FeedRow,
-    LearnedRow,
     MatchRow,
-    MeaningRow,
+    TagModelRow,
 )
 
 _THE_ONE = 1
 
 
-class TeachingStore(Database):
+class TrainingDataStore(Database):
     """A sample of the entries, the reader's decisions, and the model made of both."""
 
     def collected(self) -> int:
@@ -49,12 +49,12 @@ class TeachingStore(Database):
                 .order_by(ENTRIES.c.content_hash, FEEDS.c.url, ENTRIES.c.key)
                 .limit(size)
             )
-            return [convert.entry_of(row) for row in read(session, theirs)]
+            return [convert.entry_from_row(row) for row in read(session, theirs)]
 
     def matched(self, rows: Iterable[int]) -> dict[int, list[Match]]:
         """What was found for these entries."""
         with self._session() as session:
-            return {row: list(found) for row, found in matches_of(session, list(rows)).items()}
+            return {row: list(found) for row, found in load_matches(session, list(rows)).items()}
 
     def matched_counts(self) -> dict[str, int]:
         """How many entries of each feed belong to a tag, by its address."""
@@ -71,20 +71,20 @@ class TeachingStore(Database):
     def learned(self, fingerprint: str) -> bytes | None:
         """What was learned under this fingerprint, if it is what was learned last."""
         with self._session() as session:
-            row = session.get(LearnedRow, _THE_ONE)
+            row = session.get(TagModelRow, _THE_ONE)
             return row.data if row and row.fingerprint == fingerprint else None
 
     def save_learned(self, fingerprint: str, data: bytes) -> None:
         """In place of what was learned before."""
         with self._session() as session:
-            session.merge(LearnedRow(id=_THE_ONE, fingerprint=fingerprint, data=data))
+            session.merge(TagModelRow(id=_THE_ONE, fingerprint=fingerprint, data=data))
 
     def meanings(self, names: Iterable[str]) -> dict[str, bytes]:
         """The vectors that are known, by the names of their texts."""
         known: dict[str, bytes] = {}
         with self._session() as session:
             for chunk in chunks(list(dict.fromkeys(names))):
-                rows = session.exec(select(MeaningRow).where(col(MeaningRow.name).in_(chunk)))
+                rows = session.exec(select(EmbeddingRow).where(col(EmbeddingRow.name).in_(chunk)))
                 known |= {row.name: row.vector for row in rows}
         return known
 
@@ -93,7 +93,7 @@ class TeachingStore(Database):
         rows = [{"name": name, "vector": vector} for name, vector in meanings.items()]
         if rows:
             with self._session() as session:
-                insert_unless_there(session, MEANINGS, rows)
+                insert_unless_there(session, EMBEDDINGS, rows)
 
     def decisions(self) -> list[Decision]:
         """What the reader decided, in the order of the entries' ids."""
@@ -102,7 +102,7 @@ class TeachingStore(Database):
         with self._session() as session:
             rows = read(session, made.join(DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id))
         decisions = [
-            Decision(row.id, convert.entry_of(row), row.tag, row.confirmed) for row in rows
+            Decision(row.id, convert.entry_from_row(row), row.tag, row.confirmed) for row in rows
         ]
         return sorted(decisions, key=lambda made: (made.entry.id, made.row, made.tag))
 
@@ -123,7 +123,7 @@ class TeachingStore(Database):
                     session.flush()
                 entry = session.get(EntryRow, row)
                 if entry is not None:
-                    entry.vocabulary = None  # to be matched again
+                    entry.matched_fingerprint = None  # to be matched again
                 if confirmed is not None:
                     session.add(
                         DecisionRow(entry_id=row, tag=tag, confirmed=confirmed, decided_at=now)

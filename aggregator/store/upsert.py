@@ -11,15 +11,15 @@ from sqlmodel import Session
 from aggregator.model import Entry, EntryChange
 from aggregator.store import convert
 from aggregator.store.changes import (
-    MOST_NOISE,
-    MOST_REVISIONS,
-    essence,
-    is_noise,
+    MAX_REVISIONS,
+    MAX_TRIVIAL_CHANGES,
+    content_hash_without_numbers,
     is_significant,
+    is_trivial_change,
     revise,
 )
 from aggregator.store.lookup import Document, Known, change_of
-from aggregator.store.rows import by_number, mark_stories, update_each, write
+from aggregator.store.rows import mark_stories, rows_by_id, update_each, write
 from aggregator.store.tables import ENTRIES, STORIES
 from aggregator.text.atom_ids import mint_id
 
@@ -62,15 +62,18 @@ class _Intake:
         change = change_of(document, row, entry)
         if change is EntryChange.MODIFIED:
             row = self._known.whole.get(row.id, row)
-            old, noise = convert.entry_of(row), row.noise
+            old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
             if row.pruned_at:  # only digests are left of what it said: its title tells significance
-                if row.essence == essence(entry) and not document.kept_whole:
-                    noise = MOST_NOISE + 1  # no counter brings it back
+                if (
+                    row.content_hash_without_numbers == content_hash_without_numbers(entry)
+                    and not document.kept_whole
+                ):
+                    trivial_changes = MAX_TRIVIAL_CHANGES + 1  # no counter brings it back
                 old = replace(old, text=entry.text)
             else:
-                noise += is_noise(old, entry)
-            if noise <= MOST_NOISE:
-                self._modified.append((row, old, entry, noise))
+                trivial_changes += is_trivial_change(old, entry)
+            if trivial_changes <= MAX_TRIVIAL_CHANGES:
+                self._modified.append((row, old, entry, trivial_changes))
                 return change
             change = EntryChange.UNCHANGED
         if row.key != entry.key:
@@ -94,19 +97,19 @@ class _Intake:
 
     def _revise(self) -> None:
         """Store what is modified; significant changes will move the stories that they are told in."""
-        told_in = (row.story_id for row, *_ in self._modified if row.story_id)
-        stories = by_number(self._session, select(STORIES), told_in)
+        story_ids = (row.story_id for row, *_ in self._modified if row.story_id)
+        stories = rows_by_id(self._session, select(STORIES), story_ids)
         significant = {row.id for row, old, new, _ in self._modified if is_significant(old, new)}
-        told = {id for id, story in stories.items() if story.revisions >= MOST_REVISIONS}
+        told = {id for id, story in stories.items() if story.revisions >= MAX_REVISIONS}
         significant -= {row.id for row, *_ in self._modified if row.story_id in told}
         revised = [
-            (row, revise(old, new, self._now, significant=row.id in significant), noise)
-            for row, old, new, noise in self._modified
+            (row, revise(old, new, self._now, significant=row.id in significant), trivial_changes)
+            for row, old, new, trivial_changes in self._modified
         ]
         updates: list[dict[str, Any]] = []
         moves: dict[int, tuple[int, datetime]] = {}
-        for row, entry, noise in revised:
-            changed = {"id": row.id, "noise": noise, "changed_at": self._now} | _WHOLE
+        for row, entry, trivial_changes in revised:
+            changed = {"id": row.id, "noise": trivial_changes, "changed_at": self._now} | _WHOLE
             updates.append(convert.entry_columns(entry) | changed)
             if row.id in significant and row.story_id:
                 story = stories[row.story_id]
@@ -119,5 +122,5 @@ class _Intake:
         mark_stories(self._session, sorted(stories), corrected=True)
 
 
-_WHOLE = {"vocabulary": None, "pruned_at": None, "essence": None}
-_NEW = {"story_id": None, "noise": 0, "vocabulary": None}
+_WHOLE = {"matched_fingerprint": None, "pruned_at": None, "essence": None}
+_NEW = {"story_id": None, "noise": 0, "matched_fingerprint": None}

@@ -13,7 +13,7 @@ from aggregator.store.connection import Database
 _TEMPORARY = ("/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # where SQLite looks, in this order
 
 
-class SpaceStore(Database):
+class VacuumStore(Database):
     """What `aggregator vacuum` does."""
 
     def vacuum(self, free: Callable[[Path], int]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli import app, context
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.files.run_lock import run_lock
 from aggregator.store.engine import database_name
 from tests.databases import about_the_file
@@ -368,7 +368,7 @@ def test_a_run_that_is_locked_out_makes_no_database(working):
 def test_a_run_that_has_ended_is_not_said_to_be_at_work(working):
     """But the command, `vacuum` or the like, that holds the lock now."""
     call(working.root, "run")
-    with context.lock_of(working.root, working.database):
+    with context.acquire_lock(working.root, working.database):
         _, err = call(working.root, "run", code=75)
     name = database_name(working.database, working.root)
     assert f"another run is at work ({name}); this one did nothing" in err
@@ -696,7 +696,10 @@ def test_what_a_signal_has_ended_no_other_one_changes(number, code):
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(each) for each in numbers]
     try:
-        with pytest.raises(SystemExit) as end, context.exit_codes(Talk(verbose=False, quiet=True)):
+        with (
+            pytest.raises(SystemExit) as end,
+            context.exit_codes(Console(verbose=False, quiet=True)),
+        ):
             signal.raise_signal(number)
         after = [signal.getsignal(each) for each in numbers]
     finally:

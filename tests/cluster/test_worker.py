@@ -14,16 +14,16 @@ import pytest
 import sqlalchemy
 
 from aggregator.cli import commands
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.cli.context import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.loaded_project import Projects
+from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, Later
 from aggregator.errors import LockedError, PublishError, StorageError
-from aggregator.model import MOST_ATTEMPTS
+from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 from tests import databases
 from tests.cli.test_commands import CLIPPING, call, start
 from tests.harness import NOON, Installation, item, rss
@@ -123,7 +123,7 @@ def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut
             (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
         )
         with pytest.raises(wrong[0], match=wrong[1]):
-            commands._run(project, Talk(verbose=False, quiet=True), everything=False)
+            commands._run(project, Console(verbose=False, quiet=True), everything=False)
     engine.dispose()
 
 
@@ -187,7 +187,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
     told = []
 
     def run():
-        with advisory_locks.exclusive(working.database, working.root):
+        with advisory_locks.hold_run_lock(working.database, working.root):
             told.append("run")
 
     async def job(share, name, seconds):
@@ -197,7 +197,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
             told.append(f"{name} ends")
 
     async def go():
-        with Turns(working.database, working.root) as share:
+        with WorkerLocks(working.database, working.root) as share:
             slow = asyncio.create_task(job(share, "slow", 3))
             await asyncio.sleep(0.5)
             await job(share, "quick", 0)
@@ -226,13 +226,13 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
             await waiting
 
     async def go():
-        with Turns(working.database, working.root) as share:
-            with advisory_locks.exclusive(working.database, working.root):
+        with WorkerLocks(working.database, working.root) as share:
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 await cancelled_wait(share)
             await asyncio.sleep(0.5)
-            with advisory_locks.exclusive(working.database, working.root):
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 pass
-            with advisory_locks.exclusive(working.database, working.root):
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 await cancelled_wait(share)
                 ending = asyncio.to_thread(share.__exit__, None, None, None)
                 await asyncio.wait_for(ending, 5)
@@ -251,12 +251,15 @@ def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
         return ()
 
     def run():
-        with advisory_locks.exclusive(working.database, working.root):
+        with advisory_locks.hold_run_lock(working.database, working.root):
             told.append("run")
 
     async def go():
-        projects = Projects(working.root / "feeds.toml", open_config, print)
-        with closing(working.store()) as store, Turns(working.database, working.root) as share:
+        projects = ProjectWatcher(working.root / "feeds.toml", open_config, print)
+        with (
+            closing(working.store()) as store,
+            WorkerLocks(working.database, working.root) as share,
+        ):
             jobs = Jobs(projects, store, share, *[None] * 6)  # type: ignore[arg-type]
             monkeypatch.setattr(Jobs, "_publish", write)
             publishing = asyncio.create_task(jobs.publish(Job("publish", "tag:communs")))
@@ -275,13 +278,13 @@ def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
 def test_of_two_schedules_one_plans(working):
     async def go():
         with (
-            Turns(working.database, working.root) as one,
-            Turns(working.database, working.root) as two,
+            WorkerLocks(working.database, working.root) as one,
+            WorkerLocks(working.database, working.root) as two,
         ):
             assert one.leads()
             assert not two.leads()
             assert one.leads()
-        with Turns(working.database, working.root) as three:
+        with WorkerLocks(working.database, working.root) as three:
             assert three.leads()
 
     asyncio.run(go())
@@ -319,10 +322,10 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
 
     async def go():
         handle = tried.careful(broken)
-        for number in range(MOST_ATTEMPTS - 1):
+        for number in range(MAX_ATTEMPTS - 1):
             with pytest.raises(Later):
                 await handle(Job("poll", "127.0.0.1", tries=number))
-        await handle(Job("poll", "127.0.0.1", tries=MOST_ATTEMPTS))
+        await handle(Job("poll", "127.0.0.1", tries=MAX_ATTEMPTS))
 
     asyncio.run(go())
     (line,) = warnings
@@ -334,14 +337,14 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     assert row["error"] == "given up after 8 attempts: ValueError: a bug"
     _, err = call(working.root, "-v", "schedule", "--once")
     assert err == "0 hosts to poll\n"
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         store.note_failure("publish tag:communs", "a bug", store.server_time())
     _, err = call(working.root, "status")
     assert "workers failed 8 times to publish tag:communs: a bug" in err
-    working.sql("UPDATE parked SET parked_at = parked_at - INTERVAL '2 days'")
+    working.sql("UPDATE job_failure SET failed_at = failed_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
-        wait_for(lambda: not any(work.name.startswith("poll ") for work in store.parked()))
+        wait_for(lambda: not any(work.name.startswith("poll ") for work in store.job_failures()))
     store.close()
 
 
@@ -367,13 +370,13 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
-    (left,) = store.parked()
-    for _ in range(MOST_ATTEMPTS - 2):
-        store.note_failure(left.name, left.reason, left.parked_at)
+    (left,) = store.job_failures()
+    for _ in range(MAX_ATTEMPTS - 2):
+        store.note_failure(left.name, left.reason, left.failed_at)
     do(full)
     assert "and tried again when it is next planned" in warnings[-1]
     do(done)  # another job, which was never tried before
-    assert not store.parked()
+    assert not store.job_failures()
     store.close()
 
 

@@ -37,10 +37,10 @@ threshold = 0.7
 """
 
 
-def mistakes(text, environment=None):
+def diagnostics(text, environment=None):
     with pytest.raises(ConfigError) as raised:
         parse_config(text, "feeds.toml", environment or {})
-    return [str(mistake) for mistake in raised.value.mistakes]
+    return [str(mistake) for mistake in raised.value.diagnostics]
 
 
 def test_every_setting_arrives():
@@ -141,7 +141,7 @@ def test_secrets_are_not_in_the_representation():
 )
 def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
     subscription = '\n[[subscriptions]]\nurl = "https://a.example/"\n'
-    assert mistakes(line + subscription) == [message]
+    assert diagnostics(line + subscription) == [message]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_mistake_is_told_with_file_line_key_found_and_expected(line, message):
     ],
 )  # fmt: skip
 def test_other_mistakes(text, message):
-    assert mistakes(text) == [message]
+    assert diagnostics(text) == [message]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_other_mistakes(text, message):
 )
 @pytest.mark.parametrize("line", ['auth = "env:KEY"', 'headers = { X = "env:KEY" }'])
 def test_what_the_environment_holds_must_be_sendable(line, value, trouble):
-    (told,) = mistakes(f'[[subscriptions]]\nurl = "https://a.example/"\n{line}', {"KEY": value})
+    (told,) = diagnostics(f'[[subscriptions]]\nurl = "https://a.example/"\n{line}', {"KEY": value})
     assert told.startswith("feeds.toml:3: ")
     assert f"names the environment variable KEY, {trouble}" in told
     assert value not in told or not value.strip()
@@ -212,7 +212,7 @@ title = "First"
 [[subscriptions]]
 url = "http://www.a.example/feed/"
 """
-    assert mistakes(text) == [
+    assert diagnostics(text) == [
         'feeds.toml:6: "http://www.a.example/feed/" is subscribed twice: "First" has the same '
         "address"
     ]
@@ -225,14 +225,14 @@ files = "https://a.example/feed"
 [[subscriptions]]
 url = "https://a.example/feed"
 """
-    assert "is subscribed twice" in mistakes(text)[0]
+    assert "is subscribed twice" in diagnostics(text)[0]
 
 
 def test_two_subscriptions_with_one_title():
     text = "".join(
         f'[[subscriptions]]\nurl = "https://{h}.example/"\ntitle = "Same"\n' for h in "ab"
     )
-    assert mistakes(text) == [
+    assert diagnostics(text) == [
         'feeds.toml:6: two subscriptions are called "Same": https://a.example/ and '
         "https://b.example/"
     ]
@@ -253,7 +253,7 @@ aliases = [
 [tags.Autre]
 aliases = ["Biens"]
 """
-    assert mistakes(text) == [
+    assert diagnostics(text) == [
         'feeds.toml:6: the alias "Commons" of the tag "Biens" already belongs to "Communs"',
         'feeds.toml:10: the tags "Communs" and "communs" are the same word',
         'feeds.toml:12: the alias "Biens" of the tag "Autre" already belongs to "Biens"',
@@ -272,7 +272,7 @@ url = "https://a.example/"
 url = "gopher://b.example/"
 tag = "x"
 """
-    assert [m.split(":")[1] for m in mistakes(text)] == ["2", "8", "9"]
+    assert [m.split(":")[1] for m in diagnostics(text)] == ["2", "8", "9"]
 
 
 def test_the_schema_describes_every_key():
@@ -340,8 +340,8 @@ def test_whatever_toml_says_it_is_taken_or_its_mistakes_are_told(document):
     try:
         parse_config(text, "feeds.toml", {})
     except ConfigError as error:
-        assert error.mistakes
-        for mistake in error.mistakes:
+        assert error.diagnostics
+        for mistake in error.diagnostics:
             assert "\n" not in str(mistake)
             assert mistake.line is None or 1 <= mistake.line <= text.count("\n") + 1
 
@@ -366,7 +366,7 @@ title = \"\"\"
 two
 lines\"\"\"
 """
-    assert mistakes(text) == [
+    assert diagnostics(text) == [
         'feeds.toml:2: "subscriptions.url" is "ftp://b.example/": expected an address that starts '
         'with "https://" or "http://"',
         'feeds.toml:2: unknown key "subscriptions.tag": did you mean "tags"?',
@@ -400,7 +400,7 @@ def test_addresses_that_differ_only_in_a_secret_need_a_fragment():
         f"[[subscriptions]]\nurl = 'https://a.example/feed?token={token}{fragment}'\n"
         for token, fragment in (("T1", ""), ("T2", ""), ("T3", "#third"))
     )
-    assert mistakes(text) == [
+    assert diagnostics(text) == [
         'feeds.toml:4: "https://a.example/feed?token=…" differs from another address only in its '
         "secret: add a fragment such as #second, by which to tell them apart"
     ]

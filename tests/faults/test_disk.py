@@ -177,23 +177,23 @@ def test_permissions_are_lost(settled, undisturbed):
     cases=["all.atom", "commons", "_source"],
 )
 def test_a_link_in_outputs(settled, undisturbed, case):
-    outside = settled.root.parent / "outside"
+    open_network = settled.root.parent / "outside"
     path = settled.outputs / case
     if path.is_dir():
         shutil.rmtree(path)
-        outside.mkdir()
-        (outside / "mine.html").write_text("mine")
+        open_network.mkdir()
+        (open_network / "mine.html").write_text("mine")
     else:
         path.unlink()
-        outside.write_text("mine")
-    path.symlink_to(outside)
-    _, err = settled.call("run", "--all", code=0 if outside.is_file() else 3)
-    if outside.is_file():
-        assert outside.read_text() == "mine"
+        open_network.write_text("mine")
+    path.symlink_to(open_network)
+    _, err = settled.call("run", "--all", code=0 if open_network.is_file() else 3)
+    if open_network.is_file():
+        assert open_network.read_text() == "mine"
     else:
-        one_line(err, path, outside, "take the link away")
+        one_line(err, path, open_network, "take the link away")
         settled.call("prune", code=None)
-        assert [path.name for path in outside.iterdir()] == ["mine.html"]
+        assert [path.name for path in open_network.iterdir()] == ["mine.html"]
         path.unlink()
         settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)

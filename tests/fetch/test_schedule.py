@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.fetch import schedule
-from aggregator.fetch.schedule import DAY, HOUR, after_failure, after_success, is_due, rhythm
-from aggregator.model import Caching, FeedState, Hints, Move
+from aggregator.fetch.schedule import DAY, HOUR, after_failure, after_success, entry_rhythm, is_due
+from aggregator.model import Caching, FeedState, Move, PollHints
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
@@ -49,9 +49,9 @@ def test_a_host_that_asked_to_wait_makes_its_feeds_wait():
 
 def test_the_rhythm_is_the_median_gap_of_recent_entries():
     dates = [NOW - n * DAY for n in range(1, 30)] + [NOW - 3000 * DAY]
-    assert rhythm(dates, NOW) == (DAY, NOW - DAY)
-    assert rhythm([NOW + HOUR], NOW) == (None, NOW)
-    assert rhythm([], NOW) == (None, None)
+    assert entry_rhythm(dates, NOW) == (DAY, NOW - DAY)
+    assert entry_rhythm([NOW + HOUR], NOW) == (None, NOW)
+    assert entry_rhythm([], NOW) == (None, None)
 
 
 def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (frozen)
@@ -71,16 +71,16 @@ def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (f
         ({"gap": HOUR, "newest_at": NOW - 364 * DAY}, DAY, "no entry for 364 d"),
         ({"gap": HOUR, "newest_at": NOW - 365 * DAY}, 7 * DAY, "silent since 2025-11-24"),
         # lower bounds of the publisher's, over the ceiling too
-        ({"hints": Hints(ttl=5 * HOUR)}, 5 * HOUR, "ttl"),
-        ({"hints": Hints(ttl=99 * DAY)}, DAY, "ttl"),
-        ({"hints": Hints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
-        ({"hints": Hints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
+        ({"hints": PollHints(ttl=5 * HOUR)}, 5 * HOUR, "ttl"),
+        ({"hints": PollHints(ttl=99 * DAY)}, DAY, "ttl"),
+        ({"hints": PollHints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
+        ({"hints": PollHints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
         ({"lifetime": 3 * HOUR}, 3 * HOUR, "fresh"),
         ({"caching": Caching(None, 30 * HOUR)}, 30 * HOUR, "fresh"),
         ({"caching": Caching(None, None, 3 * HOUR)}, 3 * HOUR, "Retry-After"),
         ({"lifetime": 9 * HOUR, "caching": Caching(2 * HOUR, 2 * HOUR)}, 2 * HOUR, "fresh"),
         ({"subscription": EVERY_TWO_HOURS}, 2 * HOUR, "min_interval"),
-        ({"gap": 40 * HOUR, "hints": Hints(ttl=5 * HOUR)}, 10 * HOUR, "an entry about"),
+        ({"gap": 40 * HOUR, "hints": PollHints(ttl=5 * HOUR)}, 10 * HOUR, "an entry about"),
     ],
 )
 def test_the_next_poll_and_why_then(values, least, reason):
@@ -101,7 +101,7 @@ def test_the_jitter_is_a_feeds_own_and_spreads():
 
 def test_the_update_schedule_starts_at_its_base():
     """sy:updateBase: updates come at 10:00, 16:00, 22:00; at noon the next is at 16:00."""
-    hints = Hints(period=6 * HOUR, base=datetime(2000, 1, 1, 10, tzinfo=UTC))
+    hints = PollHints(period=6 * HOUR, base=datetime(2000, 1, 1, 10, tzinfo=UTC))
     delay, why = next_delay(hints=hints)
     assert 4 * HOUR <= delay < 4.1 * HOUR
     assert "sy:" in why
@@ -110,15 +110,15 @@ def test_the_update_schedule_starts_at_its_base():
 @pytest.mark.parametrize(
     ("hints", "first"),
     [
-        (Hints(skip_hours=frozenset({13, 14})), NOW.replace(hour=15)),
-        (Hints(skip_hours=frozenset(range(12, 24))), NOW.replace(day=25, hour=0)),
-        (Hints(skip_days=frozenset({1})), NOW.replace(day=25, hour=0)),
+        (PollHints(skip_hours=frozenset({13, 14})), NOW.replace(hour=15)),
+        (PollHints(skip_hours=frozenset(range(12, 24))), NOW.replace(day=25, hour=0)),
+        (PollHints(skip_days=frozenset({1})), NOW.replace(day=25, hour=0)),
         (
-            Hints(skip_days=frozenset({1, 2}), skip_hours=frozenset({0})),
+            PollHints(skip_days=frozenset({1, 2}), skip_hours=frozenset({0})),
             NOW.replace(day=26, hour=1),
         ),
-        (Hints(skip_hours=frozenset(range(24))), NOW + HOUR),  # never: not meant
-        (Hints(skip_days=frozenset(range(7))), NOW + HOUR),
+        (PollHints(skip_hours=frozenset(range(24))), NOW + HOUR),  # never: not meant
+        (PollHints(skip_days=frozenset(range(7))), NOW + HOUR),
     ],
 )
 def test_skipped_hours_and_days(hints, first):
@@ -142,7 +142,7 @@ def test_never_earlier_than_anybody_asked(lifetime, retry, ttl, gap, hours, minu
     seconds = timedelta(seconds=1)
     fresh = min(lifetime * seconds, 7 * DAY)
     known = state(
-        newest_at=now, gap=gap * seconds, hints=Hints(ttl=ttl * seconds, skip_hours=hours)
+        newest_at=now, gap=gap * seconds, hints=PollHints(ttl=ttl * seconds, skip_hours=hours)
     )
     at, _ = after_success(FEED, known, Caching(fresh, fresh, retry * seconds), now)
     assert at >= now + max(fresh, retry * seconds, min(ttl * seconds, DAY), HOUR)

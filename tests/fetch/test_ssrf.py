@@ -2,8 +2,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from aggregator.fetch.domains import host_of
-from aggregator.fetch.ssrf import Guard, is_public, to_allow
+from aggregator.fetch.domains import domain_of
+from aggregator.fetch.ssrf import Guard, address_to_allow, is_public
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,9 @@ def test_addresses_of_the_public_internet(address):
 def test_addresses_that_are_refused(address):
     assert not is_public(address)
     assert not Guard().allows(address)
-    assert Guard([ip_network(to_allow(address))]).allows(address)  # and so the advice is good
+    assert Guard([ip_network(address_to_allow(address))]).allows(
+        address
+    )  # and so the advice is good
 
 
 def test_networks_are_allowed_one_by_one():
@@ -60,4 +62,4 @@ def test_networks_are_allowed_one_by_one():
     ],
 )
 def test_politeness_is_counted_by_registrable_domain(url, host):
-    assert host_of(url) == host
+    assert domain_of(url) == host

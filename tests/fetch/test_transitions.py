@@ -10,10 +10,10 @@ from aggregator.model import (
     FeedState,
     Fetched,
     FetchFailed,
-    Hints,
     Move,
     NotModified,
     ParsedFeed,
+    PollHints,
     Validators,
 )
 from tests.harness import subscription
@@ -25,7 +25,7 @@ FEED = subscription(URL)
 START = FeedState(URL)
 KNOWN = FeedState(URL, succeeded_at=NOW - HOUR)
 PARSED = ParsedFeed(
-    URL, Feed(URL, "A"), (Entry("k", "urn:k", "T", published=NOW - DAY),), (), Hints(ttl=HOUR)
+    URL, Feed(URL, "A"), (Entry("k", "urn:k", "T", published=NOW - DAY),), (), PollHints(ttl=HOUR)
 )
 
 
@@ -89,7 +89,7 @@ def test_three_days_of_failures_are_news_once_and_so_is_recovery():
     assert "since 2026-11-24: HTTP 500" in broken.message
     state, (recovered,) = fetch(state, NOW + 11 * DAY)
     assert recovered.kind is FeedEventKind.RECOVERED
-    assert (state.failures, state.last_error, state.told) == (0, None, False)
+    assert (state.failures, state.last_error, state.operator_notified) == (0, None, False)
     assert fetch(state, NOW + 12 * DAY)[1] == ()
 
 
@@ -118,26 +118,26 @@ def test_retry_after_is_the_feeds_unless_it_is_the_hosts():
 
 def test_gone_is_believed_the_second_time_a_day_later():
     state, events = transitions.gone(FEED, KNOWN, NOW)
-    assert (state.ended, events) == (False, ())
+    assert (state.gone_confirmed, events) == (False, ())
     assert state.next_poll_at == NOW + DAY
     state, events = transitions.gone(FEED, state, NOW + HOUR)  # asked by hand
-    assert (state.ended, events) == (False, ())
+    assert (state.gone_confirmed, events) == (False, ())
     state, (gone,) = transitions.gone(FEED, state, NOW + DAY)
-    assert state.ended
+    assert state.gone_confirmed
     assert gone.kind is FeedEventKind.GONE
     assert state.next_poll_at == NOW + 31 * DAY
     state, events = transitions.gone(FEED, state, NOW + 31 * DAY)
     assert events == ()
     state, (recovered,) = fetch(state, NOW + 61 * DAY)
     assert recovered.kind is FeedEventKind.RECOVERED
-    assert not state.ended
+    assert not state.gone_confirmed
 
 
 def test_a_network_trouble_between_does_not_take_gone_back():
     state, _ = transitions.gone(FEED, START, NOW)
     state, _ = fail(state, NOW + HOUR, unreached=True)
     state, _ = transitions.gone(FEED, state, NOW + DAY)
-    assert state.ended
+    assert state.gone_confirmed
     assert not fail(state, NOW + 2 * DAY, status=500)[0].ended
 
 
@@ -190,7 +190,7 @@ def test_a_year_of_silence_is_news_once():
     assert state.next_poll_at and state.next_poll_at >= NOW + 7 * DAY
     assert fetch(state, NOW + 7 * DAY, parsed=old)[1] == ()
     state, _ = fetch(state, NOW + 8 * DAY)
-    assert not state.silent
+    assert not state.is_silent
 
 
 def test_undated_entries_are_as_new_as_their_document():

@@ -68,8 +68,8 @@ def config(data: bytes) -> None:
     try:
         parse_config(data.decode("utf-8", "replace"), "feeds.toml", {})
     except ConfigError as error:
-        assert error.mistakes
-        for mistake in error.mistakes:
+        assert error.diagnostics
+        for mistake in error.diagnostics:
             assert "\n" not in str(mistake)
 
 

@@ -9,7 +9,7 @@ from aggregator.inspect.suggestions import changes, decide, suggest_aliases, sug
 from aggregator.model import Clipping
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
-from aggregator.run.match import fingerprint_of, vocabulary_of
+from aggregator.run.match import build_tag_vocabulary, match_fingerprint
 from aggregator.run.project import open_project
 from tests.harness import NOON, item, rss
 from tests.run.test_pipeline import titles
@@ -131,7 +131,7 @@ def test_what_was_learned_is_learned_once(installation, publisher):
     installation.run()
     store = installation.store()
     config, clippings = knowledge(installation)
-    fingerprint = fingerprint_of(vocabulary_of(config, clippings), store)
+    fingerprint = match_fingerprint(build_tag_vocabulary(config, clippings), store)
     held = store.learned(fingerprint)
     assert held
     assert store.learned("another") is None

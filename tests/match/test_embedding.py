@@ -99,11 +99,11 @@ def test_a_translation_means_the_same(embedder):
 
 
 def test_what_could_not_be_read_is_tried_again(tmp_path):
-    class Silent(Known):
+    class SilentEmbedder(Known):
         def embed(self, texts):
             return 0 * super().embed(texts)
 
-    store, silent = Store("sqlite:///kept.sqlite3", tmp_path), Silent()
+    store, silent = Store("sqlite:///kept.sqlite3", tmp_path), SilentEmbedder()
     for _ in range(2):
         assert not RememberingEmbedder(silent, store).embed(["蜂"]).any()
     assert silent.asked == ["蜂", "蜂"]

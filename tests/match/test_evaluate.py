@@ -130,7 +130,7 @@ def test_any_text_is_posts_or_a_mistake(text):
     try:
         assert read_posts(text, "p")
     except ConfigError as error:
-        assert error.mistakes
+        assert error.diagnostics
 
 
 def test_real_posts():

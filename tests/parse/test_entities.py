@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.model import Fetched, Hints, ParsedFeed, ParseFailed
+from aggregator.model import Fetched, ParsedFeed, ParseFailed, PollHints
 from aggregator.parse import parse_document, read_page
 from tests.harness import item, rss
 
@@ -112,30 +112,33 @@ SY = 'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
 @pytest.mark.parametrize(
     ("channel", "hints"),
     [
-        ("", Hints()),
-        ("<ttl>90</ttl>", Hints(ttl=timedelta(minutes=90))),
-        ("<ttl>soon</ttl>", Hints()),
+        ("", PollHints()),
+        ("<ttl>90</ttl>", PollHints(ttl=timedelta(minutes=90))),
+        ("<ttl>soon</ttl>", PollHints()),
         (
             "<skipHours><hour>0</hour><hour> 13 </hour><hour>24</hour><hour>99</hour></skipHours>",
-            Hints(skip_hours=frozenset({0, 13})),
+            PollHints(skip_hours=frozenset({0, 13})),
         ),
         (
             "<skipDays><day>Saturday</day><day>sunday</day><day>Dies</day></skipDays>",
-            Hints(skip_days=frozenset({5, 6})),
+            PollHints(skip_days=frozenset({5, 6})),
         ),
         (
             f"<sy:updatePeriod {SY}>daily</sy:updatePeriod>"
             f"<sy:updateFrequency {SY}>4</sy:updateFrequency>"
             f"<sy:updateBase {SY}>2000-01-01T12:00+00:00</sy:updateBase>",
-            Hints(period=timedelta(hours=6), base=datetime(2000, 1, 1, 12, tzinfo=UTC)),
+            PollHints(period=timedelta(hours=6), base=datetime(2000, 1, 1, 12, tzinfo=UTC)),
         ),
-        (f"<sy:updatePeriod {SY}>\n hourly </sy:updatePeriod>", Hints(period=timedelta(hours=1))),
-        (f"<sy:updateFrequency {SY}>2</sy:updateFrequency>", Hints(period=timedelta(hours=12))),
-        (f"<sy:updatePeriod {SY}>often</sy:updatePeriod>", Hints()),
+        (
+            f"<sy:updatePeriod {SY}>\n hourly </sy:updatePeriod>",
+            PollHints(period=timedelta(hours=1)),
+        ),
+        (f"<sy:updateFrequency {SY}>2</sy:updateFrequency>", PollHints(period=timedelta(hours=12))),
+        (f"<sy:updatePeriod {SY}>often</sy:updatePeriod>", PollHints()),
         (
             f"<sy:updatePeriod {SY}>weekly</sy:updatePeriod>"
             f"<sy:updateBase {SY}>2000-01-01</sy:updateBase>",
-            Hints(period=timedelta(days=7), base=datetime(2000, 1, 1, tzinfo=UTC)),
+            PollHints(period=timedelta(days=7), base=datetime(2000, 1, 1, tzinfo=UTC)),
         ),
     ],
 )

@@ -55,7 +55,7 @@ ENTRY = PublishedEntry(
 )
 
 
-def feed_of(*entries):
+def feed_from_row(*entries):
     updated = max((entry.updated for entry in entries), default=NOW)
     return OutputFeed(TAG, "communs", SITE, updated, entries, 1)
 
@@ -109,7 +109,7 @@ def source_of(source):
 
 
 def test_every_field_comes_back():
-    parsed = read(render_atom(feed_of(ENTRY)))
+    parsed = read(render_atom(feed_from_row(ENTRY)))
     assert back(parsed.entries[0]) == ENTRY
     assert parsed.feed.id == "urn:uuid:1"
     assert parsed.feed.title == "A site: #Communs"
@@ -126,21 +126,21 @@ def test_every_field_comes_back():
 
 def test_entries_keep_their_order():
     entries = tuple(replace(ENTRY, id=f"urn:{n}") for n in range(5))
-    parsed = read(render_atom(feed_of(*entries)))
+    parsed = read(render_atom(feed_from_row(*entries)))
     assert [entry.id for entry in parsed.entries] == [entry.id for entry in entries]
 
 
 def test_the_same_feed_gives_the_same_bytes():
-    assert render_atom(feed_of(ENTRY)) == render_atom(feed_of(ENTRY))
+    assert render_atom(feed_from_row(ENTRY)) == render_atom(feed_from_row(ENTRY))
 
 
 def test_an_empty_feed_is_a_feed():
-    assert read(render_atom(feed_of())).entries == []
+    assert read(render_atom(feed_from_row())).entries == []
 
 
 def test_an_entry_with_neither_link_nor_content_still_stands():
     bare = PublishedEntry("urn:x", "T < U", NOW)
-    (entry,) = read(render_atom(feed_of(bare))).entries
+    (entry,) = read(render_atom(feed_from_row(bare))).entries
     assert entry.content[0].value == "T &lt; U"
 
 
@@ -195,7 +195,7 @@ def entries(draw):
 @settings(max_examples=300, deadline=None)
 @given(entries())
 def test_whatever_goes_in_comes_out(entry):
-    (read_back,) = read(render_atom(feed_of(entry))).entries
+    (read_back,) = read(render_atom(feed_from_row(entry))).entries
     assert squeezed(back(read_back)) == squeezed(entry)
 
 
@@ -206,21 +206,21 @@ def squeezed(entry):
 
 @pytest.mark.parametrize("vector", ["]]>", "<!--", "&#x0b;", "\u2028", "<script>alert(1)</script>"])
 def test_titles_that_look_like_markup(vector):
-    (entry,) = read(render_atom(feed_of(replace(ENTRY, title=vector)))).entries
+    (entry,) = read(render_atom(feed_from_row(replace(ENTRY, title=vector)))).entries
     assert legal(entry.title) == one_line(vector)
 
 
 def test_an_entry_that_was_stored_with_a_control_character_costs_nobody_the_feed():
     bad = replace(ENTRY, content="<p>one\x1b two\ufffe</p>", summary="\x01short")
     good = replace(ENTRY, id="tag:a.example,2026:2")
-    first, second = read(render_atom(feed_of(bad, good))).entries
+    first, second = read(render_atom(feed_from_row(bad, good))).entries
     assert first.content[0].value == "<p>one two</p>"
     assert first.summary == "short"
     assert second.id == good.id
 
 
 def test_the_list_of_feeds():
-    document = render_opml(SITE, [feed_of(ENTRY)]).decode()
+    document = render_opml(SITE, [feed_from_row(ENTRY)]).decode()
     assert 'xmlUrl="https://site.example/communs.atom"' in document
     assert 'text="#Communs"' in document
     assert "dateCreated" not in document
@@ -229,7 +229,9 @@ def test_the_list_of_feeds():
 def test_a_month_of_the_archive():
     """RFC 5005 section 4."""
     months = {"previous": "communs/2026-09", "next": "communs/2026-11", "current": "communs"}
-    document = render_atom(replace(feed_of(ENTRY), path="communs/2026-10", archive=True, **months))
+    document = render_atom(
+        replace(feed_from_row(ENTRY), path="communs/2026-10", archive=True, **months)
+    )
     parsed = read(document)
     assert b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>' in document or (
         b"<fh:archive/>" in document and b'xmlns:fh="http://purl.org/syndication' in document
@@ -245,7 +247,7 @@ def test_a_month_of_the_archive():
 
 
 def test_the_live_feed_names_its_archive_and_its_hub():
-    feed = replace(feed_of(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+    feed = replace(feed_from_row(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
     document = render_atom(feed)
     links = {link.rel: link.href for link in read(document).feed.links}
     assert links["prev-archive"] == "https://site.example/communs/2026-11.atom"

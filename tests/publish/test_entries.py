@@ -9,7 +9,6 @@ from aggregator.model import (
     Category,
     Channel,
     ChannelKind,
-    Copy,
     Entry,
     Evidence,
     EvidenceKind,
@@ -20,8 +19,9 @@ from aggregator.model import (
     Site,
     StoredEntry,
     Story,
+    StoryEntry,
 )
-from aggregator.publish.entries import Editor
+from aggregator.publish.entries import FeedBuilder
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,7 +37,7 @@ def copy(id="urn:1", role=Role.SUBSCRIPTION, seen=NOW, matches=None, feed="f", *
     home = fields.pop("home", None)
     entry = Entry(key=id, id=id, title=fields.pop("title", id), **fields)
     stored = StoredEntry(1, feed, Feed("urn:f", "The feed", home), role, entry, seen, seen)
-    return Copy(stored, (Match("communs", 0.6, (WORD,)),) if matches is None else matches)
+    return StoryEntry(stored, (Match("communs", 0.6, (WORD,)),) if matches is None else matches)
 
 
 def story(*copies, id="urn:1", updated=NOW):
@@ -46,7 +46,7 @@ def story(*copies, id="urn:1", updated=NOW):
 
 def editor(site=SITE, **changes):
     settings = replace(SETTINGS, **changes)
-    return Editor(site, settings, NAMES, {"tag:communs": (None, "What we hold")})
+    return FeedBuilder(site, settings, NAMES, {"tag:communs": (None, "What we hold")})
 
 
 def published(*copies, **changes):

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry, Reason
 from aggregator.parse.jsonfeed_reader import read_jsonfeed
 from aggregator.publish.jsonfeed import render_jsonfeed
-from tests.publish.test_atom import ENTRY, NOW, entries, feed_of
+from tests.publish.test_atom import ENTRY, NOW, entries, feed_from_row
 
 LATER = datetime(2101, 1, 1, tzinfo=UTC)  # later than any date that is drawn
 
 
 def document(*published):
-    return json.loads(render_jsonfeed(feed_of(*published)))
+    return json.loads(render_jsonfeed(feed_from_row(*published)))
 
 
 def test_the_document():
@@ -79,13 +79,13 @@ def test_a_summary_is_plain_text():
 
 
 def test_the_same_feed_gives_the_same_bytes():
-    assert render_jsonfeed(feed_of(ENTRY)) == render_jsonfeed(feed_of(ENTRY))
+    assert render_jsonfeed(feed_from_row(ENTRY)) == render_jsonfeed(feed_from_row(ENTRY))
 
 
 @settings(max_examples=300, deadline=None)
 @given(entries())
 def test_whatever_goes_in_comes_out(entry):
-    body = render_jsonfeed(feed_of(entry))
+    body = render_jsonfeed(feed_from_row(entry))
     (draft,) = read_jsonfeed(Fetched("k", "https://site.example/", body), LATER).entries
     assert draft.guid == entry.id
     assert unescape(draft.title_html) == entry.title
@@ -112,7 +112,7 @@ def test_why_an_entry_is_here_can_be_read_by_programs():
 
 
 def test_hub_and_archive_are_named():
-    feed = replace(feed_of(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+    feed = replace(feed_from_row(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
     found = json.loads(render_jsonfeed(feed))
     assert found["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
     assert found["_archive"] == "https://site.example/communs/2026-11.atom"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from aggregator.model import FeedState, Parked, StageCost
+from aggregator.model import FeedState, JobFailure, StageCost
 from aggregator.run.metrics import render_metrics
 from aggregator.run.project import open_project
 from tests.harness import NOON
@@ -31,8 +31,8 @@ class Store:
     def last_stages(self):
         return [StageCost("fetch", 1.5, 0.00025, 7, 2)]
 
-    def parked(self):
-        return [Parked(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
+    def job_failures(self):
+        return [JobFailure(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
 
     def last_run(self):
         return 1, NOON, NOON + timedelta(seconds=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.publish.folder import OutputFolder
-from aggregator.run.match import knowledge_of
+from aggregator.run.match import load_vocabulary
 from aggregator.run.pipeline import retag
 from aggregator.run.project import open_project
 from aggregator.run.publish import publish, stale_parts
@@ -232,7 +232,7 @@ def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monk
         (settled.outputs / name).unlink()
     project = open_project(settled.root / "feeds.toml", {}, NOON)
     store, writer = settled.store(), OutputFolder(settled.outputs)
-    vocabulary, clippings = knowledge_of(project.config, project.clippings, store)
+    vocabulary, clippings = load_vocabulary(project.config, project.clippings, store)
     known = project.config, vocabulary, clippings, store, writer
     parts = stale_parts(*known)
     assert parts[-3:] == ["sources 0", "sources 1", "everything"]

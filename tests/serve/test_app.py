@@ -17,7 +17,7 @@ import feedparser
 import pytest
 from starlette.requests import Request
 
-from aggregator.files.atomic import replace_file
+from aggregator.files.atomic import write_atomically
 from aggregator.serve.static_files import Files
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
 from tests.databases import about_the_file
@@ -144,7 +144,7 @@ def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path,
     headers = [*header, (b"accept-encoding", b"identity")]
     scope = {"type": "http", "method": "GET", "headers": headers, "path_params": {"path": "a.html"}}
     response = Files(tmp_path).respond(Request(scope))
-    page.unlink() if new is None else replace_file(page, new, 0o644)
+    page.unlink() if new is None else write_atomically(page, new, 0o644)
     sent = []
 
     async def send(message):

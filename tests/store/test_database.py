@@ -28,13 +28,13 @@ from aggregator.model import (
     FeedEvent,
     FeedEventKind,
     FeedState,
-    Hints,
     Match,
     MatchedEntry,
+    MembershipChange,
     Move,
+    ParsedAnswer,
     ParsedFeed,
-    Placing,
-    Reading,
+    PollHints,
     Role,
     Validators,
 )
@@ -79,7 +79,7 @@ def state(feed=FEED, now=NOW, **values):
 
 def save(store, *entries, now=NOW, feed=FEED):
     parsed = ParsedFeed(feed.key, Feed("urn:f", "Feed", "https://a.example/", "fr", "CC"), entries)
-    (changes,) = store.save_readings([Reading(feed, parsed, state(feed, now))], now)
+    (changes,) = store.save_answers([ParsedAnswer(feed, parsed, state(feed, now))], now)
     return changes
 
 
@@ -115,17 +115,17 @@ def test_a_state_comes_back_whole(store):
         next_poll_at=NOW + 2 * HOUR,
         next_poll_reason="why",
         lifetime=HOUR,
-        hints=Hints(HOUR, 2 * HOUR, NOW, frozenset({0, 23}), frozenset({6})),
+        hints=PollHints(HOUR, 2 * HOUR, NOW, frozenset({0, 23}), frozenset({6})),
         gap=HOUR / 3,
         newest_at=NOW - HOUR,
         failures=3,
         failing_since_at=NOW,
-        told=True,
+        operator_notified=True,
         gone_at=NOW,
-        ended=True,
+        gone_confirmed=True,
         move=Move("https://b.example/", NOW, 5, adopted=True),
         warning="odd",
-        silent=True,
+        is_silent=True,
         last_error="no",
     )
     event = FeedEvent(FEED.key, "A", FeedEventKind.GONE, "gone", NOW)
@@ -156,13 +156,13 @@ def matched(row, *tags, near=False):
     return MatchedEntry(row, tuple(Match(tag, 0.9, evidence, near) for tag in tags))
 
 
-def places(store, *placings, live=()):
+def places(store, *membership_changes, live=()):
     """List stories: (story, id, date, channels that it enters, channels that it leaves)."""
     made = [
-        Placing(row, id, date, False, frozenset(enters), frozenset(leaves))
-        for row, id, date, enters, leaves in placings
+        MembershipChange(row, id, date, False, frozenset(enters), frozenset(leaves))
+        for row, id, date, enters, leaves in membership_changes
     ]
-    store.save_placings(made, set(live), NOW)
+    store.save_membership_changes(made, set(live), NOW)
 
 
 def channels(store, *names, site="https://s.example/", now=NOW):
@@ -177,7 +177,7 @@ def test_matches_are_replaced(store):
     assert list(store.unmatched("v1")) == []
     assert [entry.row for entry in store.unmatched("v2")] == [found.row]
     assert store.save_matches([matched(found.row, "b", "c")], "v2", NOW) == 1
-    ((story, held),) = store.unlisted()
+    ((story, held),) = store.placement_pending()
     assert [match.tag for match in story.copies[0].matches] == ["b", "c"]
     assert held == frozenset()
     assert store.save_matches([matched(found.row, "b", near=True)], "v3", NOW) == 0
@@ -207,7 +207,7 @@ def test_a_story_comes_with_all_of_its_copies(store):
     save(store, copy, feed=other, now=NOW + HOUR)
     save(store, replace(ENTRY, updated=NOW - HOUR))
     assert store.group(NOW) == 1
-    ((story, _),) = store.unlisted()
+    ((story, _),) = store.placement_pending()
     assert story.id == "urn:x"  # the older of those that came in one run
     assert story.updated == NOW - HOUR
     assert [one.stored.entry.id for one in story.copies] == ["urn:x", "urn:o"]
@@ -220,7 +220,7 @@ def test_no_two_stories_have_one_updated(store):
     entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T", published=NOW) for n in range(1203)]
     save(store, *entries)
     assert store.group(NOW) == 1203
-    times = {story.updated for story, _ in store.unlisted()}
+    times = {story.updated for story, _ in store.placement_pending()}
     assert len(times) == 1203
     assert (max(times), min(times)) == (NOW, NOW - timedelta(seconds=1202))
 
@@ -234,7 +234,7 @@ def test_what_changes_while_it_is_rendered_is_rendered_again(store):
     channels(store, "a")
     save(store, Entry("k", "urn:k", "T", published=NOW))
     store.group(NOW)
-    ((story, _),) = store.unlisted()
+    ((story, _),) = store.placement_pending()
     rendered(store, {"tag:a": "d"}, {})
     store.begin_rendering(["tag:a"], [], [])
     assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}  # if it were cut short now
@@ -253,7 +253,7 @@ def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     dates = [datetime(2026, month, 5, tzinfo=UTC) for month in (8, 9, 10)]
     save(store, *(Entry(f"k{n}", f"urn:{n}", "T", published=d) for n, d in enumerate(dates)))
     store.group(NOW)
-    rows = {story.updated: story.row for story, _ in store.unlisted()}
+    rows = {story.updated: story.row for story, _ in store.placement_pending()}
     august, september, october = (rows[date] for date in dates)
     places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
     assert store.pages() == {"tag:a": [("2026-09", True, "")]}
@@ -268,7 +268,7 @@ def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     assert [story.id for story in store.month("tag:a", "2026-10")] == ["urn:2", "urn:0"]
     assert [story.id for story in store.window("tag:a", 0, 9)] == ["urn:2", "urn:1"]
     assert store.counts() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
-    assert list(store.unlisted()) == []
+    assert list(store.placement_pending()) == []
     places(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
     assert store.pages()["tag:a"][0] == ("2026-09", True, "u")
     assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}
@@ -279,14 +279,14 @@ def test_clippings_taken_out_of_the_files_go(store):
     channels(store, "a")
     store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW)
     store.group(NOW)
-    stories = [story for story, _ in store.unlisted()]
+    stories = [story for story, _ in store.placement_pending()]
     places(store, *((s.row, s.id, NOW, ["tag:a"], []) for s in stories))
     store.save_clippings([ENTRY], site, NOW + HOUR)
     assert store.states() == {}
     (kept,) = store.unmatched("w")
     assert kept.first_seen_at == NOW
     assert not kept.came_with_feed
-    ((story, held),) = store.unlisted()
+    ((story, held),) = store.placement_pending()
     assert (story.id, story.copies, held) == ("urn:2", (), {"tag:a"})
     store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW + 2 * HOUR)
     assert store.group(NOW) == 0  # it is the same story again
@@ -304,7 +304,7 @@ def test_a_feed_ends_comes_back_and_is_pruned(store):
     channels(store, "a", "b")
     save(store, ENTRY)
     store.group(NOW)
-    ((story, _),) = store.unlisted()
+    ((story, _),) = store.placement_pending()
     places(store, (story.row, story.id, NOW, ["tag:a", "tag:b"], []))
     before = store.channels()
     channels(store, "b", now=NOW + HOUR)
@@ -381,7 +381,7 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
     (channel,) = store.channels()
     assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
     (live,) = store.window("tag:communs", 0, 9)
-    assert (live.id, len(live.copies), live.listed) == ("urn:c", 2, True)
+    assert (live.id, len(live.copies), live.ever_published) == ("urn:c", 2, True)
     assert store.counts() == {"tag:communs": {"2026-11": 2}}
     assert len(list(store.unmatched("v"))) == 3
     store.close()

@@ -279,7 +279,7 @@ def test_what_is_learned_from_stays(installation, publisher):
     installation.run(NOON)
     with closing(installation.store()) as store:
         sample = store.sample(4)
-        assert store.prunable(LATER, lambda _: 4, ()).entries == 5
+        assert store.prune_preview(LATER, lambda _: 4, ()).entries == 5
         assert store.prune_all(LATER, lambda _: 4, LATER).entries == 5
         assert store.sample(4) == sample
         assert store.collected() == 9

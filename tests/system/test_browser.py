@@ -118,7 +118,7 @@ def test_without_a_script_the_page_is_whole_and_offers_no_filter(browser, site):
     context.close()
 
 
-PAGES = [
+ARCHIVE_DOCUMENTS = [
     "index.html",
     "communs.html",
     "all.html",
@@ -143,7 +143,7 @@ def test_every_page_is_accessible_loads_nothing_and_nothing_sticks_out(
         viewport={"width": width, "height": 800},
         bypass_csp=True,  # for axe
     )
-    for name in PAGES:
+    for name in ARCHIVE_DOCUMENTS:
         page = context.new_page()
         watched = Watched(page)
         address = (site.outputs / name).as_uri()
@@ -176,7 +176,7 @@ def test_pages_lead_to_each_other_by_keyboard(browser, site):
     page.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ARCHIVE_DOCUMENTS)
 def test_nothing_that_a_publisher_writes_runs(browser, site, name):
     page = browser.new_page()
     watched = Watched(page)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import quote, urlsplit
 
-from aggregator.run.match import vocabulary_of
+from aggregator.run.match import build_tag_vocabulary
 from aggregator.run.project import open_project
-from aggregator.run.publish import editor_of
+from aggregator.run.publish import make_feed_builder
 from tests.atomrules import complaints
 from tests.harness import NOON, Installation
 from tests.origin import origin
@@ -30,8 +30,8 @@ aliases = ["Nachrichten", "noticias", "actualités"]
 def assert_read_back(installation):
     """Every entry of every document, read by feedparser, is what went in."""
     config = open_project(installation.root / "feeds.toml", {}, NOON).config
-    vocabulary = vocabulary_of(config, [])
-    editor = editor_of(config, vocabulary)
+    vocabulary = build_tag_vocabulary(config, [])
+    editor = make_feed_builder(config, vocabulary)
     store = installation.store()
     pages = store.pages()
     read_back = 0

@@ -18,7 +18,7 @@ import pytest
 from starlette.requests import Request
 
 from aggregator.files.atomic import write_atomically
-from aggregator.serve.static_files import Files
+from aggregator.serve.static_files import OutputFiles
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
 from tests.databases import about_the_file
 from tests.harness import item, rss
@@ -143,7 +143,7 @@ def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path,
     page.write_bytes(old)
     headers = [*header, (b"accept-encoding", b"identity")]
     scope = {"type": "http", "method": "GET", "headers": headers, "path_params": {"path": "a.html"}}
-    response = Files(tmp_path).respond(Request(scope))
+    response = OutputFiles(tmp_path).respond(Request(scope))
     page.unlink() if new is None else write_atomically(page, new, 0o644)
     sent = []
 
@@ -162,8 +162,8 @@ def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path,
 
 
 def test_what_a_run_takes_away_before_it_is_opened_is_not_found(tmp_path, monkeypatch):
-    files = Files(tmp_path)
-    monkeypatch.setattr(files, "_find", lambda name: tmp_path / name)
+    files = OutputFiles(tmp_path)
+    monkeypatch.setattr(files, "_lookup", lambda name: tmp_path / name)
     scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"path": "a.html"}}
     assert files.respond(Request(scope)).status_code == 404
 

@@ -18,7 +18,7 @@ from aggregator.model import (
     Poll,
     Validators,
 )
-from aggregator.text.folding import SENDABLE
+from aggregator.text.characters import HEADER_VALUE
 from aggregator.text.urls import without_secrets
 
 ACCEPT = (
@@ -46,12 +46,12 @@ def request_headers(
     validators = poll.validators
     if validators.url == without_secrets(url):
         etag, modified = validators.etag or "", validators.last_modified or ""
-        if etag and SENDABLE.fullmatch(etag) and etag.strip() != "*":
+        if etag and HEADER_VALUE.fullmatch(etag) and etag.strip() != "*":
             headers["If-None-Match"] = etag
             headers["A-IM"] = "feed"  # RFC 3229: only the entries that are new since then
         modified_at = http_date(modified)
         is_to_come = modified_at is not None and modified_at > now + _CLOCKS_DIFFER
-        if modified and SENDABLE.fullmatch(modified) and not is_to_come:
+        if modified and HEADER_VALUE.fullmatch(modified) and not is_to_come:
             headers["If-Modified-Since"] = modified
     if own:
         if poll.subscription.authorization:

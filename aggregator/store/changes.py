@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from aggregator.model import Entry, EntryChange
 from aggregator.text.folding import digest, fold
-from aggregator.text.similarity import alike, still_same
+from aggregator.text.similarity import are_similar, is_revision
 from aggregator.text.urls import link_key
 
 MAX_TRIVIAL_CHANGES = 3  # changes of numbers and parameters only that are stored of one entry
@@ -126,7 +126,7 @@ def _by_page(old: Entry, new: Entry, _: bool) -> bool:
     if new.page is None or old.page != new.page:
         return False
     return fold(old.title) == fold(new.title) or (
-        bool(old.text and new.text) and still_same(old.text, new.text)
+        bool(old.text and new.text) and is_revision(old.text, new.text)
     )
 
 
@@ -134,13 +134,13 @@ def _by_date(old: Entry, new: Entry, _: bool) -> bool:
     date = new.published or new.updated
     if date is None or date != (old.published or old.updated):
         return False
-    return fold(old.title) == fold(new.title) and still_same(old.text, new.text)
+    return fold(old.title) == fold(new.title) and is_revision(old.text, new.text)
 
 
 def _by_text(old: Entry, new: Entry, wholesale: bool) -> bool:
     if fold(old.title) != fold(new.title) or not new.text:
         return False
-    if wholesale and alike(old.text, new.text):
+    if wholesale and are_similar(old.text, new.text):
         return True
     dated = old.published or old.updated or new.published or new.updated
     return not dated and old.text == new.text

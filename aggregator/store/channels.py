@@ -30,7 +30,7 @@ from aggregator.store.tables import (
     ChannelRow,
 )
 from aggregator.text.atom_ids import mint_id
-from aggregator.text.folding import slugs
+from aggregator.text.slugs import assign_slugs
 
 MOST_IN_A_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
@@ -55,7 +55,7 @@ class ChannelStore(Database):
             }  # fmt: skip
             known = {key: row.slug for key, row in held.items()}
             known |= {key: name for key, (kind, name) in wanted.items() if kind is ChannelKind.OWN}
-            given = slugs(names, known)
+            given = assign_slugs(names, known)
             for key, (kind, name) in wanted.items():
                 row = held.get(key)
                 if row is None:

@@ -24,7 +24,7 @@ from aggregator.store.rows import (
 from aggregator.store.tables import ENTRIES, FEEDS, MINHASH_BANDS, STORIES
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import fold
-from aggregator.text.similarity import bands, tell_one_story
+from aggregator.text.similarity import bands, is_same_story
 
 _TOGETHER = timedelta(days=14)  # apart at most, to be copies of one text
 _RECENT = timedelta(days=30)  # how long an entry's bands are kept
@@ -223,7 +223,7 @@ class _Grouping:
                 continue
             if any(
                 abs(one.date - new.date) <= _TOGETHER
-                and tell_one_story(one.title, one.text, new.title, new.text)
+                and is_same_story(one.title, one.text, new.title, new.text)
                 for one in members
             ):
                 return self._stories[name]

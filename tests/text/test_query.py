@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.text.query import QueryError, holds, parse_query, terms
+from aggregator.text.query import QueryError, evaluate, parse_query, terms
 
 
 def found(query, *true):
-    return holds(parse_query(query), lambda term: f"{term.field}:{term.value}" in true)
+    return evaluate(parse_query(query), lambda term: f"{term.field}:{term.value}" in true)
 
 
 @pytest.mark.parametrize(

@@ -101,5 +101,5 @@ def test_what_is_known_of_tame_addresses_is_what_one_finds_out(url, base):
     base = f"https://feed.example/{base}"
     known = is_web(url), absolute(base, url), link_key(url)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(urls, "_TAME", re.compile("(?!)"))
+        patch.setattr(urls, "_SIMPLE_URL", re.compile("(?!)"))
         assert known == (is_web(url), absolute(base, url), link_key(url))

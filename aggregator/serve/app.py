@@ -90,7 +90,7 @@ class _StoreViews:
         """200 while runs end, 503 once none has for a day or the store cannot be read."""
         try:
             with self.open_store() as store:
-                last = store.last_run()
+                last = store.runs.last()
         except StorageError as error:
             return JSONResponse({"status": "broken", "reason": str(error)}, 503)
         finished_at = last[2] if last else None
@@ -144,7 +144,7 @@ def _newest(store: Store) -> Iterator[Story]:
     """The newest stories that can be published."""
     row: int | None = None
     for _ in range(MAX_STORIES // BATCH_SIZE):
-        stories = store.newest(BATCH_SIZE, before=row)
+        stories = store.published.newest(BATCH_SIZE, before=row)
         yield from (story for story in stories if story.copies and not story.pruned)
         if len(stories) < BATCH_SIZE:
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aggregator.fetch.domains import domain_of
-from aggregator.fetch.schedule import asked_until, poll_url
+from aggregator.fetch.schedule import held_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
 from aggregator.match import channel_key
 from aggregator.model import (
@@ -88,7 +88,7 @@ def subscription_status(config: Config, store: "Store", now: datetime) -> list[S
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
-        until = asked_until(subscription, state, holds, now)
+        until = held_until(subscription, state, holds, now)
         next_poll, why = _next_poll(state, until, now)
         state_name, error = _state(state, until is not None, now), state.last_error
         work = job_failures.get(f"{_POLL}{domain_of(poll_url(subscription, state))}")

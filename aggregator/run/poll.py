@@ -244,7 +244,7 @@ class _Collector:
             case FetchFailed():
                 return self._failed(subscription, outcome)
             case Gone():
-                state, events = transitions.gone(
+                state, events = transitions.on_gone(
                     subscription, self.states[subscription.key], self._now
                 )
                 self._save(subscription, state, events)
@@ -276,7 +276,7 @@ class _Collector:
         same_feed = outcome.moved_to is not None and self._store.feeds.is_same_feed(
             subscription, parsed
         )
-        state, events = transitions.fetched(
+        state, events = transitions.on_fetched(
             subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
         )
         self.told.fetched += 1
@@ -295,7 +295,7 @@ class _Collector:
 
     def _unchanged(self, subscription: Subscription, outcome: Fetched | NotModified) -> str:
         state = self.states[subscription.key]
-        state, events = transitions.not_modified(subscription, state, outcome, self._now)
+        state, events = transitions.on_not_modified(subscription, state, outcome, self._now)
         self._save(subscription, state, events)
         self.told.not_modified += 1
         return "not modified"
@@ -304,7 +304,7 @@ class _Collector:
         if failure.host and failure.caching.retry_after:
             self._store.feeds.save_host_hold(failure.host, self._now + failure.caching.retry_after)
         state = self.states[subscription.key]
-        state, events = transitions.failed(subscription, state, failure, self._now)
+        state, events = transitions.on_failed(subscription, state, failure, self._now)
         self._save(subscription, state, events)
         return self._trouble(subscription, state, failure.reason)
 

@@ -18,8 +18,8 @@ def answer(status, headers=None, body=b"<rss/>", host="a.example"):
     return classify(poll, URL, status, httpx.Headers(headers or {}), body, None, host, NOW)
 
 
-def headers_of(subscription=FEED, validators=KNOWN, url=URL, own=True):
-    return request_headers(Poll(subscription, URL, validators), url, own, "ua/1", NOW)
+def headers_of(subscription=FEED, validators=KNOWN, url=URL, at_origin=True):
+    return request_headers(Poll(subscription, URL, validators), url, at_origin, "ua/1", NOW)
 
 
 def test_validators_are_echoed_exactly():
@@ -60,9 +60,9 @@ def test_the_subscriptions_own_headers_win_and_stay_at_its_origin():
     assert headers["User-Agent"] == "mine"
     assert headers["X-Key"] == "k"
     assert headers["Authorization"] == "Bearer t"
-    elsewhere = headers_of(own, url="https://b.example/", own=False)
-    assert set(elsewhere) == {"User-Agent", "Accept"}
-    assert elsewhere["User-Agent"] == "ua/1"
+    other_origin = headers_of(own, url="https://b.example/", at_origin=False)
+    assert set(other_origin) == {"User-Agent", "Accept"}
+    assert other_origin["User-Agent"] == "ua/1"
 
 
 @pytest.mark.parametrize(

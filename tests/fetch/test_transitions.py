@@ -31,11 +31,11 @@ PARSED = ParsedFeed(
 
 def fetch(state, now=NOW, parsed=PARSED, same_feed=True, **values):
     outcome = Fetched(URL, URL, b"x", **values)
-    return transitions.fetched(FEED, state, outcome, parsed, "hash", now, same_feed=same_feed)
+    return transitions.on_fetched(FEED, state, outcome, parsed, "hash", now, same_feed=same_feed)
 
 
 def fail(state, now=NOW, **values):
-    return transitions.failed(FEED, state, FetchFailed(URL, "HTTP 500", **values), now)
+    return transitions.on_failed(FEED, state, FetchFailed(URL, "HTTP 500", **values), now)
 
 
 def test_a_document_is_remembered():
@@ -54,7 +54,7 @@ def test_a_304_renews_what_it_states_and_keeps_the_rest():
     state, _ = fetch(
         START, validators=Validators('"1"', "Tue", URL), caching=Caching(3 * HOUR, HOUR)
     )
-    state, _ = transitions.not_modified(
+    state, _ = transitions.on_not_modified(
         FEED, state, NotModified(URL, Validators('"2"', None, URL)), NOW
     )
     assert state.validators == Validators('"2"', "Tue", URL)
@@ -64,7 +64,7 @@ def test_a_304_renews_what_it_states_and_keeps_the_rest():
 
 def test_validators_of_another_address_do_not_survive():
     state, _ = fetch(START, validators=Validators('"1"', "Tue", URL))
-    state, _ = transitions.not_modified(
+    state, _ = transitions.on_not_modified(
         FEED, state, NotModified(URL, Validators('"2"', None, NEW)), NOW
     )
     assert state.validators == Validators('"2"', None, NEW)
@@ -105,9 +105,9 @@ def test_a_subscription_that_never_answered_is_told_of_at_once():
     assert (event.kind, event.message) == (FeedEventKind.BROKEN, "HTTP 500")
     assert fail(state, NOW + 5 * DAY)[1] == ()
     assert fetch(state)[1][0].kind is FeedEventKind.RECOVERED
-    state, (event,) = transitions.gone(FEED, START, NOW)
+    state, (event,) = transitions.on_gone(FEED, START, NOW)
     assert "HTTP 410" in event.message
-    assert transitions.gone(FEED, state, NOW + DAY)[1][0].kind is FeedEventKind.GONE
+    assert transitions.on_gone(FEED, state, NOW + DAY)[1][0].kind is FeedEventKind.GONE
 
 
 def test_retry_after_is_the_feeds_unless_it_is_the_hosts():
@@ -117,16 +117,16 @@ def test_retry_after_is_the_feeds_unless_it_is_the_hosts():
 
 
 def test_gone_is_believed_the_second_time_a_day_later():
-    state, events = transitions.gone(FEED, KNOWN, NOW)
+    state, events = transitions.on_gone(FEED, KNOWN, NOW)
     assert (state.gone_confirmed, events) == (False, ())
     assert state.next_poll_at == NOW + DAY
-    state, events = transitions.gone(FEED, state, NOW + HOUR)  # asked by hand
+    state, events = transitions.on_gone(FEED, state, NOW + HOUR)  # asked by hand
     assert (state.gone_confirmed, events) == (False, ())
-    state, (gone,) = transitions.gone(FEED, state, NOW + DAY)
+    state, (gone,) = transitions.on_gone(FEED, state, NOW + DAY)
     assert state.gone_confirmed
     assert gone.kind is FeedEventKind.GONE
     assert state.next_poll_at == NOW + 31 * DAY
-    state, events = transitions.gone(FEED, state, NOW + 31 * DAY)
+    state, events = transitions.on_gone(FEED, state, NOW + 31 * DAY)
     assert events == ()
     state, (recovered,) = fetch(state, NOW + 61 * DAY)
     assert recovered.kind is FeedEventKind.RECOVERED
@@ -134,11 +134,11 @@ def test_gone_is_believed_the_second_time_a_day_later():
 
 
 def test_a_network_trouble_between_does_not_take_gone_back():
-    state, _ = transitions.gone(FEED, START, NOW)
+    state, _ = transitions.on_gone(FEED, START, NOW)
     state, _ = fail(state, NOW + HOUR, unreached=True)
-    state, _ = transitions.gone(FEED, state, NOW + DAY)
+    state, _ = transitions.on_gone(FEED, state, NOW + DAY)
     assert state.gone_confirmed
-    assert not fail(state, NOW + 2 * DAY, status=500)[0].ended
+    assert not fail(state, NOW + 2 * DAY, status=500)[0].gone_confirmed
 
 
 def moved(times, every, **values):
@@ -162,7 +162,7 @@ def test_a_304_at_the_new_address_counts_too():
     state, _ = fetch(START, moved_to=NEW)
     for n in range(1, 5):
         answer = NotModified(URL, moved_to=NEW)
-        state, _ = transitions.not_modified(FEED, state, answer, NOW + n * DAY)
+        state, _ = transitions.on_not_modified(FEED, state, answer, NOW + n * DAY)
     assert state.move and state.move.adopted
 
 

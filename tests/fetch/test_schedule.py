@@ -181,3 +181,23 @@ def test_the_adopted_address_is_polled():
     move = Move("https://b.example/feed", NOW, 4)
     assert schedule.poll_url(FEED, state(move=move)) == FEED.url
     assert schedule.poll_url(FEED, state(move=replace(move, adopted=True))) == move.url
+
+
+@pytest.mark.parametrize(
+    ("values", "delay"),
+    [
+        ({"gone_at": NOW}, DAY),
+        ({"gone_at": NOW - HOUR}, 23 * HOUR),
+        ({"gone_at": NOW - DAY, "gone_confirmed": True}, 30 * DAY),
+    ],
+)
+def test_gone_feed_is_asked_after_a_day_and_then_every_30_days(values, delay):
+    at, _ = schedule.after_gone(state(**values), NOW)
+    assert at == NOW + delay
+
+
+@pytest.mark.parametrize("days", [3, 10, 29])
+def test_quiet_feed_is_polled_30_times_in_the_time_without_entries(days):
+    delay, reason = next_delay(gap=HOUR, newest_at=NOW - days * DAY)
+    assert days * DAY / 30 <= delay <= days * DAY / 30 * 1.1
+    assert reason == f"no entry for {days} d"

@@ -14,6 +14,7 @@ from aggregator.model import (
     ChannelKind,
     Clipping,
     Config,
+    FeedCondition,
     FeedState,
     JobFailure,
     Match,
@@ -129,9 +130,9 @@ def _next_poll(
 
 def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     condition = state.condition
-    if condition == "failing" and state.failing_since_at is not None:
+    if condition is FeedCondition.FAILING and state.failing_since_at is not None:
         return "broken" if now - state.failing_since_at >= BROKEN_AFTER else condition
-    return "waiting" if waiting and condition != "gone" else condition
+    return "waiting" if waiting and condition is not FeedCondition.GONE else condition
 
 
 def failing_work(store: "Store") -> list[JobFailure]:

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self
 
@@ -24,7 +23,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from aggregator.errors import ConfigError, Diagnostic
-from aggregator.fetch.conditional import WITH_BODY
+from aggregator.fetch.conditional import WITH_BODY, Answer
 from aggregator.fetch.content_coding import ACCEPTED, TooLarge, Undecodable, decode
 from aggregator.fetch.ssrf import Guard, address_to_allow, is_public
 from aggregator.model import Network
@@ -64,19 +63,6 @@ class _AddressRefused(OSError):
             f"refused: {address} is a private address; if this subscription is meant to be fetched "
             f'from there, set allow_private = ["{address}/{prefix}"]'
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer with a decoded ``body``.
-
-    The names of ``headers`` are case-insensitive. ``public``: it came from the public Internet.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    public: bool
 
 
 class _ResolverLoop:

@@ -1,10 +1,12 @@
 """Conditional requests (RFC 9110): the headers of a request, and the meaning of its answer. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from aggregator.fetch.domains import domain_of
 from aggregator.fetch.freshness import caching, http_date
 from aggregator.model import (
     Fetched,
@@ -37,6 +39,19 @@ _ADVICE = {
     404: "the address may have changed: try aggregator discover with the site's address",
     429: "too many requests: it will be asked less often",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer with a decoded ``body``.
+
+    The names of ``headers`` are case-insensitive. ``public``: it came from the public Internet.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    public: bool
 
 
 def request_headers(
@@ -85,21 +100,15 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def classify(
     poll: Poll,
-    final_url: str,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
+    url: str,
+    answer: Answer,
     moved_to: str | None,
-    host: str | None,
+    warnings: tuple[str, ...],
     now: datetime,
 ) -> FetchOutcome:
-    """The outcome of an answer that is no redirect. ``headers`` must be case-insensitive.
-
-    ``host`` is the registrable domain to which Retry-After would apply. It is None for a private
-    address: an RSS bridge there may serve the feeds of many publishers.
-    """
-    key = poll.subscription.key
-    public_url = without_secrets(final_url)
+    """The outcome of an answer from ``url`` that is no redirect."""
+    key, status, headers = poll.subscription.key, answer.status, answer.headers
+    public_url = without_secrets(url)
     validators = Validators(headers.get("ETag"), headers.get("Last-Modified"), public_url)
     freshness = caching(headers, now)
     if status == HTTPStatus.NOT_MODIFIED:  # section 15.4.5
@@ -110,12 +119,22 @@ def classify(
     if status == HTTPStatus.GONE:
         return Gone(key)
     if status in WITH_BODY:
-        if not body.strip():
+        if not answer.body.strip():
             return FetchFailed(key, _ADVICE[204], None, freshness)
-        content_type = headers.get("Content-Type") or ""
-        partial = status == HTTPStatus.IM_USED
-        return Fetched(key, final_url, body, content_type, validators, moved_to, freshness, partial)
-    host = host if status in HOST_BUSY and freshness.retry_after else None
+        return Fetched(
+            key,
+            url,
+            answer.body,
+            headers.get("Content-Type") or "",
+            validators,
+            moved_to,
+            freshness,
+            partial=status == HTTPStatus.IM_USED,
+            warnings=warnings,
+        )
+    # Behind a private address, such as an RSS bridge's, there may be many publishers.
+    is_host_wide = status in HOST_BUSY and freshness.retry_after and answer.public
+    host = domain_of(url) if is_host_wide else None
     return FetchFailed(key, _explain_status(status, headers), status, freshness, host)
 
 

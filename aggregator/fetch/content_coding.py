@@ -7,6 +7,7 @@ error.
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import brotli
 import zstandard
@@ -79,8 +80,7 @@ def _inflate(body: bytes, window_bits: int, coding: str) -> Iterator[bytes]:
             return
 
 
-def _gzip(body: bytes) -> Iterator[bytes]:
-    return _inflate(body, 16 + zlib.MAX_WBITS, "gzip")
+_gzip = partial(_inflate, window_bits=16 + zlib.MAX_WBITS, coding="gzip")
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:

@@ -3,13 +3,11 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
 
 from aggregator.fetch import conditional
 from aggregator.fetch.client import (
-    Answer,
     Client,
     MalformedResponse,
     NoResponse,
@@ -17,16 +15,7 @@ from aggregator.fetch.client import (
     Resolver,
 )
 from aggregator.fetch.domains import domain_of
-from aggregator.model import (
-    Caching,
-    Deferred,
-    Fetched,
-    FetchFailed,
-    FetchOutcome,
-    Network,
-    Poll,
-    Subscription,
-)
+from aggregator.model import Deferred, FetchFailed, FetchOutcome, Network, Poll, Subscription
 from aggregator.text import urls
 
 MAX_REDIRECTS = 5
@@ -151,7 +140,11 @@ class Fetcher:
                 answer, seconds = await self._get(poll.subscription, url, headers, seconds)
                 if answer.status not in conditional.REDIRECTS:
                     moved = url if permanent and url != poll.url == poll.subscription.url else None
-                    return self._outcome(poll, url, answer, moved, warnings, now)
+                    outcome = conditional.classify(poll, url, answer, moved, warnings, now)
+                    if isinstance(outcome, FetchFailed) and outcome.host:
+                        wait = outcome.caching.retry_after or timedelta(0)
+                        self._holds[outcome.host] = now + wait
+                    return outcome
                 permanent = permanent and answer.status in conditional.PERMANENT
                 location = answer.headers.get("Location", "").strip()
                 target = urls.absolute(url, location) if location else None
@@ -197,7 +190,7 @@ class Fetcher:
 
     async def _get(
         self, subscription: Subscription, url: str, headers: dict[str, str], seconds: float
-    ) -> tuple[Answer, float]:
+    ) -> tuple[conditional.Answer, float]:
         """The answer, and how many of the seconds remain. Waiting for the host takes none."""
         clock = asyncio.get_running_loop().time
         host = urls.host(url)
@@ -229,26 +222,6 @@ class Fetcher:
         Otherwise a hundred feeds of such a host would delay all others for half an hour.
         """
         return self._timeouts[urls.host(url)] >= MAX_TIMEOUTS
-
-    def _outcome(
-        self,
-        poll: Poll,
-        url: str,
-        answer: Answer,
-        moved_to: str | None,
-        warnings: tuple[str, ...],
-        now: datetime,
-    ) -> FetchOutcome:
-        host = domain_of(url) if answer.public else None
-        outcome = conditional.classify(
-            poll, url, answer.status, answer.headers, answer.body, moved_to, host, now
-        )
-        match outcome:
-            case Fetched():
-                return replace(outcome, warnings=warnings)
-            case FetchFailed(host=str(busy_host), caching=Caching(retry_after=timedelta() as wait)):
-                self._holds[busy_host] = now + wait
-        return outcome
 
 
 def _too_slow(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: nobody ever reads half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never a part of it."""
 
 import contextlib
 import errno
@@ -34,10 +34,10 @@ def os_error_message(error: OSError) -> str:
 
 
 def write_atomically(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
-    """Make ``path`` hold ``data``, with the permissions ``mode``. Raises OSError.
+    """Replace the content of ``path`` by ``data``, with the permissions ``mode``. Raises OSError.
 
-    Who replaces many files syncs their names together, with ``sync_name=False`` and `sync_folder`.
-    Assumes a local POSIX file system: a rename within a folder is atomic.
+    For many files in one folder, pass ``sync_name=False`` and call `sync_folder` once at the end.
+    Assumes a POSIX file system, where a rename within a folder is atomic.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
     try:
@@ -45,7 +45,7 @@ def write_atomically(path: Path, data: bytes, mode: int, *, sync_name: bool = Tr
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(mode)  # mkstemp's 0600 would hide it from others
+        Path(temporary).chmod(mode)  # mkstemp creates it with 0600
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -56,20 +56,22 @@ def write_atomically(path: Path, data: bytes, mode: int, *, sync_name: bool = Tr
 
 
 def temporary_prefix(path: Path) -> str:
-    """How files are called that are to become ``path``."""
+    """The start of the names of temporary files for ``path``."""
     return f"{TEMPORARY_PATTERN.rstrip('*')}{path.name[:MAX_PREFIX_CHARACTERS]}-"
 
 
 def create_locked_temporary(path: Path) -> tuple[Path, int]:
-    """A new file that is to become ``path``, and its descriptor: while that is open, no `sweep` of
-    another process takes the file for what a killed one has left. Raises OSError."""
+    """Create a temporary file for ``path``, and return it with its open descriptor. Raises OSError.
+
+    While the descriptor is open, `sweep` in another process does not delete the file.
+    """
     while True:
         descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return Path(name), descriptor
-        os.close(descriptor)  # swept before it was held
+        os.close(descriptor)  # it was swept before it was locked
 
 
 def sweep(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The routes: files of the output folder, ``query.atom`` and ``query.json``, metrics, health."""
+"""The web application: output files, ``query.atom`` and ``query.json``, metrics, health."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -24,7 +24,7 @@ from aggregator.publish.paths import MEDIA_TYPES
 from aggregator.run.match import load_vocabulary
 from aggregator.run.metrics import render_metrics
 from aggregator.run.publish import make_feed_builder
-from aggregator.serve.http_protocol import Connection
+from aggregator.serve.http_protocol import HttpProtocol
 from aggregator.serve.static_files import OutputFiles, respond_with
 from aggregator.store import Store
 from aggregator.text.atom_ids import mint_id
@@ -38,14 +38,14 @@ BATCH_SIZE = 500
 StoreOpener = Callable[[], AbstractContextManager[Store]]
 
 
-def application(
+def make_application(
     config: Config,
     clippings: tuple[Clipping, ...],
     folder: Path,
     open_store: StoreOpener,
     clock: Callable[[], datetime],
 ) -> Starlette:
-    """An ASGI application that serves ``folder`` and answers queries from the store."""
+    """The ASGI application. It serves ``folder``, and answers queries from the store."""
     views = _StoreViews(config, clippings, open_store, clock)
     files = OutputFiles(folder)
     return Starlette(
@@ -60,21 +60,16 @@ def application(
 
 
 def _storage_error(_: Request, error: Exception) -> Response:
-    """The store cannot be read: /health says more."""
     return PlainTextResponse(f"{error}\n", 503)
 
 
 def serve(application: Starlette, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    with suppress(KeyboardInterrupt):  # the ordinary way to end it
+    with suppress(KeyboardInterrupt):
         uvicorn.run(
-            application,
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            http=Connection,
-        )
+            application, host=host, port=port, log_level="warning", server_header=False,
+            http=HttpProtocol,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ class _StoreViews:
     clock: Callable[[], datetime]
 
     def health(self, _: Request) -> Response:
-        """200 while runs end, 503 once none has for a day or the store cannot be read."""
+        """200, or 503 if no run has ended for a day or the store cannot be read."""
         try:
             with self.open_store() as store:
                 last = store.runs.last()
@@ -102,13 +97,13 @@ class _StoreViews:
         return JSONResponse({"status": status, "run": run}, code)
 
     def metrics(self, _: Request) -> Response:
-        """The figures for Prometheus."""
+        """Metrics for Prometheus."""
         with self.open_store() as store:
             text = render_metrics(self.config, store)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     def query(self, request: Request) -> Response:
-        """The newest stories that ``?q=`` finds, as a feed."""
+        """A feed of the newest stories that match ``?q=``."""
         extension = request.path_params["extension"]
         if extension not in ("atom", "json"):
             return PlainTextResponse("expected query.atom or query.json\n", 404)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from aggregator.fetch.conditional import classify, request_headers, same_origin
+from aggregator.fetch.conditional import Answer, classify, request_headers, same_origin
 from aggregator.model import Caching, Fetched, FetchFailed, Gone, NotModified, Poll, Validators
 from tests.harness import subscription
 
@@ -15,7 +15,10 @@ KNOWN = Validators('W/"a, b"', "Tue, 01 Jan 2019 00:00:00 GMT", URL)
 
 def answer(status, headers=None, body=b"<rss/>", host="a.example"):
     poll = Poll(FEED, URL, KNOWN)
-    return classify(poll, URL, status, httpx.Headers(headers or {}), body, None, host, NOW)
+    public = host is not None
+    return classify(
+        poll, URL, Answer(status, httpx.Headers(headers or {}), body, public), None, (), NOW
+    )
 
 
 def headers_of(subscription=FEED, validators=KNOWN, url=URL, at_origin=True):
@@ -100,7 +103,7 @@ def test_304_may_refresh_the_validators():
 
 def test_304_to_an_unconditional_request_is_trouble():
     poll = Poll(FEED, URL)
-    outcome = classify(poll, URL, 304, httpx.Headers(), b"", None, None, NOW)
+    outcome = classify(poll, URL, Answer(304, httpx.Headers(), b"", True), None, (), NOW)
     assert isinstance(outcome, FetchFailed)
 
 

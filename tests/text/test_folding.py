@@ -6,7 +6,7 @@ from aggregator.text.folding import fold
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("Communs", "communs"),
         ("Michel_Bauwens", "MIchel Bauwens"),
@@ -19,12 +19,12 @@ from aggregator.text.folding import fold
         ("Straße", "STRASSE"),
     ],
 )
-def test_spellings_of_one_word_fold_alike(one, other):
-    assert fold(one) == fold(other)
+def test_spellings_of_one_word_fold_equally(first, second):
+    assert fold(first) == fold(second)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("C#", "C++"),
         ("commun", "communs"),
@@ -32,8 +32,8 @@ def test_spellings_of_one_word_fold_alike(one, other):
         ("economy/commons", "economy commons"),
     ],
 )
-def test_other_words_stay_other(one, other):
-    assert fold(one) != fold(other)
+def test_different_words_fold_differently(first, second):
+    assert fold(first) != fold(second)
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from aggregator.text.query import QueryError, evaluate, parse_query, terms
 
 
-def found(query, *true):
+def is_match(query, *true):
     return evaluate(parse_query(query), lambda term: f"{term.field}:{term.value}" in true)
 
 
@@ -34,8 +34,8 @@ def found(query, *true):
         ("NOT NOT a", ["tag:a"], True),
     ],
 )  # fmt: skip
-def test_what_a_query_means(query, true, expected):
-    assert found(query, *true) is expected
+def test_queries_are_evaluated(query, true, expected):
+    assert is_match(query, *true) is expected
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_what_a_query_means(query, true, expected):
         ("x" * 1001, "a query of more than 1000 characters", 1001),
     ],
 )
-def test_mistakes_point_at_their_column(query, message, column):
+def test_errors_show_their_column(query, message, column):
     with pytest.raises(QueryError, match="column") as caught:
         parse_query(query)
     assert message in str(caught.value)
     assert caught.value.column == column
 
 
-def test_the_terms_in_their_order():
+def test_terms_are_listed_in_order():
     assert [term.value for term in terms(parse_query("a AND (b OR NOT title:c)"))] == [
         "a",
         "b",
@@ -69,7 +69,7 @@ def test_the_terms_in_their_order():
 
 
 @given(st.text(alphabet='ab()"-: ANDORT#é', max_size=40))
-def test_any_text_is_a_query_or_a_mistake(text):
+def test_any_text_is_a_query_or_an_error(text):
     try:
         query = parse_query(text)
     except QueryError as error:

@@ -23,14 +23,14 @@ def edited(*places):
     return " ".join(words)
 
 
-def test_folded_words_in_their_order_count():
+def test_order_of_folded_words_counts():
     assert shingles(TEXT.upper()) == shingles(TEXT.replace(" ", ", "))
     assert jaccard(shingles(TEXT), shingles(" ".join(reversed(TEXT.split())))) == 0
     assert jaccard(shingles(TEXT), shingles(TEXT)) == 1
     assert jaccard(frozenset(), frozenset()) == 0
 
 
-def test_short_texts_are_never_alike():
+def test_short_texts_are_never_similar():
     short = " ".join(TEXT.split()[: MIN_WORDS - 1])
     assert bands(short) == ()
     assert not is_same_story("T", short, "T", short)
@@ -41,13 +41,13 @@ def test_short_texts_are_never_alike():
 @pytest.mark.parametrize(
     ("places", "alike"), [((5,), True), ((5, 50), True), (range(0, 99, 9), False)]
 )
-def test_the_bound(places, alike):
+def test_similarity_threshold(places, alike):
     other = edited(*places)
     assert (jaccard(shingles(TEXT), shingles(other)) >= MIN_STORY_SIMILARITY) is alike
     assert is_same_story("T", TEXT, "T", other) is alike
 
 
-def test_texts_that_are_alike_share_a_band():
+def test_similar_texts_share_a_band():
     """All pairs of one edit and of two: the bands must not lose what is alike."""
     ours = set(bands(TEXT))
     missed = [
@@ -56,7 +56,7 @@ def test_texts_that_are_alike_share_a_band():
     assert len(missed) <= 2
 
 
-def test_numbers_in_titles_tell_things_apart():
+def test_numbers_in_titles_separate_stories():
     assert not is_same_story("Release 1.2", TEXT, "Release 1.3", TEXT)
     assert is_same_story("Release 1.2", TEXT, "Release 1.2 is out", TEXT)
 
@@ -71,5 +71,5 @@ def test_numbers_in_titles_tell_things_apart():
         (TEXT, re.sub("mot", "tom", TEXT), False),
     ],
 )
-def test_a_text_and_its_own_earlier_one(text, other, same):
+def test_revisions_of_a_text(text, other, same):
     assert is_revision(text, other) is same

@@ -51,7 +51,7 @@ async def discover(
         return Discovery((), "no web address", 0)
     search = _Search(fetcher, parser, now, allow_private)
     outcome = await search.fetch(url)
-    page, error = None, "no feed was found there"
+    page, error = None, "no feed found"
     if isinstance(outcome, Candidate):
         return search.result([outcome], error)
     if isinstance(outcome, Fetched):

@@ -253,7 +253,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 def _invalid_url(error: BaseException) -> RequestFailed:
-    return RequestFailed(f"not an address that can be asked: {urls.redact(str(error))}")
+    return RequestFailed(f"not a valid address: {urls.redact(str(error))}")
 
 
 def _explain(error: BaseException) -> RequestFailed:
@@ -295,5 +295,5 @@ def _explain(error: BaseException) -> RequestFailed:
 
 def _explain_tls(reason: str) -> str:
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):  # the answer is plain HTTP
-        return "the server does not speak it there: does the address begin with http://?"
+        return "the server does not use it there: does the address begin with http://?"
     return reason.replace("_", " ").lower()

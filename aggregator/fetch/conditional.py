@@ -31,13 +31,13 @@ HOST_BUSY = frozenset({403, 429, 503})  # Retry-After applies to the host, not o
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
 _MAX_CLOCK_SKEW = timedelta(days=1)
 _ADVICE = {
-    204: "the answer was empty; what is stored stays",
-    206: "a part of a document, which nobody asked for; what is stored stays",
-    300: "several addresses to choose from: put the feed's own into feeds.toml",
-    401: "the feed wants a password: set auth",
+    204: "empty answer; stored entries stay",
+    206: "partial content that was not requested; stored entries stay",
+    300: "several addresses to choose from: put the feed's own address into feeds.toml",
+    401: "the feed needs a password: set auth",
     403: "the publisher refuses us, or wants fewer requests",
     404: "the address may have changed: try aggregator discover with the site's address",
-    429: "too many requests: it will be asked less often",
+    429: "too many requests: it will be polled less often",
 }
 
 
@@ -113,7 +113,7 @@ def classify(
     freshness = caching(headers, now)
     if status == HTTPStatus.NOT_MODIFIED:  # section 15.4.5
         if poll.validators.url != public_url:
-            reason = "HTTP 304 (not modified), though nothing is known here yet"
+            reason = "HTTP 304 (not modified), but nothing is stored yet"
             return FetchFailed(key, reason, status, freshness)
         return NotModified(key, validators, moved_to, freshness)
     if status == HTTPStatus.GONE:
@@ -143,7 +143,7 @@ def _explain_status(status: int, headers: Mapping[str, str]) -> str:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = str(status)
-    advice = _ADVICE.get(status, "it will be asked again" if status >= 500 else "not a feed")
+    advice = _ADVICE.get(status, "it will be retried" if status >= 500 else "not a feed")
     # https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/
     if (headers.get("cf-mitigated") or "").lower() == "challenge":
         advice = "Cloudflare asks for a human: ask the publisher to let feed readers through"

@@ -168,7 +168,7 @@ class Fetcher:
         if until and now < until:
             return Deferred(key, until)
         if self._is_down(url):
-            reason = f"not asked: {urls.host(url)} did not answer {MAX_TIMEOUTS} times in a row"
+            reason = f"skipped: {urls.host(url)} did not answer {MAX_TIMEOUTS} times in a row"
             return FetchFailed(key, reason, unreached=True)
         return None
 

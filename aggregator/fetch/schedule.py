@@ -133,8 +133,8 @@ def after_failure(
 def after_gone(state: FeedState, now: datetime) -> tuple[datetime, str]:
     """Ask again a day after the first 410. Once it is confirmed, ask once a month."""
     if state.gone_confirmed:
-        return now + GONE_INTERVAL, "gone (HTTP 410); a look once a month"
-    return (state.gone_at or now) + DAY, "HTTP 410; asked once more after a day"
+        return now + GONE_INTERVAL, "gone (HTTP 410); polled once a month"
+    return (state.gone_at or now) + DAY, "HTTP 410; polled again after a day"
 
 
 def _interval(state: FeedState, now: datetime) -> tuple[timedelta, str]:
@@ -160,7 +160,7 @@ def _bounds(
     delays = [
         (subscription.min_interval, "min_interval in feeds.toml"),
         (caching.retry_after, "the publisher's Retry-After"),
-        (fresh, "fresh until then, says the publisher (Cache-Control or Expires)"),
+        (fresh, "fresh until then (Cache-Control or Expires)"),
         (min(hints.ttl, MAX_HINT) if hints.ttl else None, "the feed's ttl"),
     ]
     bounds = [(now + delay, reason) for delay, reason in delays if delay]

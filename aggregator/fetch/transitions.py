@@ -22,7 +22,7 @@ BROKEN_AFTER = timedelta(days=3)
 CONFIRM_GONE_AFTER = timedelta(days=1)
 ADOPT_COUNT, ADOPT_AFTER = 5, timedelta(hours=48)
 MAX_MOVE_FAILURES = 3  # in a row at an adopted URL; then the one in feeds.toml is polled again
-_GONE = "gone for good, says the publisher (HTTP 410): take it out, or find its new address"
+_GONE = "gone for good (HTTP 410): remove it, or find its new address"
 
 Change = tuple[FeedState, tuple[FeedEvent, ...]]
 
@@ -157,7 +157,7 @@ def _succeeded(
         events.append(_event(subscription, FeedEventKind.MOVED, message, now))
     silent = schedule.is_silent(state, now)
     if silent and not state.is_silent:
-        message = f"no entry since {state.newest_at:%Y-%m-%d}; it is now asked once a week"
+        message = f"no entry since {state.newest_at:%Y-%m-%d}; it is now polled once a week"
         events.append(_event(subscription, FeedEventKind.SILENT, message, now))
     state = replace(
         state,

@@ -17,8 +17,8 @@ _SQLITE_SUFFIX = re.compile("-(journal|wal|shm)$")  # of files that SQLite keeps
 _ADVICE = {
     "make room there": (errno.ENOSPC, errno.EDQUOT),
     "let this user write there": (errno.EACCES, errno.EPERM, errno.EROFS),
-    "take away what has its name": (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
-    "see to that disk": (errno.EIO,),
+    "remove what has its name": (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+    "check that disk": (errno.EIO,),
     "give it a shorter name": (errno.ENAMETOOLONG,),
     "put it on a local disk": (errno.ENOSYS, errno.ENOLCK),  # a network file system without locks
 }

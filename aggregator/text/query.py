@@ -92,17 +92,17 @@ def parse_query(text: str) -> Query:
     if not text.strip():
         raise QueryError("expected a query such as: communs AND NOT lang:en", 1)
     if match := XML_ILLEGAL.search(text):
-        raise QueryError("a character that no feed can hold", match.start() + 1)
+        raise QueryError("invalid character", match.start() + 1)
     from lark.exceptions import UnexpectedInput, UnexpectedToken
 
     try:
         return _convert(_parser().parse(text))
     except UnexpectedInput as error:
         if text.count('"') % 2:
-            raise QueryError("a quotation mark is not closed", text.rindex('"') + 1) from None
+            raise QueryError("unclosed quotation mark", text.rindex('"') + 1) from None
         if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-            raise QueryError("it ends too soon", len(text.rstrip()) + 1) from None
-        raise QueryError(f'"{text[error.column - 1]}" cannot stand here', error.column) from None
+            raise QueryError("unexpected end", len(text.rstrip()) + 1) from None
+        raise QueryError(f'unexpected "{text[error.column - 1]}"', error.column) from None
     except RecursionError:
         raise QueryError("too deeply nested", 1) from None
 
@@ -150,9 +150,7 @@ def _convert_term(tree: "Tree[Token]") -> Term:
     name = str(field).removesuffix(":") if field else "tag"
     column = (field if isinstance(field, Token) else value).column or 1
     if name not in FIELDS:
-        raise QueryError(
-            f'no field is called "{name}": expected one of {", ".join(FIELDS)}', column
-        )
+        raise QueryError(f'unknown field "{name}": expected one of {", ".join(FIELDS)}', column)
     text = fold(str(value).strip('"').removeprefix("#"))
     if not text:
         raise QueryError("expected a word", value.column or 1)

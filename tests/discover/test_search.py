@@ -62,7 +62,7 @@ def test_permanently_moved_feed_has_its_new_url(publisher):
 def test_no_feed_is_found(publisher):
     publisher["/"] = "<html></html>"
     result = search(publisher.url("/"))
-    assert (result.feeds, result.error) == ((), "no feed was found there")
+    assert (result.feeds, result.error) == ((), "no feed found")
     publisher["/"] = Answer(status=410)
     assert "410" in search(publisher.url("/")).error
     assert "HTTP 404" in search(publisher.url("/nowhere")).error

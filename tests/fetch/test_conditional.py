@@ -158,7 +158,7 @@ def test_empty_answer_is_a_failure(body):
         (403, "refuses"),
         (404, "HTTP 404 Not Found"),
         (429, "too many requests"),
-        (500, "asked again"),
+        (500, "retried"),
         (999, "HTTP 999"),
     ],
 )

@@ -35,9 +35,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FEED = rss().encode()
 
 
-def fetch(
-    url, validators=Validators(), total_seconds=5.0, resolver=None, moved_to=None, **settings
-):  # noqa: B008 (frozen)
+def fetch(url, validators=None, total_seconds=5.0, resolver=None, moved_to=None, **settings):
     """One poll of ``url``; ``moved_to`` replaces it, as after a permanent redirect."""
 
     async def go():
@@ -45,9 +43,8 @@ def fetch(
             "aggregator/test", total_seconds=total_seconds, gap_seconds=0, resolver=resolver
         )
         async with fetcher:
-            return await fetcher.fetch(
-                Poll(subscription(url, **settings), moved_to or url, validators), NOW
-            )
+            poll = Poll(subscription(url, **settings), moved_to or url, validators or Validators())
+            return await fetcher.fetch(poll, NOW)
 
     return asyncio.run(go())
 
@@ -310,7 +307,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (Answer(b" \n"), "empty"),
         (Answer(FEED, status=206), "HTTP 206"),
         (Answer(FEED, status=300), "HTTP 300"),
-        (Answer(status=304), "nothing is known"),
+        (Answer(status=304), "nothing is stored"),
         (Answer(status=403, headers={"cf-mitigated": "challenge"}), "Cloudflare asks for a human"),
         (Answer(status=301), "redirects to no web address"),
         (Answer(status=301, headers={"Location": "http://a.example/" + "x" * 5000}), "4096"),
@@ -393,7 +390,7 @@ def test_host_that_is_down_is_skipped_after_five_timeouts(publishers):
     assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 1
     reasons = [reason(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
     assert sum("longer than 0.2 s" in message for message in reasons) == 5
-    assert reasons[-1] == "not asked: 127.0.0.8 did not answer 5 times in a row"
+    assert reasons[-1] == "skipped: 127.0.0.8 did not answer 5 times in a row"
     assert len(publishers.asked) == 6
 
 
@@ -532,7 +529,7 @@ class Names(AbstractResolver):
 def test_private_addresses_are_never_connected_to(publisher, host):
     publisher["/feed"] = FEED
     message = reason(fetch(publisher.url("/feed", host), allow_private=()))
-    assert "set allow_private = [" in message or "not an address that can be asked" in message
+    assert "set allow_private = [" in message or "not a valid address" in message
     assert publisher.asked == []
 
 
@@ -556,7 +553,7 @@ def test_redirect_to_a_private_address_is_refused(host):
         message = reason(
             fetch(publishers.url("/feed"), allow_private=(ip_network("127.0.0.1/32"),))
         )
-        assert "refused" in message or "not an address that can be asked" in message
+        assert "refused" in message or "not a valid address" in message
         assert publishers.requests("/inside") == []
 
 

@@ -221,9 +221,9 @@ def test_any_query_is_a_feed(ask, query, titles):
 
 def test_query_errors_show_the_column(ask):
     status, _, body = ask("/query.atom?q=communs%20AND")
-    assert (status, body) == (400, b"q: it ends too soon (column 12)\n")
+    assert (status, body) == (400, b"q: unexpected end (column 12)\n")
     assert ask("/query.atom")[0] == 400
-    assert ask("/query.atom?q=a%00")[2] == b"q: a character that no feed can hold (column 2)\n"
+    assert ask("/query.atom?q=a%00")[2] == b"q: invalid character (column 2)\n"
     assert ask("/query.rss?q=communs")[0] == 404
 
 

@@ -12,7 +12,7 @@ from aggregator.demo.demo_servers import outputs_server, publishers_server, runn
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A project whose publishers answer. ``serve`` serves its outputs until it is interrupted."""
+    """A project with running publishers. ``serve`` serves its outputs until it is interrupted."""
 
     config: Path
     outputs: Path

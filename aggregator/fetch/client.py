@@ -68,8 +68,8 @@ class _AddressRefused(OSError):
 class _ResolverLoop:
     """The two methods of an event loop that `aiohttp.ThreadedResolver` calls.
 
-    Each look-up has its own thread. asyncio has only a few threads, so names whose DNS servers do
-    not answer would delay all others; and asyncio waits for its threads when the program stops.
+    Each look-up has its own thread. asyncio has only a few: a DNS server that does not answer
+    would delay all other look-ups, and asyncio waits for its threads when the program stops.
     """
 
     async def getaddrinfo(self, *arguments: Any, **options: Any) -> Any:

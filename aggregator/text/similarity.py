@@ -35,7 +35,7 @@ def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
 
 
 def bands(text: str) -> tuple[str, ...]:
-    """Names of which two similar texts almost certainly share one.
+    """Names for MinHash bands: two similar texts almost certainly share one.
 
     MinHash with banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4). Texts
     that share a name are only candidates: compare them with `are_similar`.

@@ -36,8 +36,8 @@ def assign_slugs(names: Mapping[str, str], assigned: Mapping[str, str]) -> dict[
         assigned: the slug of each key that already has one. These stay: people subscribe to them.
 
     New slugs that collide, with each other or with an assigned one (``c++``, ``c#``), all get a
-    digest of the name. Where that collides too (a tag and a query of one name, two sources whose
-    names differ in case), they get a digest of name and key.
+    digest of the name. If that collides too (a tag and a query of one name, or two sources with
+    names that differ only in case), they get a digest of name and key.
     """
     plain = {key: slug(name) for key, name in names.items() if key not in assigned}
     new = dict(plain)

@@ -33,6 +33,7 @@ from tests.origin import Answer, origin
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FEED = rss().encode()
+COUNTING_SECONDS = 0.1  # in which the test server notes that a request has ended
 
 
 def fetch(url, validators=None, total_seconds=5.0, resolver=None, moved_to=None, **settings):
@@ -214,7 +215,7 @@ def test_one_request_at_a_time_per_host_and_many_hosts_at_once():
     with origin("0.0.0.0") as publishers:
         publishers["/feed"] = Answer(FEED, wait=lambda: time.sleep(0.02))
         urls = [publishers.url("/feed", f"127.0.0.{host}") for host in range(1, 6)] * 4
-        outcomes = poll_all(urls)
+        outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
     assert len(outcomes) == 20
     assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert set(publishers.most_at_once.values()) == {1}
@@ -239,7 +240,8 @@ def test_redirect_waits_for_its_target_host():
             status=302, headers={"Location": publishers.url("/slow", "127.0.0.9")}
         )
         urls = [publishers.url("/away", f"127.0.0.{host}") for host in range(1, 6)]
-        assert all(isinstance(outcome, Fetched) for outcome in poll_all(urls))
+        outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
+        assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert publishers.most_at_once["127.0.0.9"] == 1
 
 

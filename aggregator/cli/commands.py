@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from aggregator.model import RunReport
     from aggregator.parse.pool import ParsingPool
     from aggregator.run.project import Project
-    from aggregator.run.stale import Writer
+    from aggregator.run.stale import OutputWriter
     from aggregator.store import Store
 
 app = typer.Typer(
@@ -130,12 +130,12 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.inspect.status import failing_work, subscription_status
+        from aggregator.inspect.status import failed_jobs, subscription_status
 
         project = load_project(context)
         with open_store(project) as store:
             rows = subscription_status(project.config, store, read_clock())
-            failing = failing_work(store)
+            failing = failed_jobs(store)
         if json:
             talk.json(rows)
             return
@@ -170,11 +170,11 @@ def explain(
     """Say why an entry is in its tags' feeds."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.inspect.status import explanations
+        from aggregator.inspect.status import explain_entries
 
         project = load_project(context)
         with open_store(project) as store:
-            found = explanations(entry, project.config, project.clippings, store)
+            found = explain_entries(entry, project.config, project.clippings, store)
         if not found:
             talk.error(f'no entry has the link or id "{entry}"')
             raise typer.Exit(EXIT_USAGE)
@@ -275,7 +275,7 @@ def _run(
             async with make_fetcher(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
-    async def go(store: "Store", writer: "Writer", now: "datetime") -> "RunReport":
+    async def go(store: "Store", writer: "OutputWriter", now: "datetime") -> "RunReport":
         with talk.progress() as progress:
             return await pipeline.run(
                 config,
@@ -286,7 +286,7 @@ def _run(
                 progress,
                 timer,
                 now,
-                everything=everything,
+                include_not_due=everything,
             )
 
     try:

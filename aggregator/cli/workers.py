@@ -74,14 +74,14 @@ def worker(
                     jobs = Jobs(
                         projects=projects,
                         store=store,
-                        turns=turns,
+                        locks=turns,
                         queue=queue,
-                        poller=fetcher,
+                        fetcher=fetcher,
                         parser=parser,
                         open_outputs=lambda known, part: open_outputs(
                             known.project, exclusive=False, part=part
                         ),
-                        tell=tell,
+                        report=tell,
                         write_metrics=partial(write_metrics, projects.current().project.root),
                     )
                     open_outputs(projects.current().project, exclusive=False, part=True).tidy()
@@ -203,14 +203,14 @@ async def _shown(alive: Path | None) -> AsyncIterator[None]:
     """While this lasts, we are seen to be alive."""
     import asyncio
 
-    from aggregator.cluster.heartbeat import show_life
+    from aggregator.cluster.heartbeat import send_heartbeats
 
     if alive is not None:
         try:
             alive.touch()
         except OSError as error:
             raise typer.BadParameter(f"{alive}: {error.strerror}", param_hint="--alive") from error
-    showing = asyncio.create_task(show_life(alive))
+    showing = asyncio.create_task(send_heartbeats(alive))
     try:
         yield
     finally:

@@ -207,9 +207,9 @@ def demo(
     """See it work, with no network: a small site of feeds on this machine, polled twice."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.demo import Demo
+        from aggregator.demo import open_demo
 
-        with Demo(folder, port) as demonstration:
+        with open_demo(folder, port) as demonstration:
             project = open_config(demonstration.config)
             for attempt in ("first", "second"):
                 talk.say(f"The {attempt} run:")

@@ -168,7 +168,7 @@ def serve(
             raise typer.Exit(EXIT_USAGE) from None
         config = project.config
         folder = project.root / config.publish.directory
-        application = server.application(
+        application = server.make_application(
             config, tuple(project.clippings), folder, lambda: open_store(project), read_clock
         )
         talk.say(f"Serving {folder} on http://{host}:{port}/; Ctrl-C ends it.")

@@ -25,7 +25,7 @@ from aggregator.cli.context import (
 
 if TYPE_CHECKING:
     from aggregator.config.edit import NewSubscription
-    from aggregator.discover import Search
+    from aggregator.discover import Discovery
 
 import_app = typer.Typer(help="Bring subscriptions from another feed reader.")
 export_app = typer.Typer(help="Take subscriptions to another feed reader.")
@@ -50,14 +50,14 @@ def discover(
         written = context.obj.config.exists()
         site_url = load_project(context).config.site.url if written else None
 
-        async def go() -> "Search":
+        async def go() -> "Discovery":
             with ParsingPool() as parser:
                 async with make_fetcher(site_url) as fetcher:
                     return await search(address, fetcher, parser, read_clock(), networks)
 
         result = run_async(go())
-        if result.trouble:
-            talk.error(f"{redact(address)}: {result.trouble}")
+        if result.error:
+            talk.error(f"{redact(address)}: {result.error}")
             raise typer.Exit(EXIT_ALL_FAILED)
         new = [
             NewSubscription(
@@ -68,10 +68,10 @@ def discover(
                 f"{found.entries} entries"
                 + (f", the newest of {found.newest:%Y-%m-%d}" if found.newest else ""),
             )
-            for found in result.found
+            for found in result.feeds
         ]
         if json:
-            talk.json(result.found)
+            talk.json(result.feeds)
         elif add:
             _add(context, new[:1], talk)
         else:

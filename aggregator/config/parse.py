@@ -25,7 +25,8 @@ from aggregator.model import (
     TagSettings,
 )
 from aggregator.text import urls
-from aggregator.text.folding import ILLEGAL, SENDABLE, fold
+from aggregator.text.characters import HEADER_VALUE, XML_ILLEGAL
+from aggregator.text.folding import fold
 
 _EXPECTED = {
     "string_type": "text in quotes",
@@ -150,14 +151,14 @@ def _contradictions(table: FeedsToml, environment: Mapping[str, str]) -> Iterato
                 trouble = "which is not set"
             elif not value.strip():
                 trouble = "which is empty"
-            elif not SENDABLE.fullmatch(_authorization(value) if key == "auth" else value):
+            elif not HEADER_VALUE.fullmatch(_authorization(value) if key == "auth" else value):
                 trouble = "which holds a character that no request header can: a line break, say"
             else:
                 continue
             message = f'"{key}" names the environment variable {reference}, {trouble}'
             yield (*where, *key.split(".")), message
         for name, value in subscription.headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not SENDABLE.fullmatch(
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not HEADER_VALUE.fullmatch(
                 value
             ):
                 yield (
@@ -220,7 +221,7 @@ def _same_feeds(table: FeedsToml) -> Iterator[tuple[Path, str]]:
 def _same_names(table: FeedsToml) -> Iterator[tuple[Path, str]]:
     claims: dict[str, str] = {}
     for name in table.tags:
-        if not fold(name) or ILLEGAL.search(name) or any(c in name for c in "\t\r\n"):
+        if not fold(name) or XML_ILLEGAL.search(name) or any(c in name for c in "\t\r\n"):
             message = "cannot be a tag: expected at least one letter or sign, on one line"
             yield ("tags", name), f"{_shown(name)} {message}"
         elif (other := claims.setdefault(fold(name), name)) != name:

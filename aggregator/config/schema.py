@@ -14,7 +14,7 @@ from aggregator.config.bucket import REGION, check_directory, check_endpoint
 from aggregator.errors import NO_SEMANTIC
 from aggregator.model import Network
 from aggregator.text import urls
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.query import QueryError, parse_query
 
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
@@ -57,9 +57,9 @@ def _regex(value: str) -> str:
 def database(value: str) -> str:
     """The address of a database as SQLAlchemy wants it. Raises ValueError."""
     value = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value)
-    if not re.fullmatch(r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value) or ILLEGAL.search(
-        value
-    ):
+    if not re.fullmatch(
+        r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value
+    ) or XML_ILLEGAL.search(value):
         raise ValueError(
             'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
             "and the name of the database"
@@ -89,7 +89,7 @@ def _network(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    if not value.strip() or any(c in value for c in "\t\r\n") or ILLEGAL.search(value):
+    if not value.strip() or any(c in value for c in "\t\r\n") or XML_ILLEGAL.search(value):
         raise ValueError("expected some text on one line")
     return value.strip()
 

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from aggregator.model import Entry, EntryChange
 from aggregator.text.folding import digest, fold
-from aggregator.text.similarity import alike, still_same
+from aggregator.text.similarity import are_similar, is_revision
 from aggregator.text.urls import link_key
 
 MAX_TRIVIAL_CHANGES = 3  # changes of numbers and URL parameters only, stored of one entry
@@ -133,7 +133,7 @@ def _has_same_page(old: Entry, new: Entry, _: bool) -> bool:
     if new.page is None or old.page != new.page:
         return False
     return fold(old.title) == fold(new.title) or (
-        bool(old.text and new.text) and still_same(old.text, new.text)
+        bool(old.text and new.text) and is_revision(old.text, new.text)
     )
 
 
@@ -141,13 +141,13 @@ def _has_same_date(old: Entry, new: Entry, _: bool) -> bool:
     date = new.published or new.updated
     if date is None or date != (old.published or old.updated):
         return False
-    return fold(old.title) == fold(new.title) and still_same(old.text, new.text)
+    return fold(old.title) == fold(new.title) and is_revision(old.text, new.text)
 
 
 def _has_same_text(old: Entry, new: Entry, all_keys_new: bool) -> bool:
     if fold(old.title) != fold(new.title) or not new.text:
         return False
-    if all_keys_new and alike(old.text, new.text):
+    if all_keys_new and are_similar(old.text, new.text):
         return True
     is_dated = old.published or old.updated or new.published or new.updated
     return not is_dated and old.text == new.text

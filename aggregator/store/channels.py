@@ -29,7 +29,7 @@ from aggregator.store.tables import (
     STORIES,
 )
 from aggregator.text.atom_ids import mint_id
-from aggregator.text.folding import slugs
+from aggregator.text.slugs import assign_slugs
 
 MAX_STORIES_PER_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
@@ -58,7 +58,7 @@ class ChannelStore:
             }
             fixed = {key: row.slug for key, row in rows.items()}
             fixed |= {key: name for key, (kind, name) in expected.items() if key not in names}
-            all_slugs = slugs(names, fixed)
+            all_slugs = assign_slugs(names, fixed)
             new: list[Values] = []
             for key, (kind, name) in expected.items():
                 row = rows.get(key)

@@ -23,7 +23,7 @@ from aggregator.store.rows import (
 from aggregator.store.tables import ENTRIES, FEEDS, MINHASH_BANDS, STORIES
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import fold
-from aggregator.text.similarity import bands, tell_one_story
+from aggregator.text.similarity import bands, is_same_story
 
 MAX_DISTANCE = timedelta(days=14)  # between the dates of two copies of one text
 BANDS_KEPT = timedelta(days=30)  # how long an entry is compared with new entries by its text
@@ -194,7 +194,7 @@ class StoryIndex:
                 continue
             if any(
                 abs(member.date - new.date) <= MAX_DISTANCE
-                and tell_one_story(member.title, member.text, new.title, new.text)
+                and is_same_story(member.title, member.text, new.title, new.text)
                 for member in members
             ):
                 return self.stories[atom_id]

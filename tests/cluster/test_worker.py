@@ -119,9 +119,7 @@ def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut
             waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
             ending = threading.Timer(2, working.sql, [waiting])
             ending.start()
-        wrong = (
-            (StorageError, "terminat") if cut else (LockedError, "^workers have used")
-        )
+        wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
         with pytest.raises(wrong[0], match=wrong[1]):
             commands._run(project, Console(verbose=False, quiet=True), everything=False)
     engine.dispose()

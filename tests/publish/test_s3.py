@@ -82,7 +82,7 @@ def told_of_trouble(installation, command, env, code=3):
 def test_what_stands_in_a_bucket_is_what_would_stand_in_a_folder(
     published, installation, publisher, store, bucket
 ):
-    in_bucket = set(store.ever_published(bucket))
+    in_bucket = set(store.listed(bucket))
     installation.configure([publisher.url("/feed")], '[tags."Pluie"]\n', CLIPPING)
     call(installation.root, "run", "--all")
     assert in_bucket == {f"a/feeds/{name}" for name in installation.snapshot()}
@@ -112,19 +112,19 @@ def test_a_run_in_which_nothing_changed_asks_once_what_is_there_and_writes_nothi
     assert json.loads(out)["written"] == []
     assert store.requests(bucket, "LIST") == lists + 1
     assert store.requests(bucket, "GET") == gets
-    assert store.requests(bucket, "PUT") == puts == len(store.ever_published(bucket))
+    assert store.requests(bucket, "PUT") == puts == len(store.listed(bucket))
 
 
 def test_a_changed_entry_writes_only_what_it_touches(
     published, installation, publisher, store, bucket
 ):
-    puts, before = store.requests(bucket, "PUT"), store.ever_published(bucket)
+    puts, before = store.requests(bucket, "PUT"), store.listed(bucket)
     publisher["/feed"] = rss(
         item("Les communs de demain"), item("La pluie", "https://feed.example/b", body="Il pleut")
     )
     out, _ = call(installation.root, "run", "--all", "--json", env=published)
     written = json.loads(out)["written"]
-    after = store.ever_published(bucket)
+    after = store.listed(bucket)
     changed = {name for name, etag in after.items() if etag != before[name]}
     assert changed == {f"a/feeds/{name}" for name in written}
     assert store.requests(bucket, "PUT") == puts + len(written)
@@ -134,24 +134,24 @@ def test_a_changed_entry_writes_only_what_it_touches(
 
 
 def test_what_somebody_took_away_is_written_again(published, installation, store, bucket):
-    before = store.ever_published(bucket)
+    before = store.listed(bucket)
     outputs = opened(store, bucket)
     outputs.remove("communs")
     call(installation.root, "run", env=published)
-    assert store.ever_published(bucket) == before
+    assert store.listed(bucket) == before
 
 
 def test_prune_takes_away_what_is_no_more(published, installation, publisher, store, bucket):
     configure(installation, publisher, bucket, tags="")
     call(installation.root, "run", env=published)
-    before = store.ever_published(bucket)
+    before = store.listed(bucket)
     planned = json.loads(call(installation.root, "prune", "--dry-run", "--json", env=published)[0])
     assert planned["feeds"] == ["pluie"]
     assert "AccessDenied" in told_of_trouble(installation, "prune", environment(store, READER))
-    assert store.ever_published(bucket) == before
+    assert store.listed(bucket) == before
     done = json.loads(call(installation.root, "prune", "--json", env=published)[0])
     assert planned == done | {"dry_run": True}
-    gone = before.keys() - store.ever_published(bucket).keys()
+    gone = before.keys() - store.listed(bucket).keys()
     live = {f"a/feeds/pluie.{kind}" for kind in ("atom", "json", "html")}
     assert gone == live | {"a/feeds/pluie/2026-11.atom"}
 
@@ -169,7 +169,7 @@ def test_prune_takes_away_the_page_of_a_source_that_is_no_more(
     other.sync()
     (page,) = json.loads(call(installation.root, "prune", "--json", env=published)[0])["pages"]
     assert page.startswith("_source/")
-    left = [name for name in store.ever_published(bucket) if "/_source/" in name]
+    left = [name for name in store.listed(bucket) if "/_source/" in name]
     assert len(left) == 2
     assert f"a/feeds/{page}" not in left
 
@@ -177,20 +177,20 @@ def test_prune_takes_away_the_page_of_a_source_that_is_no_more(
 def test_retag_publishes_there_too(published, installation, publisher, store, bucket):
     configure(installation, publisher, bucket, tags='[tags."Pluie"]\n[tags."Demain"]\n')
     call(installation.root, "retag", env=published)
-    assert "a/feeds/demain.atom" in store.ever_published(bucket)
+    assert "a/feeds/demain.atom" in store.listed(bucket)
 
 
 def test_with_gzip_the_objects_themselves_are_compressed(
     published, installation, publisher, store, bucket
 ):
-    plain = store.ever_published(bucket)
+    plain = store.listed(bucket)
     configure(installation, publisher, bucket, 'compress = ["gzip"]\n')
     publisher["/feed"] = rss(item("Les communs de demain"))
     call(installation.root, "run", "--all", env=published)
     _, headers, body = store.get(f"/{bucket}/a/feeds/communs.atom")
     assert (headers["content-encoding"], headers["content-type"]) == ("gzip", ATOM)
     assert b"de demain" in gzip.decompress(body)
-    assert store.ever_published(bucket).keys() == plain.keys()
+    assert store.listed(bucket).keys() == plain.keys()
     puts = store.requests(bucket, "PUT")
     call(installation.root, "run", "--all", env=published)
     assert store.requests(bucket, "PUT") == puts
@@ -207,7 +207,7 @@ def test_feeds_toml_may_name_the_server_and_whose_secret_it_is(
     call(
         installation.root, "run", env=environment(store, READER, OURS=f"{key}:{secret}\n", **wrong)
     )
-    assert "a/feeds/communs.atom" in store.ever_published(bucket)
+    assert "a/feeds/communs.atom" in store.listed(bucket)
 
 
 def test_what_could_not_be_written_is_written_by_the_next_run(
@@ -218,9 +218,9 @@ def test_what_could_not_be_written_is_written_by_the_next_run(
     line = told_of_trouble(installation, "run", environment(store, READER))
     assert line.startswith(f"s3://{bucket}/a/feeds at {store.endpoint}: ")
     assert "refused, HTTP 403 Forbidden (AccessDenied): check the credentials" in line
-    assert store.ever_published(bucket) == {}
+    assert store.listed(bucket) == {}
     assert call(installation.root, "run", env=environment(store)) == ("", "")
-    assert "a/feeds/communs.atom" in store.ever_published(bucket)
+    assert "a/feeds/communs.atom" in store.listed(bucket)
 
 
 @pytest.mark.parametrize("command", ["run", "retag", "prune", "prune --dry-run"])
@@ -315,7 +315,7 @@ def test_where_an_etag_is_no_md5_the_object_itself_tells(store, bucket):
     key, secret = OWNER
     other = S3Store(bucket, access_key_id=key, secret_access_key=secret, **options)
     other.put("a/feeds/a.atom", b"<feed/>", use_multipart=True)
-    assert store.ever_published(bucket)["a/feeds/a.atom"].endswith("-1")
+    assert store.listed(bucket)["a/feeds/a.atom"].endswith("-1")
     outputs = opened(store, bucket)
     assert not outputs.differs("a.atom", b"<feed/>")
     assert not outputs.write("a.atom", b"<feed/>")
@@ -333,17 +333,17 @@ def test_many_at_once(store, bucket):
     for number in range(50):
         assert outputs.write(f"a/{number}.atom", b"%d" % number)
     outputs.sync()
-    assert len(store.ever_published(bucket)) == 50
+    assert len(store.listed(bucket)) == 50
     again = opened(store, bucket)
     assert not any(again.write(f"a/{number}.atom", b"%d" % number) for number in range(50))
     assert again.has_archive("a")
     assert again.remove_archive("a")
     assert not again.has_archive("a")
-    assert store.ever_published(bucket) == {}
+    assert store.listed(bucket) == {}
 
 
 @pytest.mark.parametrize(
-    ("publish", "operator_notified"),
+    ("publish", "message"),
     [
         ('directory = "s3://key:s3cret@pub/x"', '4: "publish.directory" is "s3://…@pub/x": expected a folder, or "s3://bucket/prefix" of plain letters'),
         ('directory = "s3://Pub"', '4: "publish.directory" is "s3://Pub": expected a folder, or'),
@@ -359,11 +359,11 @@ def test_many_at_once(store, bucket):
         ('directory = "s3://pub"', "4: the environment variable AWS_REGION does not hold the bucket's region"),
     ],
 )  # fmt: skip
-def test_mistakes(publish, told):
+def test_mistakes(publish, message):
     environment = {"HALF": "s3cret", "AWS_REGION": "eu west\n"}
     with pytest.raises(ConfigError) as raised:
         parse_config(HERE + publish, "feeds.toml", environment)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert "k:s3cret@" not in str(raised.value)
 
 

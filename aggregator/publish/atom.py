@@ -1,10 +1,13 @@
-"""`model.OutputFeed` -> Atom 1.0 (RFC 4287), through feedgen, whose one importing file this is.
+"""Renders feeds as Atom 1.0 (RFC 4287) with feedgen.
 
-Around feedgen 1.0.0: it stamps ``updated`` with the present time, so both are always set; it
-puts new entries first, so they are appended; it drops rel, type and length of entry links
-(issues 135, 143: an enclosure would become the entry's own link) and most of atom:source, so an
-extension of ours writes those; and one entry without a title fails a whole feed, so every
-`PublishedEntry` has one, free of characters that XML cannot hold.
+Workarounds for feedgen 1.0.0:
+
+- It sets ``updated`` to the current time, so we always set it, of feeds and entries.
+- It puts new entries first, so we append them.
+- It drops rel, type and length of entry links (issues 135, 143: an enclosure would become the
+  entry's own link) and most of atom:source, so our extension writes those.
+- It refuses a feed in which one entry has no title, so every `PublishedEntry` has one, without
+  characters that XML does not allow.
 """
 
 from dataclasses import replace
@@ -22,19 +25,17 @@ from aggregator.text.folding import ILLEGAL
 
 _ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-
-
 _HISTORY = "http://purl.org/syndication/history/1.0"
 
 
-class _Feed(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
-    """That a document is one of an archive (RFC 5005 section 4)."""
+class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
+    """Marks archive documents (RFC 5005 section 4)."""
 
     def __init__(self) -> None:
         self.archive = False
 
     def extend_ns(self) -> dict[str, str]:
-        """The prefixes that feedgen shall declare."""
+        """Namespace prefixes for feedgen to declare."""
         return {"fh": _HISTORY} if self.archive else {}
 
     def extend_atom(self, feed: Any) -> Any:
@@ -44,8 +45,8 @@ class _Feed(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
         return feed
 
 
-class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
-    """What feedgen's own entry elements lose."""
+class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
+    """Writes what feedgen drops."""
 
     def __init__(self) -> None:
         self.enclosures: tuple[Enclosure, ...] = ()
@@ -55,8 +56,8 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
 
     def extend_atom(self, feed: Any) -> Any:
         """Add to the ``entry`` element; feedgen calls its parameter ``feed``."""
-        # "" says that the language is not known (XML 1.0 section 2.12): without it an entry
-        # would claim the language of this site.
+        # "" means that the language is unknown (XML 1.0 section 2.12). Without it, the entry
+        # would inherit the language of this site.
         feed.set(_XML_LANG, self.language or "")
         for enclosure in self.enclosures:
             link = xml_elem("link", feed, rel="enclosure", href=enclosure.url)
@@ -72,22 +73,22 @@ class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
 
 
 def render_atom(feed: OutputFeed) -> bytes:
-    """The whole document. The same feed gives the same bytes."""
+    """The document of ``feed``."""
     try:
-        return _rendered(feed)
-    except ValueError:  # a text that was stored when parsing still let such characters through
-        return _rendered(replace(feed, entries=tuple(map(_legible, feed.entries))))
+        return _render(feed)
+    except ValueError:  # an entry stored by a version whose parser kept illegal characters
+        return _render(replace(feed, entries=tuple(map(_without_illegal, feed.entries))))
 
 
-def _legible(entry: PublishedEntry) -> PublishedEntry:
-    """Without the characters that XML cannot hold: one of them must not cost a feed its others."""
+def _without_illegal(entry: PublishedEntry) -> PublishedEntry:
+    """Remove characters that XML does not allow: one must not make the whole feed fail."""
     summary, content = (ILLEGAL.sub("", html) for html in (entry.summary, entry.content))
     return replace(entry, summary=summary, content=content)
 
 
-def _rendered(feed: OutputFeed) -> bytes:
+def _render(feed: OutputFeed) -> bytes:
     out = FeedGenerator()
-    out.register_extension("ours", _Feed, _Entry, atom=True, rss=False)
+    out.register_extension("ours", _FeedExtension, _EntryExtension, atom=True, rss=False)
     out.ours.archive = feed.archive
     out.id(feed.channel.id)
     out.title(feed.title)
@@ -143,8 +144,8 @@ def _add_entry(out: FeedGenerator, entry: PublishedEntry) -> None:
 
 
 def _category(category: Category) -> dict[str, str]:
-    named = {"term": category.term, "scheme": category.scheme, "label": category.label}
-    return {key: value for key, value in named.items() if value}
+    attributes = {"term": category.term, "scheme": category.scheme, "label": category.label}
+    return {key: value for key, value in attributes.items() if value}
 
 
 def _add_source(entry: Any, source: Source) -> None:

@@ -100,9 +100,9 @@ class Translator:
             case FeedEventKind.RECOVERED:
                 return self.gettext("answers again"), ""
             case FeedEventKind.GONE:
-                return self.gettext("gone for good: unsubscribe, or find its new address"), ""
+                return self.gettext("gone for good; unsubscribe, or find its new address"), ""
             case FeedEventKind.MOVED if url:
-                message = N_("moved permanently: in feeds.toml, change its address to %(url)s")
+                message = N_("moved permanently; in feeds.toml, change its address to %(url)s")
                 return self.gettext(message, url=url[0]), ""
             case FeedEventKind.SILENT if since:
                 message = N_("no new entries since %(date)s; now polled once a week")

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aggregator.model import Author, Enclosure, OutputFeed, PublishedEntry, Reason, Source
+from aggregator.model import Enclosure, OutputFeed, PublishedEntry, Reason, Source
 
 _UNKNOWN_TYPE = "application/octet-stream"  # an attachment must have a type
 
@@ -40,7 +40,7 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "summary": Markup(entry.summary).striptags(),  # noqa: S704 (it becomes plain text)
             "date_published": entry.published.isoformat() if entry.published else None,
             "date_modified": entry.updated.isoformat(),
-            "authors": [_author(author) for author in entry.authors],
+            "authors": [_drop_empty({"name": a.name, "url": a.uri}) for a in entry.authors],
             "tags": list(dict.fromkeys(category.term for category in entry.categories)),
             "language": entry.language,
             "attachments": [_attachment(enclosure) for enclosure in entry.enclosures],
@@ -50,10 +50,6 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "_reasons": [_reason(reason) for reason in entry.reasons],
         }
     )
-
-
-def _author(author: Author) -> dict[str, Any]:
-    return _drop_empty({"name": author.name, "url": author.uri})
 
 
 def _attachment(enclosure: Enclosure) -> dict[str, Any]:

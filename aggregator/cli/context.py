@@ -99,7 +99,7 @@ def open_outputs(
     if settings.bucket:
         from aggregator.publish.s3 import OutputBucket
 
-        return OutputBucket(settings.bucket, settings.compress, part=part)
+        return OutputBucket(settings.bucket, settings.compress, lazy=part)
     from aggregator.publish.folder import OutputFolder
 
     return OutputFolder(project.root / settings.directory, settings.compress, exclusive=exclusive)

@@ -70,7 +70,7 @@ def _plan(project: "Project", store: "Store") -> "tuple[list[Channel], list[str]
 
     outputs = open_outputs(project)
     ended = _ended(store)
-    pages = outputs.beside(SOURCES, _pages_of_sources(project))
+    pages = outputs.other_pages(SOURCES, _pages_of_sources(project))
     left = filter(outputs.has_archive, _without_archive(project, store))
     return ended, [*pages, *(f"{slug}/" for slug in left)]
 
@@ -87,7 +87,7 @@ def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list
     for channel in ended:
         outputs.remove(channel.slug)
     store.published.remove_ended_channels()
-    pages = outputs.keep_only(SOURCES, _pages_of_sources(project))
+    pages = outputs.remove_other_pages(SOURCES, _pages_of_sources(project))
     left = [slug for slug in _without_archive(project, store) if outputs.remove_archive(slug)]
     return ended, [*pages, *(f"{slug}/" for slug in left)]
 

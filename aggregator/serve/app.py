@@ -18,7 +18,7 @@ from aggregator.errors import StorageError
 from aggregator.match import QueryMatcher
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
-from aggregator.publish.entries import NEVER
+from aggregator.publish.feed_builder import NEVER
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
 from aggregator.run.match import load_vocabulary

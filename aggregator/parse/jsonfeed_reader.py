@@ -8,7 +8,7 @@ from typing import Any
 
 from aggregator.model import Author, Category, Enclosure, Fetched
 from aggregator.parse.dates import from_rfc3339
-from aggregator.parse.normalize import EntryDraft, FeedDraft, NotAFeed
+from aggregator.parse.drafts import EntryDraft, FeedDraft, NotAFeed
 from aggregator.text.urls import absolute
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed, PollHints
+from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
+from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
@@ -18,54 +19,6 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_ENTRIES = 300  # of one document
 _TITLE_CHARACTERS = 1000
 _DERIVED_TITLE_CHARACTERS = 80
-
-
-class NotAFeed(Exception):
-    """The document is understood, and is no feed."""
-
-
-@dataclass(slots=True)
-class EntryDraft:
-    """An entry as a format states it. HTML is unclean.
-
-    ``base`` resolves relative links, ``content_base`` those in the HTML where it has its own.
-    """
-
-    base: str
-    content_base: str = ""
-    guid: str = ""
-    atom_id: str = ""
-    title_html: str = ""
-    link: str = ""
-    summary_html: str = ""
-    content_html: str = ""
-    authors: list[Author] = field(default_factory=list)
-    categories: list[Category] = field(default_factory=list)
-    enclosures: list[Enclosure] = field(default_factory=list)
-    published: datetime | None = None
-    updated: datetime | None = None
-    language: str = ""
-    rights: str = ""
-
-
-@dataclass(slots=True)
-class FeedDraft:
-    """A feed as a format states it; ``authors`` are those of entries that name none.
-
-    ``is_cut``: the document ends in its midst.
-    """
-
-    base: str
-    id: str = ""
-    title_html: str = ""
-    link: str = ""
-    language: str = ""
-    rights: str = ""
-    authors: list[Author] = field(default_factory=list)
-    entries: list[EntryDraft] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    hints: PollHints = field(default_factory=PollHints)
-    is_cut: bool = False
 
 
 def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:

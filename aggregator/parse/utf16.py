@@ -25,7 +25,7 @@ _BEGINNINGS = {  # in this order: the mark of UTF-16 is the first half of one of
 _DECLARED = re.compile(r"""^(<\?xml[^>]{0,200}?encoding\s*=\s*["'])[\w.:-]+""")
 
 
-def narrow(fetched: Fetched) -> Fetched:
+def to_utf8(fetched: Fetched) -> Fetched:
     """The same document in UTF-8, and declared so. Half a character at its end is left out."""
     codec = next((c for start, c in _BEGINNINGS.items() if fetched.body.startswith(start)), None)
     if codec is None:

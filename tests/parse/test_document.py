@@ -392,7 +392,7 @@ def test_characters_by_number_that_no_document_may_hold():
 
 
 def test_a_parsers_own_bug_costs_only_its_document(monkeypatch):
-    monkeypatch.setattr("aggregator.parse.document.read_wellformed", lambda *_: 1 / 0)
+    monkeypatch.setattr("aggregator.parse.incremental.read_xmlfeed", lambda *_: 1 / 0)
     parsed = parse(RSS2)
     assert isinstance(parsed, ParseFailed)
     assert "could not be read (ZeroDivisionError" in parsed.reason

@@ -9,13 +9,16 @@ from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.html_links import read_page
 from aggregator.parse.incremental import parse_xml
 from aggregator.parse.jsonfeed_reader import looks_like_json, read_jsonfeed
-from aggregator.parse.normalize import finish
+from aggregator.parse.normalize import normalize_feed
 from aggregator.parse.sanitize import one_line, text_from_html
 from aggregator.parse.utf16 import to_utf8
 from aggregator.text.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
-_HTML = frozenset("html head body title meta script div p br h1 h2 h3 h4 table center".split())
+_HTML = {
+    "html", "head", "body", "title", "meta", "script", "div", "p", "br", "h1", "h2", "h3", "h4",
+    "table", "center",
+}  # fmt: skip
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -31,7 +34,7 @@ def parse_document(
     is_json = looks_like_json(fetched.body)
     try:
         if is_json:
-            return finish(fetched.key, read_jsonfeed(fetched, now), language)
+            return normalize_feed(fetched.key, read_jsonfeed(fetched, now), language)
         fetched = to_utf8(fetched)
         refuse_unsafe_entities(fetched.body, fetched.content_type)
         return parse_xml(fetched, now, language, seen)

@@ -18,13 +18,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from aggregator import __version__
 from aggregator.model import Entry, Fetched, ParsedFeed, SeenDocument, SeenEntry
 from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.feedparser_reader import read_xmlfeed
-from aggregator.parse.normalize import finish
+from aggregator.parse.normalize import normalize_feed, page_of
 from aggregator.parse.pieces import Pieces, cut
 from aggregator.text.folding import digest
 from aggregator.text.urls import link_key
@@ -46,7 +45,7 @@ class _CutDocument:
         body = self.pieces.select_after_empty(entries)
         draft = read_xmlfeed(replace(self.fetched, body=body), self.now)
         draft = replace(draft, entries=draft.entries[1:])
-        return draft, finish(self.fetched.key, draft, self.language)
+        return draft, normalize_feed(self.fetched.key, draft, self.language)
 
     def context(self, draft: FeedDraft) -> str:
         """Digest of everything outside an entry's bytes that affects how it is parsed."""
@@ -71,7 +70,7 @@ def parse_xml(
     """Parse an XML feed; entries in ``seen`` are not parsed again where this changes nothing."""
     pieces = cut(fetched.body, fetched.content_type)
     if pieces is None:
-        return finish(fetched.key, read_xmlfeed(fetched, now), language)
+        return normalize_feed(fetched.key, read_xmlfeed(fetched, now), language)
     document = _CutDocument(fetched, pieces, now, language)
     parsed = _parse_new(document, seen) if seen else None
     return parsed or _parse_all(document)
@@ -122,7 +121,7 @@ def _seen_entries(
     """What to remember of each entry; None if pieces, drafts and entries do not correspond."""
     if not len(pieces) == len(draft.entries) == len(parsed.entries):
         return None
-    home = link_key(parsed.feed.link) if parsed.feed.link else ""
+    home = link_key(parsed.feed.link) if parsed.feed.link else None
     return [
         SeenEntry(
             digest=_digest(piece),
@@ -135,13 +134,10 @@ def _seen_entries(
     ]
 
 
-def _names(draft: EntryDraft, entry: Entry, home: str) -> tuple[str, ...]:
+def _names(draft: EntryDraft, entry: Entry, home: str | None) -> tuple[str, ...]:
     """Digests of the guid, page and atom:id, by which `normalize` tells entries apart."""
-    page = link_key(entry.link) if entry.link else ""
-    if page == home or not urlsplit(entry.link or "").path[1:]:
-        page = ""  # a home page identifies no entry, however many share it
-    named = {"guid": draft.guid, "page": page, "id": draft.atom_id}
-    return tuple(digest(kind, name) for kind, name in named.items() if name)
+    values = {"guid": draft.guid, "page": page_of(entry, home), "id": draft.atom_id}
+    return tuple(digest(kind, value) for kind, value in values.items() if value)
 
 
 def _digest(piece: bytes) -> str:

@@ -67,7 +67,9 @@ def limit_entries(body: bytes) -> tuple[bytes, int]:
     left_out = len(starts) - 2 * _MAX_ENTRIES_AT_EACH_END
     if left_out <= 0:
         return body, 0
-    return body[: starts[_MAX_ENTRIES_AT_EACH_END]] + body[starts[-_MAX_ENTRIES_AT_EACH_END] :], left_out
+    return body[: starts[_MAX_ENTRIES_AT_EACH_END]] + body[
+        starts[-_MAX_ENTRIES_AT_EACH_END] :
+    ], left_out
 
 
 def is_wellformed(body: bytes) -> bool:

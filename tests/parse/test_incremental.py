@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aggregator.model import Fetched, ParsedFeed
 from aggregator.parse import parse_document
-from aggregator.parse.pieces import Pieces, cut as cut_body
+from aggregator.parse.pieces import cut as cut_body
 from tests.harness import item, rss
 from tests.shared import shared
 
@@ -204,7 +204,9 @@ def test_real_feeds_are_read_alike():
         several += number > 1
         known = 0
         for missing in ({0}, {number - 1}, set(range(0, number, 2))):
-            before = pieces.select([e for place, e in enumerate(pieces.entries) if place not in missing])
+            before = pieces.select(
+                [e for place, e in enumerate(pieces.entries) if place not in missing]
+            )
             if isinstance(parse_document(fetched(before), NOW, "fr"), ParsedFeed):
                 known += same(whole.body, before)
         taken += known > 0

@@ -163,7 +163,7 @@ def test_no_child_outlives_its_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import asyncio, sys, time\n"
-        "from tests.test_parsing import GOOD, NOW\n"
+        "from tests.parse.test_pool import GOOD, NOW\n"
         "from aggregator.parse.pool import ParsingPool\n"
         "async def go():\n"
         "    pool = ParsingPool()\n"

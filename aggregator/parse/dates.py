@@ -3,13 +3,13 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-_OLDEST = datetime(1970, 1, 2, tzinfo=UTC)  # the first day is what a missing date becomes
+_MIN_DATE = datetime(1970, 1, 2, tzinfo=UTC)  # the first day is what a missing date becomes
 _TOLERANCE = timedelta(days=1)  # publishers' clocks and time zones are often wrong by hours
 
 
-def believable(at: datetime | None, now: datetime) -> datetime | None:
+def plausible(at: datetime | None, now: datetime) -> datetime | None:
     """``at`` unless it lies before the web or more than a day ahead; then it counts as missing."""
-    if at is None or not _OLDEST <= at <= now + _TOLERANCE:
+    if at is None or not _MIN_DATE <= at <= now + _TOLERANCE:
         return None
     return min(at, now).replace(microsecond=0)
 
@@ -22,7 +22,7 @@ def from_struct(parsed: time.struct_time | None, now: datetime) -> datetime | No
         at = datetime(*parsed[:5], second=min(parsed[5], 59), tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return believable(at, now)
+    return plausible(at, now)
 
 
 def from_rfc3339(value: object, now: datetime) -> datetime | None:
@@ -31,6 +31,6 @@ def from_rfc3339(value: object, now: datetime) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(value.strip())
-        return believable(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), now)
+        return plausible(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), now)
     except (ValueError, OverflowError):
         return None

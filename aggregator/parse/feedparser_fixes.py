@@ -14,7 +14,7 @@ Four more are applied where they belong:
 import re
 from typing import Any
 
-from aggregator.parse.sanitize import legal
+from aggregator.parse.sanitize import remove_illegal
 from aggregator.text.urls import is_web
 
 _REFERENCE = re.compile(rb"&#(?:[xX][0-9a-fA-F]+|[0-9]+);")
@@ -38,10 +38,10 @@ def _is_legal(reference: bytes) -> bool:
     if len(digits) > _MAX_DIGITS:
         return False
     code_point = int(digits, 10 if reference[2:3].isdigit() else 16)
-    return code_point < 0x110000 and bool(legal(chr(code_point)))
+    return code_point < 0x110000 and bool(remove_illegal(chr(code_point)))
 
 
-def stated(entry: Any, key: str) -> Any:
+def own_value(entry: Any, key: str) -> Any:
     """The value of ``key``, None if the entry does not have it.
 
     ``entry.get("updated_parsed")`` falls back to ``published_parsed``. (`test_rss_2`)

@@ -10,7 +10,7 @@ import feedparser
 from aggregator.model import Fetched
 from aggregator.parse.drafts import FeedDraft, NotAFeed
 from aggregator.parse.feedparser_fixes import remove_illegal_references
-from aggregator.parse.to_draft import draft_of
+from aggregator.parse.to_draft import make_feed_draft
 from aggregator.parse.xml_repair import close_truncated, fix_declared_encoding, limit_entries
 
 _HARMLESS = (
@@ -43,7 +43,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     if not parsed.get("version") and not parsed.entries:
         raise NotAFeed("no format that is known")
     warnings += _warnings(parsed)
-    draft = draft_of(parsed, replace(fetched, body=body), warnings, now)
+    draft = make_feed_draft(parsed, replace(fetched, body=body), warnings, now)
     return replace(draft, is_cut=closed_body is not None)
 
 

@@ -20,11 +20,11 @@ FEED_TYPES = (
     "application/xml",
     "application/json",
 )
-_MOST_BYTES = 2 * 1024 * 1024
-_MOST_CHARACTERS = 4096  # of a tag
-_WANTED = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
-_UNREAD = {"!--": "-->", "script": "/script", "style": "/style"}  # how it begins and ends
-_MOST_LINKS = 2000
+_MAX_BYTES = 2 * 1024 * 1024
+_MAX_TAG_CHARACTERS = 4096  # of a tag
+_RELEVANT_TAG = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
+_SKIPPED = {"!--": "-->", "script": "/script", "style": "/style"}  # how it begins and ends
+_MAX_LINKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Page:
                 yield link
 
 
-class _Reader(HTMLParser):
+class _TagParser(HTMLParser):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.page = Page()
@@ -71,7 +71,7 @@ class _Reader(HTMLParser):
         elif tag in ("link", "a") and values.get("href"):
             links = self.page.links if tag == "link" else self.page.anchors
             url = absolute(self._base, values["href"])
-            if url and len(links) < _MOST_LINKS:
+            if url and len(links) < _MAX_LINKS:
                 rel = frozenset(values.get("rel", "").lower().split())
                 media_type = values.get("type", "").lower().partition(";")[0].strip()
                 links.append(Link(url, rel, media_type, one_line(values.get("title", ""))))
@@ -79,26 +79,26 @@ class _Reader(HTMLParser):
 
 def read_page(body: bytes, url: str) -> Page:
     """Read what there is of a page; any bytes will do."""
-    reader = _Reader(url)
-    for tag in _tags(body[:_MOST_BYTES].decode("utf-8", "replace")):
+    parser = _TagParser(url)
+    for tag in _relevant_tags(body[:_MAX_BYTES].decode("utf-8", "replace")):
         with suppress(AssertionError):  # which the standard library raises for some that are broken
-            reader.feed(tag)
-            reader.close()
-        reader.reset()
-    return reader.page
+            parser.feed(tag)
+            parser.close()
+        parser.reset()
+    return parser.page
 
 
-def _tags(text: str) -> Iterator[str]:
+def _relevant_tags(text: str) -> Iterator[str]:
     """The tags that are wanted, each by itself, outside comments and scripts.
 
-    Of a whole page that was made for it, the standard library's reader takes minutes.
+    Of a whole page that was made for it, the standard library's parser takes minutes.
     """
     end = ""
     for piece in text.split("<")[1:]:
         if not end:
             begun = piece[:6].lower()
-            end = next((_UNREAD[name] for name in _UNREAD if begun.startswith(name)), "")
-            if not end and _WANTED.match(piece):
-                yield f"<{piece[:_MOST_CHARACTERS]}"
+            end = next((_SKIPPED[name] for name in _SKIPPED if begun.startswith(name)), "")
+            if not end and _RELEVANT_TAG.match(piece):
+                yield f"<{piece[:_MAX_TAG_CHARACTERS]}"
         if end and end in piece.lower():
             end = ""

@@ -24,7 +24,7 @@ from aggregator.model import Entry, Fetched, ParsedFeed, SeenDocument, SeenEntry
 from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.feedparser_reader import read_xmlfeed
 from aggregator.parse.normalize import normalize_feed, page_of
-from aggregator.parse.pieces import Pieces, cut
+from aggregator.parse.pieces import Pieces, cut_document
 from aggregator.text.folding import digest
 from aggregator.text.urls import link_key
 
@@ -68,7 +68,7 @@ def parse_xml(
     fetched: Fetched, now: datetime, language: str | None, seen: SeenDocument | None
 ) -> ParsedFeed:
     """Parse an XML feed; entries in ``seen`` are not parsed again where this changes nothing."""
-    pieces = cut(fetched.body, fetched.content_type)
+    pieces = cut_document(fetched.body, fetched.content_type)
     if pieces is None:
         return normalize_feed(fetched.key, read_xmlfeed(fetched, now), language)
     document = _CutDocument(fetched, pieces, now, language)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
 from aggregator.parse.drafts import EntryDraft, FeedDraft
-from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
+from aggregator.parse.sanitize import clean_html, remove_illegal, one_line, text_from_html
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
 from aggregator.text.urls import absolute, is_web, link_key
@@ -144,7 +144,7 @@ def _identify(
     """
     home = link_key(feed.link) if feed.link else None
     link_uses = Counter(link_key(entry.link) for entry in entries if entry.link)
-    guids = [legal(draft.guid) for draft in drafts]
+    guids = [remove_illegal(draft.guid) for draft in drafts]
     guid_uses = Counter(guids)
     atom_id_uses = Counter(draft.atom_id for draft in drafts)
     first_by_key: dict[str, Entry] = {}

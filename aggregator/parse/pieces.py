@@ -59,7 +59,7 @@ class Pieces:
         return self.select([b"<%b></%b>" % (name, name), *entries])
 
 
-def cut(body: bytes, content_type: str) -> Pieces | None:
+def cut_document(body: bytes, content_type: str) -> Pieces | None:
     """The pieces of a document, None if it is not plain enough."""
     if not _is_plain(body, content_type) or _ENTRY_BASE.search(body):
         return None

@@ -20,10 +20,10 @@ _PERIODS = {  # http://web.resource.org/rss/1.0/modules/syndication/
 }
 
 
-def xml_hints(feed: Any, body: bytes) -> PollHints:
+def read_poll_hints(feed: Any, body: bytes) -> PollHints:
     """From feedparser's ``feed`` and, for the lists of which that keeps but the last, the bytes."""
-    hours = _within(_SKIP_HOURS, _HOUR, body)
-    days = [day.decode().lower() for day in _within(_SKIP_DAYS, _DAY, body)]
+    hours = _list_values(_SKIP_HOURS, _HOUR, body)
+    days = [day.decode().lower() for day in _list_values(_SKIP_DAYS, _DAY, body)]
     return PollHints(
         ttl=timedelta(minutes=_number(feed.get("ttl"))) or None,
         period=_period(feed.get("sy_updateperiod"), feed.get("sy_updatefrequency")),
@@ -33,7 +33,7 @@ def xml_hints(feed: Any, body: bytes) -> PollHints:
     )
 
 
-def _within(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
+def _list_values(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
     found = part.search(body)
     return each.findall(found[1]) if found else []
 

@@ -8,11 +8,11 @@ from aggregator.model import Author, Category, Enclosure, Fetched
 from aggregator.parse import feedparser_fixes as fixes
 from aggregator.parse.dates import from_struct
 from aggregator.parse.drafts import EntryDraft, FeedDraft
-from aggregator.parse.poll_hints import xml_hints
+from aggregator.parse.poll_hints import read_poll_hints
 from aggregator.text.urls import absolute
 
 
-def draft_of(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) -> FeedDraft:
+def make_feed_draft(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) -> FeedDraft:
     """Make a draft of feedparser's result."""
     feed, version = parsed["feed"], parsed.get("version", "")
     authors = authors_of(feed)
@@ -28,12 +28,12 @@ def draft_of(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) 
             _entry(entry, authors, version, fetched.final_url, now) for entry in parsed["entries"]
         ],
         warnings=warnings,
-        hints=xml_hints(feed, fetched.body),
+        hints=read_poll_hints(feed, fetched.body),
     )
 
 
 def _entry(entry: Any, authors: list[Author], version: str, url: str, now: datetime) -> EntryDraft:
-    content = _best(entry.get("content") or [])
+    content = _main_content(entry.get("content") or [])
     summary = entry.get("summary_detail")
     title = entry.get("title_detail")
     guid = (entry.get("id") or "").strip()
@@ -53,14 +53,14 @@ def _entry(entry: Any, authors: list[Author], version: str, url: str, now: datet
             for tag in entry.get("tags", [])
         ],
         enclosures=enclosures_of(entry),
-        published=from_struct(fixes.stated(entry, "published_parsed"), now),
-        updated=from_struct(fixes.stated(entry, "updated_parsed"), now),
+        published=from_struct(fixes.own_value(entry, "published_parsed"), now),
+        updated=from_struct(fixes.own_value(entry, "updated_parsed"), now),
         language=(content or summary or title or {}).get("language") or "",
         rights=_html(entry.get("rights_detail")),
     )
 
 
-def _best(contents: list[Any]) -> Any:
+def _main_content(contents: list[Any]) -> Any:
     """The longest HTML, else the longest text: some feeds give teaser and full text as contents."""
     readable = [
         content

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.parse import sanitize
-from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
+from aggregator.parse.sanitize import clean_html, remove_illegal, one_line, text_from_html
 from aggregator.text.folding import ILLEGAL
 
 BASE = "https://a.example/dir/page"
@@ -94,8 +94,8 @@ _REFERENCES = [f"&#{n};" for n in (0, 1, 0x1B, 0x7F, 0x85, 0xD800, 0xFFFE, 0x1FF
 def test_cleaning_is_idempotent_and_never_raises(text):
     once = clean_html(text, BASE)
     assert clean_html(once, BASE) == once
-    assert legal(once) == once
-    assert legal(text_from_html(text)) == text_from_html(text)
+    assert remove_illegal(once) == once
+    assert remove_illegal(text_from_html(text)) == text_from_html(text)
 
 
 @pytest.mark.parametrize("form", ["{}x", "<p>{}x</p>", "<a href='/{}'>x</a>", "<p title='{}'>x"])
@@ -104,7 +104,7 @@ def test_references_to_characters_that_xml_cannot_hold_go(form):
     for reference in ("&#27;", "&#x1b;", "&#1;", "&#xfffe;", "&#x7f;", "&#x1fffe;"):
         cleaned = clean_html(form.format(reference), BASE)
         assert "x" in cleaned
-        assert legal(cleaned) == cleaned
+        assert remove_illegal(cleaned) == cleaned
 
 
 def test_a_pixel_whose_width_hides_behind_a_control_character_goes():
@@ -128,7 +128,7 @@ def test_text_of_html(html, text):
 
 
 def test_characters_that_xml_cannot_hold():
-    assert legal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"
+    assert remove_illegal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_every_character_is_legal_or_not_wherever_it_stands():
     for number in range(0x110000):
         character = chr(number)
         wanted = ILLEGAL.sub("", character)
-        assert legal(character) == wanted, number
-        assert legal(f"\n{character}") == f"\n{wanted}", number
+        assert remove_illegal(character) == wanted, number
+        assert remove_illegal(f"\n{character}") == f"\n{wanted}", number
 
 
 def slowly(text):
@@ -173,7 +173,7 @@ def slowly(text):
     text = ILLEGAL.sub("", text)
     spaces = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
     if "<" in text:
-        text = sanitize._to_blocks.clean(spaces.sub(" ", text))
+        text = sanitize._block_cleaner.clean(spaces.sub(" ", text))
         text = sanitize._TAG.sub("\n", sanitize._PARAGRAPH.sub("\n\n", text))
     lines = [spaces.sub(" ", line).strip() for line in html.unescape(text).split("\n")]
     return ILLEGAL.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
 from aggregator.parse.drafts import EntryDraft, FeedDraft
-from aggregator.parse.sanitize import clean_html, remove_illegal, one_line, text_from_html
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal, text_from_html
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
 from aggregator.text.urls import absolute, is_web, link_key

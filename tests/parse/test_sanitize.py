@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.parse import sanitize
-from aggregator.parse.sanitize import clean_html, remove_illegal, one_line, text_from_html
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal, text_from_html
 from aggregator.text.folding import ILLEGAL
 
 BASE = "https://a.example/dir/page"

@@ -21,7 +21,7 @@ from aggregator.model import (
     Site,
     Source,
 )
-from aggregator.parse.sanitize import clean_html, remove_illegal, one_line
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal
 from aggregator.parse.to_draft import authors_of, enclosures_of
 from aggregator.publish.atom import render_atom
 from aggregator.publish.opml import render_opml

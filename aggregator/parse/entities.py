@@ -1,8 +1,8 @@
-"""Entity declarations that only attacks need: refused before any reader of feeds sees them. Pure.
+"""Refuse entity declarations that only attacks need, before any parser sees the document. Pure.
 
 feedparser's own filter misses a DOCTYPE on the line of the XML declaration: 449 bytes then gave a
-title of 1 MB ("billion laughs"). Simple declarations are left alone, since real feeds have them,
-and external ones too, since nobody here resolves them.
+title of 1 MB ("billion laughs"). Simple declarations are allowed, since real feeds use them, and
+external ones too, since no parser here resolves them.
 """
 
 import re
@@ -10,28 +10,28 @@ from email.message import Message
 from xml.parsers import expat
 
 _MAX_VALUE_CHARACTERS = 100  # characters
-_MAX_EXPANDED_CHARACTERS = 1024 * 1024  # characters that all references together may become
+_MAX_EXPANDED_CHARACTERS = 1024 * 1024  # of all references together
 _DECLARATION = b"<!ENTITY"
 XML_ENCODING = re.compile(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 
 
 class _RootReached(Exception):
-    """The root element begins: no declaration can follow."""
+    """The root element starts: no declaration can follow."""
 
 
 class UnsafeEntities(Exception):
-    """Says what the document declares."""
+    """The document declares unsafe entities; the message names them."""
 
 
 def refuse_unsafe_entities(body: bytes, content_type: str) -> None:
-    """Raises UnsafeEntities for entities made of others, long ones, and parameter entities."""
+    """Raise UnsafeEntities for nested, long and parameter entities."""
     for text, encoding in _decodings(body, content_type):
         if _DECLARATION in text.replace(b"\0", b""):
             _check(text, encoding)
 
 
 def _decodings(body: bytes, content_type: str) -> list[tuple[bytes, str | None]]:
-    """The document as it is, and in the encodings it claims that would hide an ASCII word."""
+    """The document as it is, and decoded by each charset it claims that can hide ASCII words."""
     texts: list[tuple[bytes, str | None]] = [(body.lstrip(b" \t\r\n"), None)]
     message = Message()
     message["content-type"] = content_type.encode("ascii", "replace").decode()

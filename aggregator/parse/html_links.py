@@ -23,7 +23,7 @@ FEED_TYPES = (
 _MAX_BYTES = 2 * 1024 * 1024
 _MAX_TAG_CHARACTERS = 4096  # of a tag
 _RELEVANT_TAG = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
-_SKIPPED = {"!--": "-->", "script": "/script", "style": "/style"}  # how it begins and ends
+_SKIPPED = {"!--": "-->", "script": "/script", "style": "/style"}  # how it starts: how it ends
 _MAX_LINKS = 2000
 
 
@@ -39,18 +39,18 @@ class Link:
 
 @dataclass(slots=True)
 class Page:
-    """What discovery wants of a page: its links, and who made it (``meta name=generator``)."""
+    """The links and the generator (``meta name=generator``) of a page, for discovery."""
 
     links: list[Link] = field(default_factory=list)
     anchors: list[Link] = field(default_factory=list)
     generator: str = ""
 
     def feeds(self) -> Iterator[Link]:
-        """The feeds that its head announces (``link rel=alternate``), each once."""
+        """The feeds that the page announces (``link rel=alternate``), without duplicates."""
         seen = set()
         for link in self.links:
             announced = link.rel & {"alternate", "feed"} and link.type in FEED_TYPES
-            # WordPress announces its API beside its feeds.
+            # WordPress announces its API in the same way.
             if announced and "/wp-json/" not in link.url and link.url not in seen:
                 seen.add(link.url)
                 yield link
@@ -78,10 +78,10 @@ class _TagParser(HTMLParser):
 
 
 def read_page(body: bytes, url: str) -> Page:
-    """Read what there is of a page; any bytes will do."""
+    """Read the links of an HTML page. Accepts any bytes."""
     parser = _TagParser(url)
     for tag in _relevant_tags(body[:_MAX_BYTES].decode("utf-8", "replace")):
-        with suppress(AssertionError):  # which the standard library raises for some that are broken
+        with suppress(AssertionError):  # html.parser raises it for some broken tags
             parser.feed(tag)
             parser.close()
         parser.reset()

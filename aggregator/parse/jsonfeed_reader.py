@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), which feedparser does not read."""
+"""Read JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), unknown to feedparser."""
 
 import json
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from aggregator.text.urls import absolute
 
 
 def looks_like_json(body: bytes) -> bool:
-    """Whether the first character says JSON; XML cannot begin with it."""
+    """Whether the document starts like a JSON object; XML cannot."""
     return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
 
 
 def read_jsonfeed(fetched: Fetched, now: datetime) -> FeedDraft:
-    """Take what is of the right type and leave the rest, since publishers' JSON varies.
+    """Read a JSON Feed; values of the wrong type are ignored.
 
-    Raises NotAFeed for JSON of any other kind.
+    Raises NotAFeed for any other JSON.
     """
     try:
         document = json.loads(fetched.body.decode("utf-8-sig"))

@@ -88,9 +88,7 @@ class Child:
         """Parse ``documents``. Raises DocumentsFailed or ChildLost."""
         from pebble import ProcessExpired
 
-        too_slow = (
-            f"reading the document took more than {self._limits.cpu_seconds} s; it was stopped"
-        )
+        too_slow = f"parsing took more than {self._limits.cpu_seconds} s and was stopped"
         too_large = f"took more than {self._limits.memory_bytes // 1024 // 1024} MiB"
         try:
             batch = await self._schedule(documents)
@@ -107,10 +105,10 @@ class Child:
                 raise DocumentsFailed(too_slow) from None
             # nh3 and C libraries that run out of memory abort, where Python raises MemoryError.
             abort = error.exitcode == -signal.SIGABRT
-            cause = f"; most likely it {too_large}" if abort else f" (exit code {error.exitcode})"
-            raise DocumentsFailed(f"reading the document broke the parser{cause}") from None
+            cause = f"; it probably {too_large}" if abort else f" (exit code {error.exitcode})"
+            raise DocumentsFailed(f"the document crashed the parser{cause}") from None
         except MemoryError:
-            raise DocumentsFailed(f"reading the document {too_large}") from None
+            raise DocumentsFailed(f"parsing {too_large}") from None
         self._pid = batch.pid
         return batch
 

@@ -61,7 +61,7 @@ def _check(text: bytes, encoding: str | None) -> None:
         if is_parameter:
             raise UnsafeEntities(f'the parameter entity "{name[:40]}"')
         if "&" in value and not re.fullmatch(r"&#\w+;", value):
-            raise UnsafeEntities(f'the entity "{name[:40]}", which is made of others')
+            raise UnsafeEntities(f'the nested entity "{name[:40]}"')
         if len(value) > _MAX_VALUE_CHARACTERS:
             raise UnsafeEntities(f'the entity "{name[:40]}" of {len(value)} characters')
         entities[name] = value
@@ -76,10 +76,10 @@ def _check(text: bytes, encoding: str | None) -> None:
     except _RootReached:
         pass
     except (expat.ExpatError, ValueError, LookupError):
-        raise UnsafeEntities("entities in a way that cannot be checked") from None
+        raise UnsafeEntities("entities that cannot be checked") from None
     ascii_text = text.replace(b"\0", b"")
     expanded = sum(
         ascii_text.count(f"&{name};".encode()) * len(value) for name, value in entities.items()
     )
     if expanded > _MAX_EXPANDED_CHARACTERS:
-        raise UnsafeEntities("short entities that grow to megabytes")
+        raise UnsafeEntities("entities that expand to megabytes")

@@ -25,11 +25,11 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     Raises NotAFeed if feedparser recognises neither a format nor an entry.
     """
     body = fix_declared_encoding(fetched.body)
-    warnings = ["not all in the encoding it declares"] if body != fetched.body else []
+    warnings = ["some bytes are not in the declared encoding"] if body != fetched.body else []
     closed_body = close_truncated(body)
     if closed_body is not None:
         body = closed_body
-        warnings.append("cut short; read as far as it goes")
+        warnings.append("truncated; only complete entries were read")
     short_body, left_out = limit_entries(remove_illegal_references(body))
     if left_out:
         warnings.append(f"{left_out} entries in the middle of the document were left out")
@@ -41,7 +41,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     )
     # HTML is not "bozo", so the format is tested.
     if not parsed.get("version") and not parsed.entries:
-        raise NotAFeed("no format that is known")
+        raise NotAFeed("unknown format")
     warnings += _warnings(parsed)
     draft = make_feed_draft(parsed, replace(fetched, body=body), warnings, now)
     return replace(draft, is_cut=closed_body is not None)
@@ -51,7 +51,7 @@ def _warnings(parsed: Any) -> list[str]:
     """What feedparser found wrong in a document that it read."""
     error = parsed.get("bozo_exception")
     if isinstance(error, feedparser.exceptions.CharacterEncodingOverride):
-        return [f"read as {parsed['encoding']}, which is not the encoding it declares"]
+        return [f"read as {parsed['encoding']} instead of the declared encoding"]
     if error is None or isinstance(error, _HARMLESS):
         return []
     where = str(error).removeprefix("<unknown>:")  # expat's name for a document without one

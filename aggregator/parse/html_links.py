@@ -89,15 +89,15 @@ def read_page(body: bytes, url: str) -> Page:
 
 
 def _relevant_tags(text: str) -> Iterator[str]:
-    """The tags that are wanted, each by itself, outside comments and scripts.
+    """The relevant tags one by one, without those in comments and scripts.
 
-    Of a whole page that was made for it, the standard library's parser takes minutes.
+    The standard library's parser needs minutes for a whole page that was made to be slow.
     """
-    end = ""
+    end = ""  # of the comment or script around the piece
     for piece in text.split("<")[1:]:
         if not end:
-            begun = piece[:6].lower()
-            end = next((_SKIPPED[name] for name in _SKIPPED if begun.startswith(name)), "")
+            name = piece[:6].lower()
+            end = next((_SKIPPED[start] for start in _SKIPPED if name.startswith(start)), "")
             if not end and _RELEVANT_TAG.match(piece):
                 yield f"<{piece[:_MAX_TAG_CHARACTERS]}"
         if end and end in piece.lower():

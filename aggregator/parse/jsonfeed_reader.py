@@ -25,7 +25,7 @@ def read_jsonfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     try:
         document = json.loads(fetched.body.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotAFeed(f"JSON that is broken ({error})") from error
+        raise NotAFeed(f"invalid JSON ({error})") from error
     version = document.get("version") if isinstance(document, dict) else None
     if "jsonfeed.org/version/" not in str(version) or not isinstance(document.get("items"), list):
         raise NotAFeed("JSON of another kind")

@@ -41,7 +41,7 @@ def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFe
         warnings.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
     entries = _identify(key, feed, drafts, [_entry(entry, language) for entry in drafts])
     if len(entries) < len(drafts):
-        warnings.append(f"{len(drafts) - len(entries)} entries stand twice in the document")
+        warnings.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
     if not entries:
         warnings.append("the feed has no entries")
     return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints, is_cut=draft.is_cut)

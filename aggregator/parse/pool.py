@@ -139,7 +139,7 @@ class ParsingPool:
             self.cpu_seconds += batch.cpu_seconds
             return batch.parsed
         raise DocumentsFailed(
-            "reading the document was ended twice from outside, as by a machine that is short of memory"
+            "parsing was killed twice from outside; the machine may be short of memory"
         )
 
     async def _parse_in_child(self, documents: Sequence[Document]) -> Batch:

@@ -53,7 +53,7 @@ def close_truncated(body: bytes) -> bytes | None:
     if not open_elements or is_wellformed(body):
         return None
     if not entry_ends:
-        raise NotAFeed("a document that is cut short before its first entry ends")
+        raise NotAFeed("truncated before the end of its first entry")
     return complete + b"".join(b"</%b>" % name for name in reversed(open_elements))
 
 

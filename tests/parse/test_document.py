@@ -157,11 +157,11 @@ def test_json_feed():
         ("<html><head><title>Sign  in</title></head></html>", 'not a feed: an HTML page called "Sign in"'),
         ("<!DOCTYPE html><p>x", "not a feed: an HTML page"),
         ("<opml version='2.0'><body/></opml>", "not a feed: XML of another kind (<opml>)"),
-        ("just words", "not a feed: no format that is known"),
+        ("just words", "not a feed: unknown format"),
         ('{"a": 1}', "not a feed: JSON of another kind"),
         ('{"version": "https://jsonfeed.org/version/1", "items": 3}', "not a feed: JSON of another kind"),
-        ('{"a": ', "not a feed: JSON that is broken"),
-        ("", "not a feed: no format that is known"),
+        ('{"a": ', "not a feed: invalid JSON"),
+        ("", "not a feed: unknown format"),
     ],
 )  # fmt: skip
 def test_what_is_no_feed_is_named(document, reason):
@@ -174,7 +174,7 @@ def test_a_document_cut_off_is_read_as_far_as_it_goes():
     whole = rss(item("One"), item("Two", link="https://feed.example/b"))
     parsed = feed(whole[: whole.index("Two")])
     assert parsed.entries[0].title == "One"
-    assert parsed.warnings[0].startswith("cut short")
+    assert parsed.warnings[0].startswith("truncated")
 
 
 def test_a_feed_without_entries_is_a_feed_and_said():
@@ -278,7 +278,7 @@ def test_one_guid_on_two_items_keeps_both():
 def test_perfect_copies_are_one_entry_and_said():
     parsed = feed(rss(item(), item()))
     assert len(parsed.entries) == 1
-    assert parsed.warnings == ("1 entries stand twice in the document",)
+    assert parsed.warnings == ("1 duplicate entries were dropped",)
 
 
 def test_copies_that_differ_in_their_text_are_two_entries():
@@ -434,7 +434,7 @@ def test_half_an_entry_is_none():
             assert parsed.is_cut
             assert parsed.entries == entries[: len(parsed.entries)]
             assert parsed.entries
-            assert parsed.warnings[0].startswith("cut short")
+            assert parsed.warnings[0].startswith("truncated")
     assert not feed(whole).is_cut
     assert not feed(whole.replace(" &amp; ", " & ")).is_cut
 
@@ -449,4 +449,4 @@ def test_half_an_entry_is_none():
 def test_one_bad_byte_or_a_lie_does_not_garble_the_rest(body):
     parsed = feed(body)
     assert parsed.entries[0].title == "L'été à Gand"
-    assert "encoding it declares" in parsed.warnings[0]
+    assert "declared encoding" in parsed.warnings[0]

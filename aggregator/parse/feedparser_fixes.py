@@ -3,12 +3,12 @@
 Four more are applied where they belong:
 
 - A string argument may open a file or an address, so `feedparser_reader` passes BytesIO.
-  (`test_nothing_is_opened`)
+  (`test_no_file_is_opened`)
 - With a base address it resolves guids too, so it gets none; `normalize` resolves the links.
-  (`test_a_feed_that_moves_keeps_its_entries`)
+  (`test_moved_feed_keeps_its_entries`)
 - Its sanitiser lets text/plain through, so `sanitize` does all cleaning. (test_sanitize.py)
 - The feed's own summary and description influence the first entry, so `pieces` puts an empty entry
-  before it. (`test_what_a_feed_says_of_itself_is_not_taken_for_its_first_entry`)
+  before it. (`test_summary_of_the_feed_does_not_change_its_first_entry`)
 """
 
 import re
@@ -25,7 +25,7 @@ def remove_illegal_references(body: bytes) -> bytes:
     """Remove character references that XML does not allow, such as ``&#11;``.
 
     They make a document ill-formed, and feedparser's lenient parser raises on them.
-    (`test_characters_by_number_that_no_document_may_hold`)
+    (`test_illegal_character_references_are_removed`)
     """
     illegal = {ref for ref in set(_REFERENCE.findall(body)) if not _is_legal(ref)}
     if not illegal:
@@ -44,7 +44,7 @@ def _is_legal(reference: bytes) -> bool:
 def own_value(entry: Any, key: str) -> Any:
     """The value of ``key``, None if the entry does not have it.
 
-    ``entry.get("updated_parsed")`` falls back to ``published_parsed``. (`test_rss_2`)
+    ``entry.get("updated_parsed")`` falls back to ``published_parsed``. (`test_missing_updated_date_is_not_the_published_one`)
     """
     return entry[key] if key in entry else None  # noqa: SIM401 (get is what this avoids)
 
@@ -53,7 +53,7 @@ def link_of(entry: Any) -> str:
     """The entry's link, empty if it is only a guid.
 
     feedparser takes every guid without ``isPermaLink="false"`` for an address.
-    (`test_a_guid_is_no_address_unless_it_is_one`)
+    (`test_guid_is_a_link_only_if_it_is_an_address`)
     """
     link = entry.get("link") or ""
     return "" if entry.get("guidislink") and not is_web(link) else link
@@ -63,7 +63,7 @@ def emails_of(persons: list[Any]) -> list[str | None]:
     """The e-mail address of each person, None where feedparser copied an earlier person's.
 
     ``_sync_author_detail`` (mixin.py) gives an author without an address the one before's,
-    sometimes truncated. (`test_an_author_without_an_address_gets_none`)
+    sometimes truncated. (`test_author_without_an_address_gets_none`)
     """
     emails: list[str | None] = []
     for person in persons:
@@ -76,7 +76,7 @@ def emails_of(persons: list[Any]) -> list[str | None]:
 def media_type_of(link: Any) -> str | None:
     """The media type of a link; feedparser calls every link without one "text/html".
 
-    No enclosure is HTML. (`test_an_enclosure_without_a_type_gets_none`)
+    No enclosure is HTML. (`test_enclosure_without_a_type_gets_none`)
     """
     media_type = link.get("type")
     return None if media_type == "text/html" else media_type

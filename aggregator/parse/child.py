@@ -119,12 +119,13 @@ class Child:
             )
         )
         try:
-            done, _ = await asyncio.wait([future], timeout=_LOST_SECONDS)
+            await asyncio.wait([future], timeout=_LOST_SECONDS)
+            if not future.done():
+                raise ChildLost
+            return future.result()
         finally:
             future.cancel()  # no effect if it is done
-        if not done:
-            raise ChildLost
-        return future.result()
+            del future  # its exception refers to this frame: the cycle would keep the documents
 
     def stop(self) -> None:
         """End the process; `join` waits for that."""

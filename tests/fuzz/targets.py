@@ -1,4 +1,4 @@
-"""Each reader of bytes, and what must hold of it. A target raises where that does not."""
+"""Each parser of untrusted bytes, with its invariants. A target raises if one is violated."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -38,7 +38,7 @@ _MOST_ENTRIES = 300
 
 
 def documents(data: bytes) -> None:
-    """A feed, or a reason; its entries are told apart, and make a document that is valid."""
+    """Gives a feed with distinct entries that render as valid Atom, or a failure with its reason."""
     fetched = Fetched(URL, URL, data, "")
     parsed = parse_document(fetched, NOW)
     if isinstance(parsed, ParseFailed):
@@ -57,7 +57,7 @@ def documents(data: bytes) -> None:
 
 
 def pages(data: bytes) -> None:
-    """The links of a page: each feed that it announces can be asked for."""
+    """Gives only web addresses for the feeds that a page announces."""
     for link in read_page(data, URL).feeds():
         assert is_web(link.url)
         _check_legal(link.url)
@@ -115,7 +115,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def _check_legal(value: object) -> None:
-    """Every text in ``value`` can stand in an XML document."""
+    """Every text in ``value`` is legal in XML."""
     if isinstance(value, str):
         assert not XML_ILLEGAL.search(value), repr(value)
     elif isinstance(value, tuple):
@@ -123,12 +123,12 @@ def _check_legal(value: object) -> None:
             _check_legal(part)
     elif is_dataclass(value):
         for field in fields(value):
-            if field.name not in ("key", "page"):  # which are never shown
+            if field.name not in ("key", "page"):  # never published
                 _check_legal(getattr(value, field.name))
 
 
 def _check_valid(entries: tuple[Entry, ...]) -> None:
-    """What is published of them is a valid document in which nothing can run."""
+    """The entries render as a valid Atom document without active content."""
     number = count()
     published = tuple(
         PublishedEntry(

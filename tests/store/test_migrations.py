@@ -10,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import JSON, MetaData, create_engine, insert, select
+from sqlalchemy import JSON, MetaData, create_engine, insert, select, text
 from sqlmodel import SQLModel
 
 from aggregator.errors import StorageError
@@ -184,11 +184,33 @@ def test_upgrade_keeps_every_row(tmp_path, version):
 def schema_differences(connection):
     """Differences between a database's schema and the tables of the code.
 
-    PostgreSQL has other indexes than the code says (0008), so there only columns are compared.
+    PostgreSQL has other types and indexes than the code says (0008), so there its own catalogue is
+    compared with that of a new database.
     """
-    only_columns = {"include_object": lambda _, _name, kind, *_more: kind in ("table", "column")}
-    context = MigrationContext.configure(connection, opts=only_columns if ON_POSTGRESQL else {})
-    return compare_metadata(context, SQLModel.metadata)
+    if not ON_POSTGRESQL:
+        return compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    new_engine = create_engine(databases.new_database())
+    with new_engine.connect() as new_connection:
+        difference = read_catalogue(connection) ^ read_catalogue(new_connection)
+    new_engine.dispose()
+    options = {
+        "compare_type": False,
+        "include_object": lambda _, _name, kind, *_more: kind in ("table", "column"),
+    }
+    context = MigrationContext.configure(connection, opts=options)
+    return compare_metadata(context, SQLModel.metadata) + sorted(difference)
+
+
+def read_catalogue(connection):
+    """The columns and indexes of a PostgreSQL database."""
+    columns = text(
+        "SELECT table_name, column_name, data_type, is_nullable, collation_name "
+        "FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    indexes = text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    return {
+        tuple(map(str, row)) for query in (columns, indexes) for row in connection.execute(query)
+    }
 
 
 def check_reads(store, version):

@@ -227,11 +227,11 @@ def test_ctrl_c_on_a_terminal(world_after_run, baseline):
     "has run before and in a new one",
     must="the first does the work; the others exit with 75 and name the process of the first",
     promises="P2 P3 P9",
-    cases=[(2, "settled"), (10, "settled"), (10, "new")],
+    cases=[(2, "used"), (10, "used"), (10, "new")],
 )
 def test_runs_at_same_time(world, baseline, case):
-    number, which = case
-    if which == "settled":
+    number, installation = case
+    if installation == "used":
         world.copy_from(baseline.root)
     world.origin.asked.clear()
     may_answer = delay_answer(world)

@@ -240,7 +240,7 @@ DAMAGES = {f.__name__.replace("_", " "): f for f in (truncate, empty, overwrite_
 @fault(
     "D07",
     "The database is damaged",
-    produced=f"{', '.join(DAMAGES)}",
+    produced=f"one of these operations on the file: {', '.join(DAMAGES)}",
     must="exit code 3, with the file, the damage, and the backup that can be restored; the file and the outputs "
     "stay as they are; after `restore` everything is as before",
     promises="P2 P3",
@@ -268,14 +268,14 @@ def test_damaged_database(world_after_run, baseline, rng, case):
 
 @fault(
     "D08",
-    "Flipped bits in the database",
+    "Changed bytes in the database",
     produced="20 bytes at random places of the file get other values",
     must="`run`, `status` and `backup` exit with 0 or 3, never with a traceback; the database is never created "
     "anew; `backup` refuses a database that SQLite finds damaged",
     promises="P2 P3 P4",
     rounds=6,
 )
-def test_flipped_bits_in_database(world_after_run, baseline, rng, rounds):
+def test_changed_bytes_in_database(world_after_run, baseline, rng, rounds):
     target = world_after_run.root / "copy.sqlite3"
     for _ in rounds:
         world_after_run.copy_from(baseline.root)

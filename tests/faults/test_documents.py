@@ -117,7 +117,7 @@ def test_truncated_documents(rounds, rng):
     "X03",
     "Changed bytes",
     produced="ten real feeds; in each, one byte is changed, removed or doubled",
-    must="each is read, or its reason told; the good ones are read; outputs are valid",
+    must="each is parsed, or one line gives the reason; well-formed documents are parsed; outputs are valid",
     promises="P1 P2 P5",
     rounds=6,
 )

@@ -411,7 +411,7 @@ ENVIRONMENTS = {
     "LC_ALL=tr_TR.UTF-8": {"LC_ALL": "tr_TR.UTF-8"},
     f"LC_ALL={LATIN5}": {"LC_ALL": LATIN5},
     "TZ=Pacific/Apia": {"TZ": "Pacific/Apia"},
-    "TERM=dumb, HOME missing": {"TERM": "dumb", "HOME": "/nowhere"},
+    "TERM=dumb, HOME=/nowhere": {"TERM": "dumb", "HOME": "/nowhere"},
     "PYTHONHASHSEED=1": {"PYTHONHASHSEED": "1"},
     "umask 077": {},
 }
@@ -420,7 +420,7 @@ ENVIRONMENTS = {
 @fault(
     "R14",
     "Another environment",
-    produced=f"{'; '.join(ENVIRONMENTS)}; each without HOME and TERM, with tags in Arabic, Turkish and emoji",
+    produced=f"{'; '.join(ENVIRONMENTS)}; no other variables but PATH; tags in Arabic, Turkish and emoji",
     must="the same files with the same bytes; commands print readable text",
     promises="P10",
     cases=list(ENVIRONMENTS),

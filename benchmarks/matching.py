@@ -32,6 +32,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from aggregator.match.analysis import reader_for
 from aggregator.match.embedding import E5Embedder
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
@@ -41,10 +42,14 @@ from aggregator.match.evaluate import (
     in_order,
     read_posts,
 )
+from aggregator.match.features import WEIGHTS, features
+from aggregator.match.fitting import fit
 from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import Phrases
-from aggregator.match.tag_model import WEIGHTS, Embedder, Floats, Learned, features
-from aggregator.match.training import document_of, fit, reader_for, teacher_of
+from aggregator.match.sparse import Floats
+from aggregator.match.tag_model import Learned
+from aggregator.match.text_vectors import Embedder, document_of
+from aggregator.match.training import teacher_of
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document

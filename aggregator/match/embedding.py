@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.errors import NO_SEMANTIC, ConfigError, Diagnostic
-from aggregator.match.tag_model import Embedder
+from aggregator.match.text_vectors import Embedder
 from aggregator.text.folding import digest
 
 NAME = "multilingual-e5-small"

@@ -16,9 +16,10 @@ from math import sqrt
 from dateutil import parser as dateparser
 
 from aggregator.errors import ConfigError, Diagnostic
+from aggregator.match.fitting import FOLDS
 from aggregator.match.matcher import HIGH_RECALL, Matcher
-from aggregator.match.tag_model import Embedder
-from aggregator.match.training import FOLDS, taught, teacher_of
+from aggregator.match.text_vectors import Embedder
+from aggregator.match.training import taught, teacher_of
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Decision, Entry, TagSettings
 

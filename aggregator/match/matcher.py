@@ -10,24 +10,14 @@ from operator import mul
 
 import numpy as np
 
+from aggregator.match.analysis import Read, batches, reader_for
+from aggregator.match.features import FEATURES, NAMED, Features, chance, features
 from aggregator.match.phrases import Found, Mentions, Phrases
-from aggregator.match.tag_model import (
-    FEATURES,
-    NAMED,
-    Document,
-    Embedder,
-    Features,
-    Floats,
-    Learned,
-    Read,
-    Rows,
-    Vector,
-    batches,
-    chance,
-    features,
-)
+from aggregator.match.sparse import Floats, Rows, Vector
+from aggregator.match.tag_model import Learned
+from aggregator.match.text_vectors import Document, Embedder, document_of
 from aggregator.match.tokens import Words
-from aggregator.match.training import document_of, reader_for, teacher_of
+from aggregator.match.training import teacher_of
 from aggregator.match.vocabulary import Vocabulary
 from aggregator.model import (
     Clipping,

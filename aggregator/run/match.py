@@ -20,7 +20,7 @@ from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Embedder
+    from aggregator.match.text_vectors import Embedder
 
 SAMPLE = 2048  # entries that tell how common words are: more do not tell more
 _FEWEST = 64

@@ -10,10 +10,14 @@ import pytest
 from aggregator.errors import StorageError
 from aggregator.match import build_vocabulary
 from aggregator.match.boilerplate import without_closing
+from aggregator.match.features import FEATURES, WEIGHTS
+from aggregator.match.fitting import fit, held_out
 from aggregator.match.matcher import Matcher
-from aggregator.match.tag_model import FEATURES, WEIGHTS, Learned, Lexicon, Postings
+from aggregator.match.sparse import Postings
+from aggregator.match.tag_model import Learned
+from aggregator.match.text_vectors import Lexicon, document_of
 from aggregator.match.tokens import guess_language
-from aggregator.match.training import document_of, fit, held_out, teacher_of
+from aggregator.match.training import teacher_of
 from aggregator.model import (
     Clipping,
     Decision,
@@ -25,7 +29,7 @@ from aggregator.model import (
     TagSettings,
 )
 
-NOTHING = Postings.of(np.zeros(0, int), np.zeros(0, int), np.zeros(0), (3, 0))
+NOTHING = Postings.of((), (3, 0))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEES = [
     ("Le miel de printemps", "Les abeilles du rucher butinent le colza ; l'apiculteur récolte le miel."),

@@ -32,24 +32,24 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from aggregator.match.analysis import reader_for
+from aggregator.match.analysis import make_analyzer
 from aggregator.match.embedding import E5Embedder
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
-    FEWEST_CLIPPINGS,
+    MIN_CLIPPINGS,
     Post,
     evaluate_posts,
-    in_order,
     read_posts,
+    sort_posts,
 )
-from aggregator.match.features import WEIGHTS, features
+from aggregator.match.features import DEFAULT_WEIGHTS, compute_features
 from aggregator.match.fitting import fit
 from aggregator.match.matcher import Matcher
-from aggregator.match.phrases import Phrases
+from aggregator.match.phrases import PhraseIndex
 from aggregator.match.sparse import Floats
-from aggregator.match.tag_model import Learned
-from aggregator.match.text_vectors import Embedder, document_of
-from aggregator.match.training import teacher_of
+from aggregator.match.tag_model import TagModel
+from aggregator.match.text_vectors import Embedder, read_document
+from aggregator.match.training import make_trainer
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
@@ -61,7 +61,7 @@ SIZES = (100, 300)
 _PAIRS = 60_000  # of each set, to fit weights to
 _MEANT = 900  # posts of each set that are read for their meaning
 _FEEDS, _IN_A_FEED = 25, 20
-_AT_ONCE = _FEEDS * _IN_A_FEED
+_BATCH_SIZE = _FEEDS * _IN_A_FEED
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         print(tuple(fitted(list(sets.values())).round(2).tolist()))
         return
     elif sys.argv[1:] == ["meaning"]:
-        meaning({name: in_order(posts)[:_MEANT] for name, posts in sets.items()}, _Remembered())
+        meaning({name: sort_posts(posts)[:_MEANT] for name, posts in sets.items()}, _Remembered())
         return
     else:
         quality(sets)
@@ -91,7 +91,7 @@ def quality(sets: dict[str, list[Post]]) -> None:
     for name, posts in sets.items():
         for size in SIZES:
             found = evaluate_posts(posts, size)
-            others = baselines(in_order(posts), size)
+            others = baselines(sort_posts(posts), size)
             best, precise = max(others), found.precise.micro
             table.add_row(
                 name, str(size), *(f"{f1:.3f}" for f1 in others), f"{found.micro.f1:.3f}",
@@ -136,7 +136,7 @@ def baselines(posts: Sequence[Post], size: int) -> tuple[float, float, float, fl
     kept, rest = posts[:size], posts[size:]
     tags = sorted({_words(tag) for post in kept for tag in post.tags} - {""})
     truth = _truth(kept, tags)
-    tags = [tag for tag, times in zip(tags, truth.sum(0), strict=True) if times >= FEWEST_CLIPPINGS]
+    tags = [tag for tag, times in zip(tags, truth.sum(0), strict=True) if times >= MIN_CLIPPINGS]
     truth, hidden = _truth(kept, tags), _truth(rest, tags)
     clips = [f"{post.title}\n{post.text[:EXCERPT_CHARACTERS]}" for post in kept]
     entries = [f"{post.title}\n{post.text}" for post in rest]
@@ -216,24 +216,26 @@ def fitted(sets: Sequence[list[Post]], embedder: Embedder | None = None) -> Floa
     rows, right, by = [], [], []
     for posts in sets:
         for size in SIZES:
-            x, y = _pairs(in_order(posts), size, embedder)
+            x, y = _pairs(sort_posts(posts), size, embedder)
             some = np.random.default_rng(0).permutation(len(y))[:_PAIRS]
             rows.append(x[:, some])
             right.append(y[some])
             by.append(np.full(len(some), 1 / len(some)))
     weighed = np.concatenate(by) * 200_000 / len(by)
-    return fit(np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(WEIGHTS)), 1.0, weighed)
+    return fit(
+        np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(DEFAULT_WEIGHTS)), 1.0, weighed
+    )
 
 
 def _pairs(posts: Sequence[Post], size: int, embedder: Embedder | None) -> tuple[Floats, Floats]:
     kept = [Clipping(p.title, None, p.text[:EXCERPT_CHARACTERS], p.tags) for p in posts[:size]]
     vocabulary = build_vocabulary(kept, (), ())
     entries = [Entry("", "", p.title, text=p.text, language=p.language) for p in posts[size:]]
-    learned = teacher_of(vocabulary, kept, entries, (), embedder).learned()
-    reader = reader_for(vocabulary, Phrases(vocabulary.names), learned.lexicon, embedder)
+    learned = make_trainer(vocabulary, kept, entries, (), embedder).train()
+    reader = make_analyzer(vocabulary, PhraseIndex(vocabulary.names), learned.lexicon, embedder)
     rest = posts[size:]
-    read = reader.read([document_of(post.title, post.text, post.language) for post in rest])
-    found = features(read, learned.lexicon, learned.profile)
+    read = reader.read([read_document(post.title, post.text, post.language) for post in rest])
+    found = compute_features(read, learned.lexicon, learned.profile)
     held = [set(map(vocabulary.key, post.tags)) for post in rest]
     right = [[float(tag.key in theirs) for tag in vocabulary.tags] for theirs in held]
     every = np.arange(len(vocabulary.tags))
@@ -268,14 +270,14 @@ def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[
         for title, text in texts.some(SAMPLE, characters)
     ]
     began = time.perf_counter()
-    learned = teacher_of(vocabulary, kept, sample).learned()
+    learned = make_trainer(vocabulary, kept, sample).train()
     taught = time.perf_counter()
     data = learned.to_bytes()
     from_store = time.perf_counter()
-    matcher = Matcher(vocabulary, kept, (), Learned.from_bytes(data))
+    matcher = Matcher(vocabulary, kept, (), TagModel.from_bytes(data))
     started = time.perf_counter() - from_store
     parsing = matching = 0.0
-    for _ in range(entries // _AT_ONCE):
+    for _ in range(entries // _BATCH_SIZE):
         documents = [_document(texts.some(_IN_A_FEED, characters)) for _ in range(_FEEDS)]
         before = time.perf_counter()
         parsed = [parse_document(document, _NOW) for document in documents]
@@ -289,7 +291,7 @@ def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[
         list(matcher.match_all(stored))
         matching += time.perf_counter() - between
         parsing += between - before
-    tried = entries // _AT_ONCE * _AT_ONCE
+    tried = entries // _BATCH_SIZE * _BATCH_SIZE
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return [
         str(len(vocabulary.tags)), str(clippings), f"{taught - began:.1f}", f"{started:.2f}",

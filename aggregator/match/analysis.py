@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from aggregator.match.name_overlap import Names
-from aggregator.match.phrases import Mentions, Phrases
-from aggregator.match.sparse import Floats, Vector
+from aggregator.match.name_overlap import TagNameIndex
+from aggregator.match.phrases import Mentions, PhraseIndex
+from aggregator.match.sparse import Floats, SparseVector
 from aggregator.match.text_vectors import Document, Embedder, Lexicon
 from aggregator.match.vocabulary import Vocabulary
 
@@ -16,32 +16,32 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class AnalyzedDocument:
     """A document as it is scored; ``tags`` are those that the reader gave it."""
 
     title: str
-    vector: Vector
+    vector: SparseVector
     mentions: Mapping[int, Mentions]
     cover: Mapping[int, float]
     meaning: Floats
     tags: frozenset[int] = frozenset()
 
 
-class Reader:
+class Analyzer:
     """Makes of documents what is scored."""
 
     def __init__(
         self,
-        phrases: Phrases,
+        phrases: PhraseIndex,
         numbers: Mapping[str, int],
         lexicon: Lexicon,
-        names: Names,
+        names: TagNameIndex,
         embedder: Embedder | None,
     ) -> None:
         self._phrases, self._numbers = phrases, numbers
         self._lexicon, self._names, self._embedder = lexicon, names, embedder
 
-    def read(self, documents: Sequence[Document]) -> list[Read]:
+    def read(self, documents: Sequence[Document]) -> list[AnalyzedDocument]:
         """Their words, the names in them, and how much of each name their titles have."""
         vectors = [
             vector for some in batches(documents, 1) for vector in self._lexicon.vectors(some)
@@ -52,17 +52,17 @@ class Reader:
             named = self._phrases.mentions(document.title, document.text, document.language)
             mentions = {self._numbers[key]: mention for key, mention in named.items()}
             cover = self._names.cover(document.title, document.language)
-            found.append(Read(document.title.text, vector, mentions, cover, meaning))
+            found.append(AnalyzedDocument(document.title.text, vector, mentions, cover, meaning))
         return found
 
 
-def reader_for(
-    vocabulary: Vocabulary, phrases: Phrases, lexicon: Lexicon, embedder: Embedder | None = None
-) -> Reader:
+def make_analyzer(
+    vocabulary: Vocabulary, phrases: PhraseIndex, lexicon: Lexicon, embedder: Embedder | None = None
+) -> Analyzer:
     """What reads for a vocabulary."""
     numbers = vocabulary.numbers
-    names = Names([(numbers[key], words) for key, words in phrases.names()], lexicon)
-    return Reader(phrases, numbers, lexicon, names, embedder)
+    names = TagNameIndex([(numbers[key], words) for key, words in phrases.names()], lexicon)
+    return Analyzer(phrases, numbers, lexicon, names, embedder)
 
 
 def batches(items: Iterable[T], tags: int) -> Iterator[list[T]]:

@@ -14,19 +14,19 @@ _CREDITS = (
     "het bericht .+ verscheen eerst op",
 )
 _READ_ON = ("continue reading", "read more", "lire la suite", "weiterlesen", "seguir leyendo")
-_CLOSING = re.compile(
+_FOOTER = re.compile(
     rf"(?:(?:{'|'.join(_CREDITS)}) .+|(?:{'|'.join(_READ_ON)})\b(?:.{{0,80}}[→…»\]])?)",
     re.IGNORECASE,
 )
-_MOST_PARAGRAPHS = 2
-_MOST_CHARACTERS = 500
+_MAX_PARAGRAPHS = 2
+_MAX_CHARACTERS = 500
 
 
-def without_closing(text: str) -> str:
+def strip_feed_footer(text: str) -> str:
     """``text`` without such lines at its end."""
-    for _ in range(_MOST_PARAGRAPHS):
+    for _ in range(_MAX_PARAGRAPHS):
         above, _, last = text.rstrip().rpartition("\n")
-        if not above or len(last) > _MOST_CHARACTERS or not _CLOSING.fullmatch(last.strip()):
+        if not above or len(last) > _MAX_CHARACTERS or not _FOOTER.fullmatch(last.strip()):
             break
         text = above
     return text

@@ -24,8 +24,8 @@ from aggregator.text.folding import digest
 
 NAME = "multilingual-e5-small"
 SIZE = 384
-_AT_ONCE = 16
-_MOST_CHARACTERS = 1000  # of one text: a word of 100,000 letters would take a minute
+_BATCH_SIZE = 16
+_MAX_CHARACTERS = 1000  # of one text: a word of 100,000 letters would take a minute
 _SECONDS = 120.0  # for so many texts; they take about three
 
 Vectors = NDArray[np.float64]
@@ -42,7 +42,9 @@ class E5Embedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """(text, 384), each row as long as one, or nothing where the text could not be read."""
-        found = [self._tried(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
+        found = [
+            self._tried(texts[at : at + _BATCH_SIZE]) for at in range(0, len(texts), _BATCH_SIZE)
+        ]
         return np.concatenate(found) if found else np.zeros((0, SIZE))
 
     def _tried(self, texts: Sequence[str], *, again: bool = True) -> Vectors:
@@ -83,7 +85,7 @@ class E5Embedder:
 
 def _clean(text: str) -> str:
     """What C can read: no NUL, no lone surrogates, no endless words."""
-    cut = text[:_MOST_CHARACTERS].replace("\0", " ")
+    cut = text[:_MAX_CHARACTERS].replace("\0", " ")
     return cut.encode("utf-8", "replace").decode()
 
 
@@ -113,7 +115,7 @@ def _embed(texts: list[str]) -> NDArray[np.float32]:
     return vectors
 
 
-class MeaningKeeper(Protocol):
+class EmbeddingStore(Protocol):
     """Where vectors are kept, by the name of their text."""
 
     def meanings(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -125,10 +127,10 @@ class MeaningKeeper(Protocol):
         ...
 
 
-class RememberingEmbedder:
+class CachedEmbedder:
     """What was read once is not read again: reading takes a fifth of a second a text."""
 
-    def __init__(self, embedder: Embedder, keeper: MeaningKeeper) -> None:
+    def __init__(self, embedder: Embedder, keeper: EmbeddingStore) -> None:
         self._embedder, self._keeper = embedder, keeper
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -136,8 +138,8 @@ class RememberingEmbedder:
         names = [digest(NAME, text) for text in texts]
         known = self._keeper.meanings(names)
         missing = {name: text for name, text in zip(names, texts, strict=True) if name not in known}
-        for at in range(0, len(missing), _AT_ONCE):  # what is stored outlives an interruption
-            some = list(missing)[at : at + _AT_ONCE]
+        for at in range(0, len(missing), _BATCH_SIZE):  # what is stored outlives an interruption
+            some = list(missing)[at : at + _BATCH_SIZE]
             vectors = self._embedder.embed([missing[name] for name in some]).astype(np.float16)
             new = {name: vector.tobytes() for name, vector in zip(some, vectors, strict=True)}
             known |= new

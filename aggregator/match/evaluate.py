@@ -19,12 +19,12 @@ from aggregator.errors import ConfigError, Diagnostic
 from aggregator.match.fitting import FOLDS
 from aggregator.match.matcher import HIGH_RECALL, Matcher
 from aggregator.match.text_vectors import Embedder
-from aggregator.match.training import taught, teacher_of
+from aggregator.match.training import make_trainer, training_clippings
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Decision, Entry, TagSettings
 
 EXCERPT_CHARACTERS = 500  # of a post that stands for a clipping
-FEWEST_CLIPPINGS = 3  # of a tag that counts where posts are evaluated
+MIN_CLIPPINGS = 3  # of a tag that counts where posts are evaluated
 _ALONE = 200  # clippings of which each is left out by itself; of more, a tenth at a time
 _CONFUSIONS = 20  # told
 _SEED = 4287
@@ -155,7 +155,7 @@ def _date(value: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def in_order(posts: Sequence[Post]) -> list[Post]:
+def sort_posts(posts: Sequence[Post]) -> list[Post]:
     """By date, if all have one, else in an order drawn once and for all."""
     dated = [(post.published, post) for post in posts if post.published]
     if len(dated) == len(posts):
@@ -172,16 +172,16 @@ def evaluate_posts(
 
     Only tags with three clippings count. How common words are is learned from both, as in a run.
     """
-    ordered = in_order(posts)
+    ordered = sort_posts(posts)
     kept = [
         Clipping(post.title, None, post.text[:EXCERPT_CHARACTERS], post.tags)
         for post in ordered[:clippings]
     ]
     vocabulary = build_vocabulary(kept, (), ())
     rest = ordered[clippings:]
-    learned = teacher_of(vocabulary, kept, map(_entry, rest), (), embedder).learned()
+    learned = make_trainer(vocabulary, kept, map(_entry, rest), (), embedder).train()
     matcher = Matcher(vocabulary, kept, (), learned, (), embedder)
-    counts = _Counts(vocabulary, FEWEST_CLIPPINGS)
+    counts = _Counts(vocabulary, MIN_CLIPPINGS)
     counts.add(matcher, rest)
     return counts.evaluation(matcher)
 
@@ -200,13 +200,13 @@ def evaluate_clippings(
     ``entries`` are those collected, or some: they tell how common words are. Entries that were
     confirmed are as good as clippings.
     """
-    kept = taught(clippings, decisions)
+    kept = training_clippings(clippings, decisions)
     vocabulary = build_vocabulary(kept, settings, ())
-    teacher = teacher_of(vocabulary, kept, entries, (), embedder)
+    teacher = make_trainer(vocabulary, kept, entries, (), embedder)
     counts = _Counts(vocabulary, 1)
-    matcher = Matcher(vocabulary, (), (), teacher.learned(), (), embedder)
+    matcher = Matcher(vocabulary, (), (), teacher.train(), (), embedder)
     for tenth in _parts(len(kept), min(FOLDS, len(kept))):
-        weighed = teacher.weigh(tenth)
+        weighed = teacher.fit_weights(tenth)
         alone = len(kept) <= _ALONE
         for left_out in _each(tenth) if alone else [tenth]:
             rest = [*kept[: left_out.start], *kept[left_out.stop :]]

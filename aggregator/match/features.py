@@ -8,10 +8,10 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.match.analysis import Read
+from aggregator.match.analysis import AnalyzedDocument
 from aggregator.match.phrases import Mentions
-from aggregator.match.sparse import Floats, Ints, Rows
-from aggregator.match.tag_statistics import Profile
+from aggregator.match.sparse import Floats, Ints, SparseRows
+from aggregator.match.tag_statistics import TagStatistics
 from aggregator.match.text_vectors import Lexicon
 
 FEATURES = (
@@ -29,15 +29,15 @@ FEATURES = (
 )
 # What the fit to many sets of tagged posts gave (benchmarks/matching prints it); each reader's
 # clippings move it. The last is the constant term.
-WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 0.0, 1.14, -0.21)
-WITH_MEANING = (-1.06, -0.44, 1.13, 0.21, 0.73, 0.15, 1.67, 0.29, 0.8, 0.65, 1.24, -0.07)
-NAMED = FEATURES[: FEATURES.index("company")]  # those that speak of the tag's name
+DEFAULT_WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 0.0, 1.14, -0.21)
+SEMANTIC_WEIGHTS = (-1.06, -0.44, 1.13, 0.21, 0.73, 0.15, 1.67, 0.29, 0.8, 0.65, 1.24, -0.07)
+NAME_FEATURES = FEATURES[: FEATURES.index("company")]  # those that speak of the tag's name
 _SPREAD_FLOOR = 0.02
 _PRIOR_TAGGED, _PRIOR_CLIPPINGS = 1.5, 30  # a tag is on one clipping of twenty until they tell
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
+class FeatureTable:
     """The numbers of `FEATURES` for some documents and all tags; few are not nothing.
 
     ``named``, by document and tag, are those that speak of the tag's name. ``standing`` are by
@@ -54,7 +54,7 @@ class Features:
         named = self.named[document]
         for place, tag in enumerate(tags.tolist()):
             if tag in named:
-                found[: len(NAMED), place] = named[tag]
+                found[: len(NAME_FEATURES), place] = named[tag]
         for feature, values in self.standing.items():
             found[FEATURES.index(feature)] = values[document, tags]
         found[FEATURES.index("prior")] = self.prior[tags]
@@ -70,20 +70,22 @@ class Features:
         total: Floats = np.tile(by_tag, (len(self.named), 1))
         for feature, values in self.standing.items():
             total += values * by_feature[feature]
-        of_names = [by_feature[feature] for feature in NAMED]
+        of_names = [by_feature[feature] for feature in NAME_FEATURES]
         for document, named in enumerate(self.named):
             for tag, numbers in named.items():
                 total[document, tag] += sum(map(mul, numbers, of_names))
         return total
 
 
-def features(read: Sequence[Read], lexicon: Lexicon, profile: Profile) -> Features:
+def compute_features(
+    read: Sequence[AnalyzedDocument], lexicon: Lexicon, profile: TagStatistics
+) -> FeatureTable:
     """What is known of documents, by tag."""
     tags = len(profile.taught)
     share = (profile.taught + _PRIOR_TAGGED) / (profile.clippings + _PRIOR_CLIPPINGS)
     if not read:
-        return Features([], {}, np.log(share))
-    rows = Rows([one.vector for one in read])
+        return FeatureTable([], {}, np.log(share))
+    rows = SparseRows([one.vector for one in read])
     by_spread = rows.values / profile.scale[rows.ids]
     company = lexicon.company.times(rows, rows.values, tags)
     said = profile.sums.times(rows, by_spread, tags)
@@ -91,20 +93,22 @@ def features(read: Sequence[Read], lexicon: Lexicon, profile: Profile) -> Featur
     said -= profile.taught * shared
     said /= np.maximum(profile.norms, 1e-9)
     standing = {
-        "company": _standing(company, np.ones(tags, bool)),
-        "words": _standing(said, profile.taught > 0),
+        "company": _z_scores(company, np.ones(tags, bool)),
+        "words": _z_scores(said, profile.taught > 0),
     }
     if profile.meaning.shape[1] and len(read[0].meaning):
         meanings = np.stack([one.meaning for one in read])
         near = np.zeros((len(read), tags))
         some = np.flatnonzero(profile.taught)
         near[:, some] = np.einsum("ns,ts->nt", meanings, profile.meaning[some])
-        standing["meaning"] = _standing(near, profile.taught > 0)
-    return Features([_named(one, lexicon, profile) for one in read], standing, np.log(share))
+        standing["meaning"] = _z_scores(near, profile.taught > 0)
+    return FeatureTable([_named(one, lexicon, profile) for one in read], standing, np.log(share))
 
 
-def _named(read: Read, lexicon: Lexicon, profile: Profile) -> dict[int, list[float]]:
-    """The numbers of `NAMED`, of the tags whose names stand in a document, or in part."""
+def _named(
+    read: AnalyzedDocument, lexicon: Lexicon, profile: TagStatistics
+) -> dict[int, list[float]]:
+    """The numbers of `NAME_FEATURES`, of the tags whose names stand in a document, or in part."""
     named: dict[int, list[float]] = {}
     for tag in {*read.mentions, *read.cover}:
         mentions = read.mentions.get(tag) or Mentions()
@@ -120,7 +124,7 @@ def _named(read: Read, lexicon: Lexicon, profile: Profile) -> dict[int, list[flo
     return named
 
 
-def _standing(values: Floats, counted: NDArray[np.bool_]) -> Floats:
+def _z_scores(values: Floats, counted: NDArray[np.bool_]) -> Floats:
     """How far each tag's value stands out of those of all tags ``counted``, in every row.
 
     The values of the others are nothing, before and after.
@@ -138,7 +142,7 @@ def _standing(values: Floats, counted: NDArray[np.bool_]) -> Floats:
     return values
 
 
-def chance(odds: Floats) -> Floats:
+def sigmoid(odds: Floats) -> Floats:
     """The logistic function."""
     chances: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
     return chances

@@ -4,20 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from aggregator.match.analysis import Read, batches
-from aggregator.match.features import WEIGHTS, WITH_MEANING, chance, features
+from aggregator.match.analysis import AnalyzedDocument, batches
+from aggregator.match.features import DEFAULT_WEIGHTS, SEMANTIC_WEIGHTS, compute_features, sigmoid
 from aggregator.match.sparse import Floats, Ints
-from aggregator.match.tag_statistics import profile_of
+from aggregator.match.tag_statistics import compute_statistics
 from aggregator.match.text_vectors import Lexicon
 
 FOLDS = 10
-_STIFFNESS = 100.0  # pairs that it takes to move a weight by one, about
-_TAG_STIFFNESS = 8.0
-_MOST_PAIRS = 400_000  # of clipping and tag, to weigh from
+_PRIOR_PENALTY = 100.0  # pairs that it takes to move a weight by one, about
+_SHIFT_PENALTY = 8.0
+_MAX_PAIRS = 400_000  # of clipping and tag, to weigh from
 _HELD_OUT_ONCE = 2000  # clippings from which on one part is held out, instead of each in turn
 
 
-def held_out(count: int, most: int) -> Iterator[tuple[range, range]]:
+def held_out_folds(count: int, most: int) -> Iterator[tuple[range, range]]:
     """Which of ``count`` clippings are scored, each time with those beside them left out.
 
     Neighbours in time are of one story: they are left out together, as tomorrow's are unknown.
@@ -33,37 +33,40 @@ def held_out(count: int, most: int) -> Iterator[tuple[range, range]]:
         yield left_out, left_out[::step]
 
 
-def weigh(
-    read: Sequence[Read], rejected: Sequence[Read], lexicon: Lexicon, tags: int
+def fit_weights(
+    read: Sequence[AnalyzedDocument],
+    rejected: Sequence[AnalyzedDocument],
+    lexicon: Lexicon,
+    tags: int,
 ) -> tuple[Floats, Floats]:
-    prior = np.array(WITH_MEANING if len(lexicon.centre) else WEIGHTS)
-    most = max(_MOST_PAIRS // max(tags, 1), 1)
+    prior = np.array(SEMANTIC_WEIGHTS if len(lexicon.centre) else DEFAULT_WEIGHTS)
+    most = max(_MAX_PAIRS // max(tags, 1), 1)
     rows: list[Floats] = []
     right: list[Floats] = []
     whose: list[Ints] = []
-    for left_out, scored in held_out(len(read), most):
+    for left_out, scored in held_out_folds(len(read), most):
         rest = [*read[: left_out.start], *read[left_out.stop :]]
-        profile = profile_of(rest, tags, len(lexicon.terms))
+        profile = compute_statistics(rest, tags, len(lexicon.terms))
         taught = np.flatnonzero(profile.taught)
         for some in batches([read[number] for number in scored], tags):
-            found = features(some, lexicon, profile)
+            found = compute_features(some, lexicon, profile)
             rows += [found.of(number, taught) for number in range(len(some))]
             right += [np.isin(taught, list(one.tags)).astype(float) for one in some]
             whose += [taught] * len(some)
-    whole = profile_of(read if rejected else (), tags, len(lexicon.terms))
+    whole = compute_statistics(read if rejected else (), tags, len(lexicon.terms))
     for one in rejected:
         refused = np.array(sorted(one.tags), np.int64)
-        rows.append(features([one], lexicon, whole).of(0, refused))
+        rows.append(compute_features([one], lexicon, whole).of(0, refused))
         right.append(np.zeros(len(refused)))
         whose.append(refused)
     if not rows:
         return prior, np.zeros(tags)
     x, y, tag = np.concatenate(rows, 1), np.concatenate(right), np.concatenate(whose)
-    weights = fit(x, y, prior, _STIFFNESS)
-    missed = y - (p := chance(weights[:-1] @ x + weights[-1]))
+    weights = fit(x, y, prior, _PRIOR_PENALTY)
+    missed = y - (p := sigmoid(weights[:-1] @ x + weights[-1]))
     sums = np.bincount(tag, weights=missed, minlength=tags)
     certain = np.bincount(tag, weights=p * (1 - p), minlength=tags)
-    return weights, sums / (certain + _TAG_STIFFNESS)
+    return weights, sums / (certain + _SHIFT_PENALTY)
 
 
 def fit(
@@ -77,7 +80,7 @@ def fit(
     weigh = np.ones(len(right)) if by is None else by
     weights = prior.copy()
     for _ in range(50):
-        p = chance(x @ weights)
+        p = sigmoid(x @ weights)
         slope = x.T @ (weigh * (p - right)) + stiffness * (weights - prior)
         curve = (x * (weigh * p * (1 - p))[:, None]).T @ x + stiffness * np.eye(len(weights))
         step = np.linalg.solve(curve, slope)

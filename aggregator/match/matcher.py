@@ -10,14 +10,20 @@ from operator import mul
 
 import numpy as np
 
-from aggregator.match.analysis import Read, batches, reader_for
-from aggregator.match.features import FEATURES, NAMED, Features, chance, features
-from aggregator.match.phrases import Found, Mentions, Phrases
-from aggregator.match.sparse import Floats, Rows, Vector
-from aggregator.match.tag_model import Learned
-from aggregator.match.text_vectors import Document, Embedder, document_of
+from aggregator.match.analysis import AnalyzedDocument, batches, make_analyzer
+from aggregator.match.features import (
+    FEATURES,
+    NAME_FEATURES,
+    FeatureTable,
+    compute_features,
+    sigmoid,
+)
+from aggregator.match.phrases import Mentions, PhraseIndex, PhraseMatch
+from aggregator.match.sparse import Floats, SparseRows, SparseVector
+from aggregator.match.tag_model import TagModel
+from aggregator.match.text_vectors import Document, Embedder, read_document
 from aggregator.match.tokens import Words
-from aggregator.match.training import teacher_of
+from aggregator.match.training import make_trainer
 from aggregator.match.vocabulary import Vocabulary
 from aggregator.model import (
     Clipping,
@@ -49,16 +55,18 @@ _RULE = 0.9
 # lead are enough; a single mention in a long body is not, unless other evidence agrees.
 _PHRASE = {"title": (0.6, 0.9), "lead": (0.4, 0.6), "body": (0.2, 0.35)}  # one word, several
 _INFLECTED = 0.5  # of that
-_MOST_MENTIONS = 3
-_ENOUGH = 3  # clippings, from which on what was learned speaks alone; of one, names go before
+_MAX_MENTIONS = 3
+_MIN_CLIPPINGS = (
+    3  # clippings, from which on what was learned speaks alone; of one, names go before
+)
 _A_FEW = 10  # clippings altogether: with fewer, nothing tells one tag from another
 _NEAR = 0.6  # of the threshold
-_LEAST = 0.05  # chance of what is worth telling
-_LEAST_ODDS = log(_LEAST / (1 - _LEAST))
+_MIN_EVIDENCE = 0.05  # chance of what is worth telling
+_MIN_LOG_ODDS = log(_MIN_EVIDENCE / (1 - _MIN_EVIDENCE))
 _TOLD_WORDS, _TOLD_CLIPPINGS, _TOLD_TITLE = 4, 2, 60
-_LEAST_NEAR = 0.02
+_MIN_SIMILARITY = 0.02
 _SPELLED = 16  # terms that are looked up, of which four are told
-_MOST_HELD = 64  # tags whose clippings are held ready
+_MAX_CACHED_TAGS = 64  # tags whose clippings are held ready
 
 
 class Matcher:
@@ -73,22 +81,24 @@ class Matcher:
         vocabulary: Vocabulary,
         clippings: Sequence[Clipping],
         subscriptions: Sequence[Subscription],
-        learned: Learned | None = None,
+        learned: TagModel | None = None,
         decisions: Sequence[Decision] = (),
         embedder: Embedder | None = None,
     ) -> None:
         self._vocabulary = vocabulary
-        phrases = Phrases(vocabulary.names, vocabulary.excluded_phrases)
+        phrases = PhraseIndex(vocabulary.names, vocabulary.excluded_phrases)
         self._learned = learned or (
-            teacher_of(vocabulary, clippings, (), decisions, embedder).learned()
+            make_trainer(vocabulary, clippings, (), decisions, embedder).train()
         )
-        self._reader = reader_for(vocabulary, phrases, self._learned.lexicon, embedder)
+        self._reader = make_analyzer(vocabulary, phrases, self._learned.lexicon, embedder)
         self._numbers = vocabulary.numbers
         self._lessons: dict[int, _Lessons] = {}
         self._terms = list(self._learned.lexicon.terms)
         counts = self._learned.profile.taught
         all_of_them = self._learned.profile.clippings
-        self._trust = np.clip((counts - 1) / (_ENOUGH - 1), 0, 1) * min(all_of_them / _A_FEW, 1)
+        self._trust = np.clip((counts - 1) / (_MIN_CLIPPINGS - 1), 0, 1) * min(
+            all_of_them / _A_FEW, 1
+        )
         self._heard = counts > 0
         self._thresholds = np.array([*map(self._threshold, range(len(vocabulary.tags)))], float)
         self._rules = [
@@ -166,7 +176,7 @@ class Matcher:
         ]
         judged = self._judge(
             [
-                document_of(stored.entry.title, stored.entry.text, stored.entry.language)
+                read_document(stored.entry.title, stored.entry.text, stored.entry.language)
                 for stored in compress(entries, read)
             ]
         )
@@ -213,7 +223,7 @@ class Matcher:
                     told[key] = _Score([*one.evidence, *reasons], chance, one.certain)
         before = {key: told[key].total for key in belong if key in told}
         for key, score in before.items():
-            self._raise(key, score, told)
+            self._add_broader_tags(key, score, told)
         matches = (
             Match(key, round(one.total, 4), tuple(one.evidence))
             for key, one in told.items()
@@ -224,7 +234,7 @@ class Matcher:
     def chances(self, entries: Iterable[Entry]) -> Iterator[dict[str, float]]:
         """What words and names alone say of every tag that they speak for, by key, of each entry."""
         for some in batches(entries, len(self._numbers)):
-            documents = [document_of(entry.title, entry.text, entry.language) for entry in some]
+            documents = [read_document(entry.title, entry.text, entry.language) for entry in some]
             for judged in self._judge(documents):
                 yield {
                     self._vocabulary.tags[number].key: round(chance_of_it, 4)
@@ -267,7 +277,7 @@ class Matcher:
     def _tag(self, key: str) -> Tag:
         return self._vocabulary.tags[self._numbers[key]]
 
-    def _raise(self, key: str, score: float, told: dict[str, "_Score"]) -> None:
+    def _add_broader_tags(self, key: str, score: float, told: dict[str, "_Score"]) -> None:
         """What belongs to a tag belongs to those above it."""
         for upper in self._tag(key).broader:
             above = told.setdefault(upper, _Score())
@@ -278,17 +288,17 @@ class Matcher:
     def _judge(self, documents: Sequence[Document]) -> Iterator["_Judged"]:
         learned = self._learned
         read = self._reader.read(documents)
-        found = features(read, learned.lexicon, learned.profile)
+        found = compute_features(read, learned.lexicon, learned.profile)
         odds = found.odds(learned.weights)
-        likely = (odds >= _LEAST_ODDS) & self._heard
+        likely = (odds >= _MIN_LOG_ODDS) & self._heard
         for place, (document, one) in enumerate(zip(documents, read, strict=True)):
             numbers = np.flatnonzero(likely[place])
             chances = dict(
-                zip(numbers.tolist(), chance(odds[place, numbers]).tolist(), strict=True)
+                zip(numbers.tolist(), sigmoid(odds[place, numbers]).tolist(), strict=True)
             )
             for number, mentions in one.mentions.items():
                 of_names, trust = _chance_of(mentions), float(self._trust[number])
-                of_all = _alone(float(odds[place, number])) if self._heard[number] else 0.0
+                of_all = _sigmoid(float(odds[place, number])) if self._heard[number] else 0.0
                 untaught = 1 - (1 - of_names) * (1 - of_all)
                 chances[number] = trust * of_all + (1 - trust) * untaught
             yield _Judged(document, one, found, place, chances)
@@ -302,13 +312,13 @@ class Matcher:
         by_prior = said["prior"] + constant
         reasons: list[Evidence] = []
         if mentions := judged.read.mentions.get(number):
-            by_name = sum(said[feature] for feature in NAMED)
-            reasons += _mentioned(mentions, judged.document, trust, _alone(by_name + by_prior))
-        by_words = heard * _alone(said["company"] + said["words"] + by_prior)
-        if by_words >= _LEAST:
+            by_name = sum(said[feature] for feature in NAME_FEATURES)
+            reasons += _mentioned(mentions, judged.document, trust, _sigmoid(by_name + by_prior))
+        by_words = heard * _sigmoid(said["company"] + said["words"] + by_prior)
+        if by_words >= _MIN_EVIDENCE:
             reasons += self._similar(number, judged, by_words)
-        by_meaning = heard * _alone(said["meaning"] + by_prior)
-        if said["meaning"] > 0 and by_meaning >= _LEAST:
+        by_meaning = heard * _sigmoid(said["meaning"] + by_prior)
+        if said["meaning"] > 0 and by_meaning >= _MIN_EVIDENCE:
             near = self._lessons_of(number).meant(judged.read.meaning)
             titles = " / ".join(_shortened(self._learned.lessons[place].title) for place in near)
             reasons.append(Evidence(EvidenceKind.MEANING, "", titles, round(by_meaning, 4)))
@@ -316,7 +326,7 @@ class Matcher:
 
     def _lessons_of(self, number: int) -> "_Lessons":
         if number not in self._lessons:
-            if len(self._lessons) >= _MOST_HELD:
+            if len(self._lessons) >= _MAX_CACHED_TAGS:
                 self._lessons.clear()
             self._lessons[number] = _Lessons(self._learned, self._behind.get(number, []))
         return self._lessons[number]
@@ -343,22 +353,22 @@ class Matcher:
 class _Lessons:
     """The clippings of one tag, and their words added up, by term."""
 
-    def __init__(self, learned: Learned, places: Sequence[int]) -> None:
+    def __init__(self, learned: TagModel, places: Sequence[int]) -> None:
         self._places = places
-        self._rows = Rows([learned.lessons[place].vector for place in places])
+        self._rows = SparseRows([learned.lessons[place].vector for place in places])
         self._meanings = np.array([learned.lessons[place].meaning for place in places])
         self._terms = len(learned.lexicon.terms)
         self.sums = np.bincount(self._rows.ids, self._rows.values, self._terms)
         self.sums[np.diff(learned.profile.sums.bounds) == 0] = 0  # too common to say anything
 
-    def nearest(self, vector: Vector) -> list[int]:
+    def nearest(self, vector: SparseVector) -> list[int]:
         """The places of those that are nearest, if they are near at all."""
         dense = np.zeros(self._terms)
         dense[vector.ids] = vector.values
         near = zip(
             (-self._rows.times(self._rows.values, dense)).tolist(), self._places, strict=True
         )
-        return [place for far, place in sorted(near)[:_TOLD_CLIPPINGS] if -far >= _LEAST_NEAR]
+        return [place for far, place in sorted(near)[:_TOLD_CLIPPINGS] if -far >= _MIN_SIMILARITY]
 
     def meant(self, meaning: Floats) -> list[int]:
         """The places of those that mean most nearly the same."""
@@ -385,28 +395,28 @@ class _Judged:
     that are worth a word: those that are named, and those that are likely enough."""
 
     document: Document
-    read: Read
-    found: Features
+    read: AnalyzedDocument
+    found: FeatureTable
     place: int
     chances: dict[int, float]
 
 
-def _alone(odds: float) -> float:
-    return float(chance(np.array([odds]))[0])
+def _sigmoid(odds: float) -> float:
+    return float(sigmoid(np.array([odds]))[0])
 
 
 def _chance_of(mentions: Mentions) -> float:
     return 1 - prod(1 - by_name for _, _, by_name in _places(mentions))
 
 
-def _places(mentions: Mentions) -> Iterator[tuple[str, list[Found], float]]:
+def _places(mentions: Mentions) -> Iterator[tuple[str, list[PhraseMatch], float]]:
     """Where a name stands, and what that is worth."""
     for where, found in mentions.places.items():
         one, several = _PHRASE[where]
         worth = several if mentions.words > 1 else one
         if mentions.inflected:
             worth *= _INFLECTED
-        times = min(len(found), _MOST_MENTIONS) if where == "body" else 1
+        times = min(len(found), _MAX_MENTIONS) if where == "body" else 1
         yield where, found, 1 - (1 - worth) ** times
 
 

@@ -9,7 +9,7 @@ from aggregator.match.tokens import (
 )
 
 
-class Names:
+class TagNameIndex:
     """The words of the tags' names (tag, name), for the share of them that a title has."""
 
     def __init__(self, names: Sequence[tuple[int, Words]], lexicon: Lexicon) -> None:

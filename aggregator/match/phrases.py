@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from aggregator.match.tokens import FOLDED, STEMS, Remembered, Words, read_words
+from aggregator.match.tokens import FOLDED, STEMS, Memo, Words, read_words
 
 LEAD_WORDS = 50  # about 300 characters
 _SHORT = 5  # letters of an acronym that could be a word
 
 
-class Found(NamedTuple):
+class PhraseMatch(NamedTuple):
     """A phrase in a text: whose it is, and its words there (first, how many: none of a sign).
 
     ``exact``: in this form, not in another inflection or case.
@@ -38,7 +38,7 @@ class Mentions:
     count: int = 0
     inflected: bool = False
     words: int = 0
-    places: dict[str, list[Found]] = field(default_factory=dict)
+    places: dict[str, list[PhraseMatch]] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
@@ -46,7 +46,7 @@ class Mentions:
         return self.title or self.count > 0
 
 
-class Phrases:
+class PhraseIndex:
     """All phrases at once: the cost of a text is its length, however many phrases there are.
 
     ``names`` give the tag of each name and alias, as people spell them; ``excluded_phrases`` are, by tag,
@@ -75,14 +75,14 @@ class Phrases:
         self._exact = _Automaton(
             [words.folded for *_, words in self._names] + [words for _, words in self._traps]
         )
-        self._stemmed = Remembered(self._stems)
-        self._leading = Remembered(self._leads)
+        self._stemmed = Memo(self._stems)
+        self._leading = Memo(self._leads)
 
     def names(self) -> Iterator[tuple[str, Words]]:
         """(tag, words) of every name that has words."""
         return ((key, words) for key, _, words in self._names)
 
-    def find(self, text: Words, language: str) -> list[Found]:
+    def find(self, text: Words, language: str) -> list[PhraseMatch]:
         """Every phrase in ``text``, from left to right; of those that overlap the longest.
 
         ``language`` is that of ``text``, or empty.
@@ -102,30 +102,30 @@ class Phrases:
                 key, name, _ = self._names[number]
                 if (key, first) not in trapped:
                     exact = not _is_acronym(name) or text.raw[first] in (name, name.upper())
-                    found.append(Found(key, first, count, exact))
+                    found.append(PhraseMatch(key, first, count, exact))
         taken = {(f.key, f.first) for f in found}
         stems = self._stemmed[language]
         for number, first, count in stems.spans(f" {' '.join(text.stems(language))} "):
             key = self._names[number][0]
             if (key, first) not in taken and (key, first) not in trapped:
-                found.append(Found(key, first, count, exact=False))
+                found.append(PhraseMatch(key, first, count, exact=False))
         return [*_longest(found), *self._find_signs(text)]
 
     def _stems(self, language: str) -> "_Automaton":
         return _Automaton([words.stems(language) for *_, words in self._names])
 
-    def _leads(self, language: str) -> Remembered[bool]:
+    def _leads(self, language: str) -> Memo[bool]:
         """Whether a word is the first of a name: most texts have none, and need no search."""
         firsts = {words.folded[0] for *_, words in self._names}
         stems = {words.stems(language)[0] for *_, words in self._names}
         stemmed = STEMS[language]
-        return Remembered(lambda word: FOLDED[word] in firsts or stemmed[word] in stems)
+        return Memo(lambda word: FOLDED[word] in firsts or stemmed[word] in stems)
 
-    def _find_signs(self, text: Words) -> Iterator[Found]:
+    def _find_signs(self, text: Words) -> Iterator[PhraseMatch]:
         for sign, key in self._signs:
             start = text.text.find(sign)
             while start >= 0:
-                yield Found(key, text.number(start), 0, exact=True)
+                yield PhraseMatch(key, text.number(start), 0, exact=True)
                 start = text.text.find(sign, start + len(sign))
 
     def mentions(self, title: Words, text: Words, language: str) -> dict[str, Mentions]:
@@ -171,7 +171,7 @@ class _Automaton:
         ]
 
 
-def _longest(found: Iterable[Found]) -> Iterator[Found]:
+def _longest(found: Iterable[PhraseMatch]) -> Iterator[PhraseMatch]:
     following = 0
     for one in sorted(found, key=lambda f: (f.first, -f.words, not f.exact, f.key)):
         if one.first >= following:

@@ -11,14 +11,14 @@ Ints = NDArray[np.int64]
 MOST_TAGS = 256  # that may share a word, beyond which it is not worth its time
 
 
-class Vector(NamedTuple):
+class SparseVector(NamedTuple):
     """A sparse vector of unit length, or none: ``ids`` are terms."""
 
     ids: Ints
     values: Floats
 
 
-class Postings(NamedTuple):
+class TermTagMatrix(NamedTuple):
     """A sparse matrix of terms x tags, by term: those of term t are at ``bounds[t:t+2]``."""
 
     bounds: Ints
@@ -26,7 +26,9 @@ class Postings(NamedTuple):
     values: Floats
 
     @classmethod
-    def of(cls, triples: Sequence[tuple[Ints, Ints, Floats]], size: tuple[int, int]) -> "Postings":
+    def of(
+        cls, triples: Sequence[tuple[Ints, Ints, Floats]], size: tuple[int, int]
+    ) -> "TermTagMatrix":
         """From triples, in which a pair may come more than once: those are added up."""
         nothing = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         terms, tags, values = map(np.concatenate, zip(nothing, *triples, strict=True))
@@ -35,15 +37,15 @@ class Postings(NamedTuple):
         bounds = np.searchsorted(places, np.arange(size[0] + 1) * size[1])
         return cls(bounds, places % size[1], sums)
 
-    def without_common(self, most: int) -> "Postings":
+    def without_common_terms(self, most: int) -> "TermTagMatrix":
         """Without the terms that more than ``most`` tags have: they tell no tag from another."""
         lengths = np.diff(self.bounds)
         kept = lengths <= most
         bounds = np.concatenate(([0], np.cumsum(np.where(kept, lengths, 0))))
         held = np.repeat(kept, lengths)
-        return Postings(bounds, self.tags[held], self.values[held])
+        return TermTagMatrix(bounds, self.tags[held], self.values[held])
 
-    def times(self, rows: "Rows", values: Floats, tags: int) -> Floats:
+    def times(self, rows: "SparseRows", values: Floats, tags: int) -> Floats:
         """The product (row, tag) of ``rows``, with these values in it."""
         starts = self.bounds[rows.ids]
         lengths = self.bounds[rows.ids + 1] - starts
@@ -54,10 +56,10 @@ class Postings(NamedTuple):
         return product.astype(np.float64).reshape(rows.count, tags)
 
 
-class Rows:
+class SparseRows:
     """Several vectors as one: for each value its term in ``ids`` and its row in ``numbers``."""
 
-    def __init__(self, vectors: Sequence[Vector]) -> None:
+    def __init__(self, vectors: Sequence[SparseVector]) -> None:
         self.count = len(vectors)
         self.ids = np.concatenate([vector.ids for vector in vectors])
         self.values = np.concatenate([vector.values for vector in vectors])
@@ -68,7 +70,7 @@ class Rows:
         return np.bincount(self.numbers, values * by_term[self.ids], self.count).astype(np.float64)
 
 
-def as_long_as_one(rows: Floats) -> Floats:
+def unit_rows_dense(rows: Floats) -> Floats:
     units: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return units
 
@@ -80,7 +82,7 @@ def unit_rows(rows: Ints, values: Floats, count: int) -> Floats:
     return units
 
 
-def mean_of(vectors: Sequence[Vector], terms: int) -> Floats:
+def mean_vector(vectors: Sequence[SparseVector], terms: int) -> Floats:
     if not vectors:
         return np.zeros(terms)
     ids = np.concatenate([vector.ids for vector in vectors])

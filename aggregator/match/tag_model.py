@@ -17,36 +17,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.errors import StorageError
-from aggregator.match.sparse import Floats, Postings, Vector
-from aggregator.match.tag_statistics import Profile
+from aggregator.match.sparse import Floats, SparseVector, TermTagMatrix
+from aggregator.match.tag_statistics import TagStatistics
 from aggregator.match.text_vectors import Lexicon
 
 _FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingExample:
     """A clipping (or a confirmed entry) as it was learned from; ``tags`` are numbers."""
 
     title: str
     tags: tuple[int, ...]
-    vector: Vector
+    vector: SparseVector
     meaning: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """Everything that one vocabulary and its clippings teach. Made by `learning.Teacher`.
+class TagModel:
+    """Everything that one vocabulary and its clippings teach. Made by `learning.Trainer`.
 
     ``weights`` are those of `FEATURES` and the constant; ``shifts`` are by tag what is added to
     the log odds that a threshold stands for; ``lessons`` are what it was all learned from.
     """
 
     lexicon: Lexicon
-    profile: Profile
+    profile: TagStatistics
     weights: Floats
     shifts: Floats
-    lessons: tuple[Lesson, ...]
+    lessons: tuple[TrainingExample, ...]
 
     def to_bytes(self) -> bytes:
         """For the store. Nothing but arrays: reading it runs nothing."""
@@ -66,7 +66,7 @@ class Learned:
         }
         for name, postings in (("sums", self.profile.sums), ("company", self.lexicon.company)):
             arrays |= {f"{name}_{part}": value for part, value in postings._asdict().items()}
-        for part in fields(Profile):
+        for part in fields(TagStatistics):
             if part.name != "sums":
                 arrays[part.name] = np.asarray(getattr(self.profile, part.name))
         held = io.BytesIO()
@@ -74,7 +74,7 @@ class Learned:
         return held.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Learned":
+    def from_bytes(cls, data: bytes) -> "TagModel":
         """Raises StorageError if it is damaged or of another version."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -84,25 +84,25 @@ class Learned:
             terms = _text(held["terms"]).split("\n")
             titles = json.loads(_text(held["titles"]))
             postings = {
-                name: Postings(*(held[f"{name}_{part}"] for part in Postings._fields))
+                name: TermTagMatrix(*(held[f"{name}_{part}"] for part in TermTagMatrix._fields))
                 for name in ("sums", "company")
             }
             profile: dict[str, Any] = {
-                part.name: held[part.name] for part in fields(Profile) if part.name != "sums"
+                part.name: held[part.name] for part in fields(TagStatistics) if part.name != "sums"
             }
             return cls(
                 lexicon=Lexicon(
                     {term: number for number, term in enumerate(terms) if term},
                     held["rarity"], postings["company"], held["spread"], held["centre"],
                 ),
-                profile=Profile(
+                profile=TagStatistics(
                     sums=postings["sums"],
                     **(profile | {"clippings": int(profile["clippings"])}),
                 ),
                 weights=held["weights"],
                 shifts=held["shifts"],
                 lessons=tuple(
-                    Lesson(title, tuple(tags.tolist()), Vector(ids, values), meaning)
+                    TrainingExample(title, tuple(tags.tolist()), SparseVector(ids, values), meaning)
                     for title, tags, ids, values, meaning in zip(
                         titles, *(_cut(held, name) for name in ("tags", "ids", "values")),
                         held["meanings"], strict=True,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aggregator.match.analysis import Read
-from aggregator.match.sparse import MOST_TAGS, Floats, Postings, mean_of
+from aggregator.match.analysis import AnalyzedDocument
+from aggregator.match.sparse import MOST_TAGS, Floats, TermTagMatrix, mean_vector
 
 _NO_SPREAD = 1.0  # of a word's weights, added so that a word of one clipping is not all
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class TagStatistics:
     """What some clippings say about the tags; arrays are by tag or by term.
 
     ``sums`` add up the vectors of each tag's clippings, ``taught`` counts them among ``clippings``.
@@ -22,7 +22,7 @@ class Profile:
     those of them that bear the tag.
     """
 
-    sums: Postings
+    sums: TermTagMatrix
     taught: Floats
     clippings: int
     mean: Floats
@@ -33,13 +33,13 @@ class Profile:
     meaning: Floats
 
 
-def profile_of(read: Sequence[Read], tags: int, terms: int) -> Profile:
+def compute_statistics(read: Sequence[AnalyzedDocument], tags: int, terms: int) -> TagStatistics:
     triples = [
         (one.vector.ids, np.full(len(one.vector.ids), tag), one.vector.values)
         for one in read
         for tag in sorted(one.tags)
     ]
-    sums = Postings.of(triples, (terms, tags)).without_common(MOST_TAGS)
+    sums = TermTagMatrix.of(triples, (terms, tags)).without_common_terms(MOST_TAGS)
     taught, stands, right = np.zeros(tags), np.zeros(tags), np.zeros(tags)
     squares = np.full(terms, _NO_SPREAD)
     for one in read:
@@ -50,7 +50,7 @@ def profile_of(read: Sequence[Read], tags: int, terms: int) -> Profile:
             if mentions.exact:
                 stands[tag] += 1
                 right[tag] += tag in one.tags
-    mean = mean_of([one.vector for one in read], terms)
+    mean = mean_vector([one.vector for one in read], terms)
     if tags > MOST_TAGS:  # of what was left out there, nothing is to be taken away either
         mean[np.diff(sums.bounds) == 0] = 0
     # |S/scale - taught * mean/scale| by tag, without making that matrix, which is not sparse.
@@ -63,4 +63,4 @@ def profile_of(read: Sequence[Read], tags: int, terms: int) -> Profile:
     for one in read:
         together[sorted(one.tags)] += one.meaning
     together /= np.maximum(np.linalg.norm(together, axis=1, keepdims=True), 1e-9)
-    return Profile(sums, taught, len(read), mean, squares, norms, stands, right, together)
+    return TagStatistics(sums, taught, len(read), mean, squares, norms, stands, right, together)

@@ -7,16 +7,23 @@ from typing import Protocol
 
 import numpy as np
 
-from aggregator.match.boilerplate import without_closing
-from aggregator.match.sparse import Floats, Ints, Postings, Vector, as_long_as_one, unit_rows
+from aggregator.match.boilerplate import strip_feed_footer
+from aggregator.match.sparse import (
+    Floats,
+    Ints,
+    SparseVector,
+    TermTagMatrix,
+    unit_rows,
+    unit_rows_dense,
+)
 from aggregator.match.tokens import (
-    TELLING_WORDS,
-    Remembered,
+    LANGUAGE_SAMPLE_WORDS,
+    Memo,
     Words,
+    content_stem,
     guess_language,
     known_language,
     read_words,
-    telling,
 )
 
 HEAD_WORDS = 100  # about 600 characters
@@ -42,11 +49,11 @@ class Embedder(Protocol):
         ...
 
 
-def document_of(title: str, text: str, declared: str | None) -> Document:
+def read_document(title: str, text: str, declared: str | None) -> Document:
     """Read what there is to match, of a long text its first 20,000 characters."""
     title_words = read_words(title)
-    text_words = read_words(without_closing(text[:PHRASE_CHARACTERS]))
-    language = guess_language([*title_words.raw, *text_words.raw[:TELLING_WORDS]], declared)
+    text_words = read_words(strip_feed_footer(text[:PHRASE_CHARACTERS]))
+    language = guess_language([*title_words.raw, *text_words.raw[:LANGUAGE_SAMPLE_WORDS]], declared)
     return Document(title_words, text_words, known_language(language))
 
 
@@ -62,7 +69,7 @@ class Lexicon:
         self,
         terms: Mapping[str, int],
         rarity: Floats,
-        company: Postings,
+        company: TermTagMatrix,
         spread: Floats,
         centre: Floats,
     ) -> None:
@@ -87,19 +94,19 @@ class Lexicon:
         order = np.argsort(codes)
         self._pair_codes = codes[order]
         self._pairs = np.array([number for *_, number in pairs], np.int64)[order]
-        self._numbers = Remembered(
-            lambda language: Remembered(lambda word: self._stems.get(telling(word, language), -1))
+        self._numbers = Memo(
+            lambda language: Memo(lambda word: self._stems.get(content_stem(word, language), -1))
         )
 
     def meanings(self, documents: Sequence[Document], embedder: Embedder | None) -> Floats:
         """What documents mean (document, size), apart from what all of them do."""
         if embedder is None or not len(self.centre) or not documents:
             return np.zeros((len(documents), 0))
-        held = embedder.embed(list(map(beginning, documents)))
+        held = embedder.embed(list(map(meaning_text, documents)))
         known = np.abs(held).sum(1) > 0
-        return as_long_as_one(np.where(known[:, None], held - self.centre, 0))
+        return unit_rows_dense(np.where(known[:, None], held - self.centre, 0))
 
-    def vectors(self, documents: Sequence[Document]) -> list[Vector]:
+    def vectors(self, documents: Sequence[Document]) -> list[SparseVector]:
         """The words of documents: half the beginning, half the whole; the title counts twice."""
         stems: list[int] = []
         lengths: list[int] = []  # of title, beginning and rest
@@ -125,7 +132,7 @@ class Lexicon:
             values += unit_rows(rows, _damped(counts) * self.rarity[ids], len(documents))
         values = unit_rows(rows, values, len(documents))
         bounds = np.searchsorted(rows, np.arange(len(documents) + 1)).tolist()
-        return [Vector(ids[start:end], values[start:end]) for start, end in pairwise(bounds)]
+        return [SparseVector(ids[start:end], values[start:end]) for start, end in pairwise(bounds)]
 
     def _terms_of(self, stems: Ints, texts: Ints) -> tuple[Ints, Ints]:
         """The terms in a sequence of stems, and where; pairs do not reach from text to text."""
@@ -144,7 +151,7 @@ class Lexicon:
         )
 
 
-def beginning(document: Document) -> str:
+def meaning_text(document: Document) -> str:
     """What is read for its meaning: title and lead."""
     return f"{document.title.text[:_TITLED]}. {document.text.text[:MEANING_CHARACTERS]}"
 

@@ -46,19 +46,21 @@ _FUNCTION_WORDS = {
     "nl": "de het een van en in is dat op te zijn met voor niet aan ook er bij door om",
     "pt": "o a de que e do da em um para com não uma os no se na por mais as dos",
 }
-_TELLING = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
-FUNCTION_WORDS = frozenset(fold(word) for words in _TELLING.values() for word in words)
-_TOLD_BY = {
-    word: tuple(language for language, words in _TELLING.items() if word in words)
-    for word in frozenset().union(*_TELLING.values())
+_FUNCTION_WORDS_OF = {
+    language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()
 }
-TELLING_WORDS = 200  # of a text: more do not tell more
-_FEWEST_TELLING = 4
-_MOST_REMEMBERED = 1 << 15
+FUNCTION_WORDS = frozenset(fold(word) for words in _FUNCTION_WORDS_OF.values() for word in words)
+_LANGUAGES_OF = {
+    word: tuple(language for language, words in _FUNCTION_WORDS_OF.items() if word in words)
+    for word in frozenset().union(*_FUNCTION_WORDS_OF.values())
+}
+LANGUAGE_SAMPLE_WORDS = 200  # of a text: more do not tell more
+_MIN_FUNCTION_WORDS = 4
+_MAX_MEMO_SIZE = 1 << 15
 T = TypeVar("T")
 
 
-class Remembered(dict[str, T]):
+class Memo(dict[str, T]):
     """A function of words (or languages), each asked once: texts repeat theirs."""
 
     def __init__(self, function: Callable[[str], T]) -> None:
@@ -66,15 +68,15 @@ class Remembered(dict[str, T]):
         self._function = function
 
     def __missing__(self, word: str) -> T:
-        if len(self) >= _MOST_REMEMBERED:
+        if len(self) >= _MAX_MEMO_SIZE:
             self.clear()
         value = self[word] = self._function(word)
         return value
 
 
 # What everything here and in `phrases` asks: so each word is folded once, and stemmed once.
-FOLDED = Remembered(fold)
-STEMS = Remembered(lambda language: Remembered(partial(stem, language=language)))
+FOLDED = Memo(fold)
+STEMS = Memo(lambda language: Memo(partial(stem, language=language)))
 
 
 class Words:
@@ -132,7 +134,7 @@ def read_words(text: str) -> Words:
     return Words(text)
 
 
-def telling(word: str, language: str) -> str:
+def content_stem(word: str, language: str) -> str:
     """The stem of a word, or nothing: function words and single letters tell nothing."""
     if FOLDED[word] in FUNCTION_WORDS:
         return ""
@@ -145,15 +147,15 @@ def guess_language(words: Sequence[str], declared: str | None) -> str | None:
 
     The text comes first: many feeds declare what their software was installed with.
     """
-    counts = dict.fromkeys(_TELLING, 0)
-    for word in map(str.lower, words[:TELLING_WORDS]):
-        if word in _TOLD_BY:
-            for language in _TOLD_BY[word]:
+    counts = dict.fromkeys(_FUNCTION_WORDS_OF, 0)
+    for word in map(str.lower, words[:LANGUAGE_SAMPLE_WORDS]):
+        if word in _LANGUAGES_OF:
+            for language in _LANGUAGES_OF[word]:
                 counts[language] += 1
     (most, language), (second, _) = sorted(
         ((count, language) for language, count in counts.items()), reverse=True
     )[:2]
-    return language if most >= _FEWEST_TELLING and most >= 1.5 * second else declared
+    return language if most >= _MIN_FUNCTION_WORDS and most >= 1.5 * second else declared
 
 
 def primary(language: str | None) -> str:

@@ -82,25 +82,27 @@ def build_vocabulary(
     phrases: defaultdict[str, list[str]] = defaultdict(list)
     for phrase, owner in sorted(keys.items()):
         phrases[owner].append(phrase)
-    above = {key: _above(key, by_key.get(key), keys) for key in phrases}
+    above = {key: _direct_broader(key, by_key.get(key), keys) for key in phrases}
     tags = tuple(
         replace(
             _tag(key, by_key.get(key), tuple(phrases[key]), shown, uses[key]),
-            broader=_all_above(key, above),
+            broader=_all_broader(key, above),
         )
         for key in sorted(phrases)
     )
     return Vocabulary(tags, keys, _fingerprint(tags, clippings, subscriptions, feeds))
 
 
-def _above(key: str, setting: TagSettings | None, keys: Mapping[str, str]) -> tuple[str, ...]:
+def _direct_broader(
+    key: str, setting: TagSettings | None, keys: Mapping[str, str]
+) -> tuple[str, ...]:
     """The tags right above one: as feeds.toml says, and "economy" of "economy/commons"."""
     named = [keys[fold(name)] for name in (setting.broader if setting else ())]
     upper = keys.get(key.rpartition("/")[0].strip())
     return tuple(dict.fromkeys([*named, *([upper] if upper else [])]))
 
 
-def _all_above(key: str, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _all_broader(key: str, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Every tag above one, each once; a circle of tags ends where it began."""
     found: dict[str, None] = {}
     waiting = list(above[key])

@@ -40,7 +40,7 @@ class TeachingKeeper(ClippingKeeper, Protocol):
     def sample(self, size: int) -> list[Entry]: ...
     def decisions(self) -> list[Decision]: ...
     def count_decisions(self) -> int: ...
-    def learned(self, fingerprint: str) -> bytes | None: ...
+    def train(self, fingerprint: str) -> bytes | None: ...
     def save_learned(self, fingerprint: str, data: bytes) -> None: ...
     def meanings(self, names: Iterable[str]) -> dict[str, bytes]: ...
     def save_meanings(self, meanings: Mapping[str, bytes]) -> None: ...
@@ -157,8 +157,8 @@ def load_matcher(
     """The matcher of a run, with what was learned before or, if that is of other clippings,
     with what is learned now; ``keep`` stores that."""
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Learned
-    from aggregator.match.training import teacher_of
+    from aggregator.match.tag_model import TagModel
+    from aggregator.match.training import make_trainer
 
     fingerprint = fingerprint or match_fingerprint(vocabulary, store)
     decisions = store.decisions()
@@ -166,11 +166,11 @@ def load_matcher(
     held = store.learned(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
-        teacher = teacher_of(vocabulary, clippings, entries, decisions, embedder)
-        held = teacher.learned().to_bytes()
+        trainer = make_trainer(vocabulary, clippings, entries, decisions, embedder)
+        held = trainer.train().to_bytes()
         if keep:
             store.save_learned(fingerprint, held)
-    learned = Learned.from_bytes(held)  # even if just made: stored numbers are rounded
+    learned = TagModel.from_bytes(held)  # even if just made: stored numbers are rounded
     return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
 
 
@@ -178,9 +178,9 @@ def make_embedder(config: Config, store: TeachingKeeper) -> "Embedder | None":
     """What tells what texts mean, if feeds.toml wants it; what it told is kept."""
     if not config.semantic:
         return None
-    from aggregator.match.embedding import E5Embedder, RememberingEmbedder
+    from aggregator.match.embedding import CachedEmbedder, E5Embedder
 
-    return RememberingEmbedder(E5Embedder(), store)
+    return CachedEmbedder(E5Embedder(), store)
 
 
 def background(store: TeachingKeeper) -> list[Entry]:

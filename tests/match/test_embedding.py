@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from aggregator.match import build_vocabulary
-from aggregator.match.embedding import SIZE, E5Embedder, RememberingEmbedder
+from aggregator.match.embedding import SIZE, CachedEmbedder, E5Embedder
 from aggregator.match.matcher import Matcher
-from aggregator.match.tag_model import Learned
-from aggregator.match.training import teacher_of
+from aggregator.match.tag_model import TagModel
+from aggregator.match.training import make_trainer
 from aggregator.model import EvidenceKind, TagSettings
 from aggregator.store import Store
 from tests.cli.test_commands import call
@@ -46,8 +46,8 @@ HIGH = [TagSettings("Apiculture", recall="high"), TagSettings("Mécanique", reca
 def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
     kept = clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = teacher_of(vocabulary, kept, [CHINESE.entry], (), Known()).learned()
-    known = Matcher(vocabulary, kept, (), Learned.from_bytes(learned.to_bytes()), (), Known())
+    learned = make_trainer(vocabulary, kept, [CHINESE.entry], (), Known()).train()
+    known = Matcher(vocabulary, kept, (), TagModel.from_bytes(learned.to_bytes()), (), Known())
     best, *_ = known.score(CHINESE)
     assert best.tag == "apiculture"
     (evidence,) = (e for e in best.evidence if e.kind is EvidenceKind.MEANING)
@@ -59,7 +59,7 @@ def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
 def test_what_was_learned_with_meanings_is_of_use_without():
     kept = clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = teacher_of(vocabulary, kept, [], (), Known()).learned()
+    learned = make_trainer(vocabulary, kept, [], (), Known()).train()
     best, *_ = Matcher(vocabulary, kept, (), learned).match(stored("Les abeilles du rucher"))
     assert best.tag == "apiculture"
 
@@ -68,11 +68,11 @@ def test_each_text_is_read_once_and_kept(tmp_path):
     store = Store("sqlite:///kept.sqlite3", tmp_path)
     asked = Known()
     for _ in range(2):
-        RememberingEmbedder(asked, store).embed(["蜂", "车", "蜂"])
+        CachedEmbedder(asked, store).embed(["蜂", "车", "蜂"])
         assert len(asked.asked) == 2
-    again = RememberingEmbedder(asked, store).embed(["车"])
+    again = CachedEmbedder(asked, store).embed(["车"])
     assert again == pytest.approx(Known().embed(["车"]), abs=1e-3)
-    assert RememberingEmbedder(asked, store).embed([]).shape == (0, SIZE)
+    assert CachedEmbedder(asked, store).embed([]).shape == (0, SIZE)
     held = store.meanings(store.meanings([]))
     store.save_meanings({"name": b"one"} | held)
     store.save_meanings({"name": b"another"})  # as another process does meanwhile
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_is_tried_again(tmp_path):
 
     store, silent = Store("sqlite:///kept.sqlite3", tmp_path), SilentEmbedder()
     for _ in range(2):
-        assert not RememberingEmbedder(silent, store).embed(["蜂"]).any()
+        assert not CachedEmbedder(silent, store).embed(["蜂"]).any()
     assert silent.asked == ["蜂", "蜂"]
     store.close()
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aggregator.match import build_vocabulary
 from aggregator.match.matcher import Matcher
-from aggregator.match.phrases import Phrases
+from aggregator.match.phrases import PhraseIndex
 from aggregator.match.tokens import read_words
 from aggregator.model import (
     Category,
@@ -45,7 +45,7 @@ def matcher(*tags, settings=(), clippings=(), subscriptions=()):
 def surfaces(tag, text):
     """How ``text`` spells the tag, wherever it does."""
     words = read_words(text)
-    found = Phrases(vocabulary(tag).names).find(words, "")
+    found = PhraseIndex(vocabulary(tag).names).find(words, "")
     return [words.surface(f.first, f.words) if f.words else tag for f in found]
 
 
@@ -128,7 +128,7 @@ def test_only_whole_words_and_never_inside_addresses(tag, text):
 
 def test_the_longest_phrase_wins():
     names = vocabulary("Communs", "Communs_urbains").names
-    found = Phrases(names).find(read_words("communs urbains, communs"), "")
+    found = PhraseIndex(names).find(read_words("communs urbains, communs"), "")
     assert [f.key for f in found] == ["communs urbains", "communs"]
 
 
@@ -143,7 +143,7 @@ def test_the_longest_phrase_wins():
     ],
 )
 def test_another_form_of_a_name_is_found_as_such(tag, language, text):
-    mentions = Phrases({tag: "t"}).mentions(
+    mentions = PhraseIndex({tag: "t"}).mentions(
         read_words(""), read_words(text), language.partition("-")[0]
     )
     assert (mentions["t"].inflected, mentions["t"].count) == (True, 0)
@@ -154,19 +154,19 @@ def test_another_form_of_a_name_is_found_as_such(tag, language, text):
     [("chez SMart", True), ("CHEZ SMART", True), ("a smart city", False), ("Smart", False)],
 )
 def test_a_short_acronym_in_other_case_may_be_a_common_word(text, exact):
-    (found,) = Phrases({"SMart": "smart"}).find(read_words(text), "")
+    (found,) = PhraseIndex({"SMart": "smart"}).find(read_words(text), "")
     assert found.exact is exact
 
 
 def test_a_name_in_a_phrase_of_its_not_list_is_not_meant():
-    phrases = Phrases({"Communs": "communs", "Lieux": "lieux"}, {"communs": ("lieux communs",)})
+    phrases = PhraseIndex({"Communs": "communs", "Lieux": "lieux"}, {"communs": ("lieux communs",)})
     found = phrases.find(read_words("Des lieux communs, des communs"), "")
     assert [(f.key, f.first) for f in found] == [("lieux", 1), ("communs", 4)]
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_a_name_is_found_between_other_words(name):
-    found = Phrases(vocabulary(name).names).find(read_words(f"« {name} »"), "")
+    found = PhraseIndex(vocabulary(name).names).find(read_words(f"« {name} »"), "")
     assert any(one.key == fold(name) for one in found)
 
 

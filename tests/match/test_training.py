@@ -9,15 +9,15 @@ import pytest
 
 from aggregator.errors import StorageError
 from aggregator.match import build_vocabulary
-from aggregator.match.boilerplate import without_closing
-from aggregator.match.features import FEATURES, WEIGHTS
-from aggregator.match.fitting import fit, held_out
+from aggregator.match.boilerplate import strip_feed_footer
+from aggregator.match.features import DEFAULT_WEIGHTS, FEATURES
+from aggregator.match.fitting import fit, held_out_folds
 from aggregator.match.matcher import Matcher
-from aggregator.match.sparse import Postings
-from aggregator.match.tag_model import Learned
-from aggregator.match.text_vectors import Lexicon, document_of
+from aggregator.match.sparse import TermTagMatrix
+from aggregator.match.tag_model import TagModel
+from aggregator.match.text_vectors import Lexicon, read_document
 from aggregator.match.tokens import guess_language
-from aggregator.match.training import teacher_of
+from aggregator.match.training import make_trainer
 from aggregator.model import (
     Clipping,
     Decision,
@@ -29,7 +29,7 @@ from aggregator.model import (
     TagSettings,
 )
 
-NOTHING = Postings.of((), (3, 0))
+NOTHING = TermTagMatrix.of((), (3, 0))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEES = [
     ("Le miel de printemps", "Les abeilles du rucher butinent le colza ; l'apiculteur récolte le miel."),
@@ -59,7 +59,7 @@ def stored(title, text="", language="fr", row=1, role=Role.SUBSCRIPTION):
 
 def matcher(kept, settings=(), decisions=(), entries=()):
     vocabulary = build_vocabulary(kept, settings, ())
-    learned = teacher_of(vocabulary, kept, entries, decisions).learned()
+    learned = make_trainer(vocabulary, kept, entries, decisions).train()
     return Matcher(vocabulary, kept, (), learned, decisions)
 
 
@@ -94,15 +94,15 @@ def test_the_same_clippings_teach_the_same():
     kept = clippings()
     vocabulary = build_vocabulary(kept, (), ())
     entries = [UNNAMED.entry] * 3
-    one, other = (teacher_of(vocabulary, kept, entries).learned().to_bytes() for _ in range(2))
+    one, other = (make_trainer(vocabulary, kept, entries).train().to_bytes() for _ in range(2))
     assert one == other
 
 
 def test_what_was_learned_comes_back_from_the_store():
     kept = clippings()
     vocabulary = build_vocabulary(kept, (), ())
-    learned = teacher_of(vocabulary, kept, [UNNAMED.entry]).learned()
-    again = Learned.from_bytes(learned.to_bytes())
+    learned = make_trainer(vocabulary, kept, [UNNAMED.entry]).train()
+    again = TagModel.from_bytes(learned.to_bytes())
     assert again.to_bytes() == learned.to_bytes()
     one, other = (Matcher(vocabulary, kept, (), known).score(UNNAMED) for known in (learned, again))
     assert [match.tag for match in one] == [match.tag for match in other]
@@ -113,22 +113,24 @@ def test_what_was_learned_comes_back_from_the_store():
 @pytest.mark.parametrize("data", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 50])
 def test_what_is_damaged_is_said_to_be(data):
     with pytest.raises(StorageError, match="what was learned cannot be read"):
-        Learned.from_bytes(data)
+        TagModel.from_bytes(data)
 
 
 def test_where_a_byte_is_another_nothing_but_that_is_raised():
-    data = teacher_of(build_vocabulary((), (), ()), (), ()).learned().to_bytes()
+    data = make_trainer(build_vocabulary((), (), ()), (), ()).train().to_bytes()
     for at in (*range(200), *range(len(data) - 1500, len(data))):  # of the archive itself
         damaged = bytearray(data)
         damaged[at] ^= 0x5A
         with suppress(StorageError):
-            Learned.from_bytes(bytes(damaged))
+            TagModel.from_bytes(bytes(damaged))
 
 
 def test_another_format_is_not_read():
-    learned = teacher_of(build_vocabulary((), (), ()), (), ()).learned()
+    learned = make_trainer(build_vocabulary((), (), ()), (), ()).train()
     data = learned.to_bytes()
-    assert Learned.from_bytes(data).weights.tolist() == pytest.approx(list(WEIGHTS), abs=1e-6)
+    assert TagModel.from_bytes(data).weights.tolist() == pytest.approx(
+        list(DEFAULT_WEIGHTS), abs=1e-6
+    )
 
 
 def test_confirmed_entries_teach_and_rejected_ones_raise_the_threshold():
@@ -171,20 +173,20 @@ def test_the_fit_finds_what_made_the_data_and_stays_near_its_prior_without_any()
     right = (rng.random(20_000) < 1 / (1 + np.exp(-(rows @ true[:2] + true[2])))).astype(float)
     assert fit(rows.T, right, np.zeros(3), 1.0) == pytest.approx(true, abs=0.1)
     assert fit(rows[:5].T, right[:5], true, 1000.0) == pytest.approx(true, abs=0.01)
-    assert len(WEIGHTS) == len(FEATURES) + 1
+    assert len(DEFAULT_WEIGHTS) == len(FEATURES) + 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 13, 20, 21, 199, 2000])
 def test_each_clipping_is_held_out_once(count):
-    scored = [number for _, some in held_out(count, 10**6) for number in some]
+    scored = [number for _, some in held_out_folds(count, 10**6) for number in some]
     assert scored == list(range(count))
-    assert all(set(some) <= set(left_out) for left_out, some in held_out(count, 10**6))
+    assert all(set(some) <= set(left_out) for left_out, some in held_out_folds(count, 10**6))
 
 
 def test_of_very_many_clippings_the_last_are_held_out():
-    ((left_out, scored),) = held_out(20_000, 40)
+    ((left_out, scored),) = held_out_folds(20_000, 40)
     assert (left_out, scored) == (range(19_960, 20_000), range(19_960, 20_000))
-    assert sum(len(some) for _, some in held_out(1000, 100)) == 100
+    assert sum(len(some) for _, some in held_out_folds(1000, 100)) == 100
 
 
 def test_without_clippings_names_rules_and_categories_still_match():
@@ -230,7 +232,7 @@ def test_the_language_of_a_text_comes_before_what_its_feed_declares():
 
 def test_function_words_tell_nothing_and_break_pairs():
     entries = [Entry("", "", "", text="Les abeilles de la ruche noire", language="fr")] * 3
-    learned = teacher_of(build_vocabulary((), (), ()), (), entries).learned()
+    learned = make_trainer(build_vocabulary((), (), ()), (), entries).train()
     assert set(learned.lexicon.terms) == {"abeil", "ruch", "noir", "ruch noir"}
 
 
@@ -239,7 +241,7 @@ def test_the_title_counts_twice_and_the_beginning_more_than_the_rest():
         {"miel": 0, "ruche": 1, "colza": 2}, np.ones(3), NOTHING, np.ones(0), np.zeros(0)
     )
     text = f"ruche {'de ' * 200} colza"
-    (vector,) = lexicon.vectors([document_of("Miel", text, None)])
+    (vector,) = lexicon.vectors([read_document("Miel", text, None)])
     weights = dict(zip(vector.ids.tolist(), vector.values.tolist(), strict=True))
     assert weights[0] > weights[1] > weights[2] > 0
     assert np.linalg.norm(vector.values) == pytest.approx(1)
@@ -264,7 +266,7 @@ def test_matching_together_is_matching_one_by_one():
     ],
 )  # fmt: skip
 def test_what_programs_write_below_an_entry_is_not_read(text, kept):
-    assert without_closing(text).strip() == kept
+    assert strip_feed_footer(text).strip() == kept
 
 
 @pytest.mark.parametrize(
@@ -272,14 +274,16 @@ def test_what_programs_write_below_an_entry_is_not_read(text, kept):
     ["Read more about how commons work, in this piece.", "The post office appeared first on."],
 )
 def test_a_text_of_one_line_is_read_whatever_it_says(text):
-    assert without_closing(text) == text
+    assert strip_feed_footer(text) == text
 
 
 def test_languages_without_stemmer_are_read_alike():
     assert (
-        document_of("Miel", "Ruche", "xx").language == document_of("Miel", "", None).language == ""
+        read_document("Miel", "Ruche", "xx").language
+        == read_document("Miel", "", None).language
+        == ""
     )
-    assert document_of("Miel", "Ruche", "fr-CA").language == "fr"
+    assert read_document("Miel", "Ruche", "fr-CA").language == "fr"
 
 
 def test_a_rejected_tag_lifts_no_tag_above_it():
@@ -301,7 +305,7 @@ def test_a_confirmed_entry_whose_tag_is_no_more_teaches_nothing():
     entry = stored("The commons", row=7)
     yes = [Decision(7, entry.entry, "vanished", confirmed=True)]
     vocabulary = build_vocabulary(clippings(), (), ())
-    assert len(teacher_of(vocabulary, clippings(), (), yes).learned().lessons) == len(clippings())
+    assert len(make_trainer(vocabulary, clippings(), (), yes).train().lessons) == len(clippings())
 
 
 def test_tags_above_each_other_do_not_depend_on_their_names():

@@ -32,7 +32,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from aggregator.match.analysis import make_analyzer
+from aggregator.match.analysis import Analyzer
 from aggregator.match.embedding import E5Embedder
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
@@ -43,13 +43,13 @@ from aggregator.match.evaluate import (
     sort_posts,
 )
 from aggregator.match.features import DEFAULT_WEIGHTS, compute_features
-from aggregator.match.fitting import fit
+from aggregator.match.fitting import fit_logistic
 from aggregator.match.matcher import Matcher
 from aggregator.match.phrases import PhraseIndex
 from aggregator.match.sparse import Floats
 from aggregator.match.tag_model import TagModel
 from aggregator.match.text_vectors import Embedder, read_document
-from aggregator.match.training import make_trainer
+from aggregator.match.training import Trainer
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
@@ -222,7 +222,7 @@ def fitted(sets: Sequence[list[Post]], embedder: Embedder | None = None) -> Floa
             right.append(y[some])
             by.append(np.full(len(some), 1 / len(some)))
     weighed = np.concatenate(by) * 200_000 / len(by)
-    return fit(
+    return fit_logistic(
         np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(DEFAULT_WEIGHTS)), 1.0, weighed
     )
 
@@ -231,15 +231,15 @@ def _pairs(posts: Sequence[Post], size: int, embedder: Embedder | None) -> tuple
     kept = [Clipping(p.title, None, p.text[:EXCERPT_CHARACTERS], p.tags) for p in posts[:size]]
     vocabulary = build_vocabulary(kept, (), ())
     entries = [Entry("", "", p.title, text=p.text, language=p.language) for p in posts[size:]]
-    learned = make_trainer(vocabulary, kept, entries, (), embedder).train()
-    reader = make_analyzer(vocabulary, PhraseIndex(vocabulary.names), learned.lexicon, embedder)
+    learned = Trainer(vocabulary, kept, entries, (), embedder).train()
+    reader = Analyzer(vocabulary, PhraseIndex(vocabulary.names), learned.lexicon, embedder)
     rest = posts[size:]
-    read = reader.read([read_document(post.title, post.text, post.language) for post in rest])
-    found = compute_features(read, learned.lexicon, learned.profile)
+    read = reader.analyze([read_document(post.title, post.text, post.language) for post in rest])
+    found = compute_features(read, learned.lexicon, learned.statistics)
     held = [set(map(vocabulary.key, post.tags)) for post in rest]
     right = [[float(tag.key in theirs) for tag in vocabulary.tags] for theirs in held]
     every = np.arange(len(vocabulary.tags))
-    rows = [found.of(number, every) for number in range(len(rest))]
+    rows = [found.of_document(number, every) for number in range(len(rest))]
     return np.concatenate(rows, 1), np.concatenate(right)
 
 
@@ -270,7 +270,7 @@ def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[
         for title, text in texts.some(SAMPLE, characters)
     ]
     began = time.perf_counter()
-    learned = make_trainer(vocabulary, kept, sample).train()
+    learned = Trainer(vocabulary, kept, sample).train()
     taught = time.perf_counter()
     data = learned.to_bytes()
     from_store = time.perf_counter()

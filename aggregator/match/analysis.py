@@ -1,4 +1,4 @@
-"""Documents as they are scored: their vectors, and the tag names in them."""
+"""Documents as they are scored: with their vectors and the tag names found in them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,63 +11,62 @@ from aggregator.match.sparse import Floats, SparseVector
 from aggregator.match.text_vectors import Document, Embedder, Lexicon
 from aggregator.match.vocabulary import Vocabulary
 
-_BATCH_PAIRS, _BATCH = 1 << 17, 256  # of entry and tag, and of entries, at a time
+# Limits of one batch: fast together, and still small in memory.
+_BATCH_PAIRS, _BATCH_SIZE = 1 << 17, 256  # pairs of document and tag, documents
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AnalyzedDocument:
-    """A document as it is scored; ``tags`` are those that the reader gave it."""
+    """A document with everything that its features are computed from, by tag index."""
 
-    title: str
+    document: Document
     vector: SparseVector
     mentions: Mapping[int, Mentions]
-    cover: Mapping[int, float]
-    meaning: Floats
-    tags: frozenset[int] = frozenset()
+    title_overlap: Mapping[int, float]
+    meaning: Floats  # (size,)
 
 
 class Analyzer:
-    """Makes of documents what is scored."""
+    """Analyzes documents with one vocabulary and lexicon."""
 
     def __init__(
         self,
+        vocabulary: Vocabulary,
         phrases: PhraseIndex,
-        numbers: Mapping[str, int],
         lexicon: Lexicon,
-        names: TagNameIndex,
-        embedder: Embedder | None,
+        embedder: Embedder | None = None,
     ) -> None:
-        self._phrases, self._numbers = phrases, numbers
-        self._lexicon, self._names, self._embedder = lexicon, names, embedder
+        self._tags = vocabulary.tag_indices
+        self._phrases, self._lexicon, self._embedder = phrases, lexicon, embedder
+        names = [(self._tags[key], words) for key, words in phrases.names()]
+        self._names = TagNameIndex(names, lexicon)
 
-    def read(self, documents: Sequence[Document]) -> list[AnalyzedDocument]:
-        """Their words, the names in them, and how much of each name their titles have."""
-        vectors = [
-            vector for some in batches(documents, 1) for vector in self._lexicon.vectors(some)
-        ]
-        found = []
+    def analyze(self, documents: Sequence[Document]) -> list[AnalyzedDocument]:
+        """Compute vectors, mentions of tags, and the overlap of titles with tag names."""
+        vectors = (
+            vector for batch in batches(documents, 1) for vector in self._lexicon.vectors(batch)
+        )
         meanings = self._lexicon.meanings(documents, self._embedder)
-        for document, vector, meaning in zip(documents, vectors, meanings, strict=True):
-            named = self._phrases.mentions(document.title, document.text, document.language)
-            mentions = {self._numbers[key]: mention for key, mention in named.items()}
-            cover = self._names.cover(document.title, document.language)
-            found.append(AnalyzedDocument(document.title.text, vector, mentions, cover, meaning))
-        return found
+        return [
+            AnalyzedDocument(
+                document,
+                vector,
+                self._mentions(document),
+                self._names.title_overlap(document.title, document.language),
+                meaning,
+            )
+            for document, vector, meaning in zip(documents, vectors, meanings, strict=True)
+        ]
+
+    def _mentions(self, document: Document) -> dict[int, Mentions]:
+        by_key = self._phrases.mentions(document.title, document.text, document.language)
+        return {self._tags[key]: mentions for key, mentions in by_key.items()}
 
 
-def make_analyzer(
-    vocabulary: Vocabulary, phrases: PhraseIndex, lexicon: Lexicon, embedder: Embedder | None = None
-) -> Analyzer:
-    """What reads for a vocabulary."""
-    numbers = vocabulary.numbers
-    names = TagNameIndex([(numbers[key], words) for key, words in phrases.names()], lexicon)
-    return Analyzer(phrases, numbers, lexicon, names, embedder)
-
-
-def batches(items: Iterable[T], tags: int) -> Iterator[list[T]]:
-    """As many at a time as are quick together and still fit into little memory."""
-    size = min(max(_BATCH_PAIRS // max(tags, 1), 1), _BATCH)
-    waiting = iter(items)
-    while some := list(islice(waiting, size)):
-        yield some
+def batches(items: Iterable[T], tag_count: int) -> Iterator[list[T]]:
+    """Split into lists, shorter ones if there are many tags."""
+    size = min(max(_BATCH_PAIRS // max(tag_count, 1), 1), _BATCH_SIZE)
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

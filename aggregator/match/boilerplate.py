@@ -1,9 +1,9 @@
-"""What publishing programs write below an entry, and nobody means: it says nothing of the entry."""
+"""Removes the lines that publishing programs add below an entry: they say nothing about it."""
 
 import re
 
-# "The post TITLE appeared first on BLOG.", as WordPress SEO writes it in the languages of blogs
-# (its "RSS settings"), and invitations to read on.
+# "The post TITLE appeared first on BLOG.", as the RSS settings of WordPress SEO plugins write it
+# in several languages, and invitations to read on.
 _CREDITS = (
     "the post .+ (?:appeared first on|first appeared on)",
     "(?:cet|l['’]) ?article .+ est apparu en premier sur",
@@ -18,15 +18,15 @@ _FOOTER = re.compile(
     rf"(?:(?:{'|'.join(_CREDITS)}) .+|(?:{'|'.join(_READ_ON)})\b(?:.{{0,80}}[→…»\]])?)",
     re.IGNORECASE,
 )
-_MAX_PARAGRAPHS = 2
-_MAX_CHARACTERS = 500
+_MAX_FOOTER_LINES, _MAX_FOOTER_CHARACTERS = 2, 500
 
 
 def strip_feed_footer(text: str) -> str:
-    """``text`` without such lines at its end."""
-    for _ in range(_MAX_PARAGRAPHS):
+    """``text`` without such lines at its end. A text of one line stays as it is."""
+    for _ in range(_MAX_FOOTER_LINES):
         above, _, last = text.rstrip().rpartition("\n")
-        if not above or len(last) > _MAX_CHARACTERS or not _FOOTER.fullmatch(last.strip()):
+        is_short = len(last) <= _MAX_FOOTER_CHARACTERS
+        if not above or not is_short or not _FOOTER.fullmatch(last.strip()):
             break
         text = above
     return text

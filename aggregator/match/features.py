@@ -1,4 +1,4 @@
-"""The numbers from which an entry and a tag are scored."""
+"""The features of a document and a tag, from which a logistic regression predicts the tag."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,131 +18,139 @@ FEATURES = (
     "title",  # the name stands in the title: 0 or 1
     "lead",  # in the first fifty words of the text: 0 or 1
     "count",  # log(1 + how often in the text)
-    "support",  # log odds that a clipping in which the name stands bears the tag
+    "support",  # log odds that a clipping which contains the name bears the tag
     "inflected",  # the name stands there in another form only: 0 or 1
-    "rarity",  # -log of the share of collected entries in which the name stands
-    "cover",  # share of the words of the name (by rarity) that the title has
-    "company",  # nearness to the entries in which the name stands, against other tags
-    "words",  # what the words say for the tag and against all others, against other tags
-    "meaning",  # nearness in meaning to the tag's clippings, against other tags; 0 without embedder
-    "prior",  # log of the share of the clippings that bear the tag, shrunk
+    "rarity",  # -log of the share of collected entries that contain the name
+    "title_overlap",  # share of the words of the name (by rarity) that stand in the title
+    "cooccurrence",  # z-score: nearness to the entries that contain the name
+    "words",  # z-score: nearness to the tag's clippings, compared with all clippings
+    "meaning",  # z-score: nearness in meaning to the tag's clippings; 0 without embedder
+    "prior",  # log of the share of the clippings that bear the tag, smoothed
 )
-# What the fit to many sets of tagged posts gave (benchmarks/matching prints it); each reader's
-# clippings move it. The last is the constant term.
+NAME_FEATURES = FEATURES[: FEATURES.index("cooccurrence")]
+# Weights of the features and the constant term, fitted to many sets of tagged posts
+# (`python -m benchmarks.matching weights` prints them). The reader's clippings adjust them.
 DEFAULT_WEIGHTS = (-1.17, -0.27, 0.99, 0.13, 0.8, 0.16, 2.13, 0.37, 1.27, 0.0, 1.14, -0.21)
 SEMANTIC_WEIGHTS = (-1.06, -0.44, 1.13, 0.21, 0.73, 0.15, 1.67, 0.29, 0.8, 0.65, 1.24, -0.07)
-NAME_FEATURES = FEATURES[: FEATURES.index("company")]  # those that speak of the tag's name
-_SPREAD_FLOOR = 0.02
-_PRIOR_TAGGED, _PRIOR_CLIPPINGS = 1.5, 30  # a tag is on one clipping of twenty until they tell
+_MIN_SPREAD = 0.02  # added to the standard deviation of a z-score
+# Without clippings, a tag is on one clipping of twenty.
+_PRIOR_TAGGED, _PRIOR_CLIPPINGS = 1.5, 30
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """The numbers of `FEATURES` for some documents and all tags; few are not nothing.
+    """The features of some documents for all tags; a feature that is missing is 0."""
 
-    ``named``, by document and tag, are those that speak of the tag's name. ``standing`` are by
-    feature (document, tag), ``prior`` by tag.
-    """
+    name_features: list[dict[int, list[float]]]  # by document, by tag: values of NAME_FEATURES
+    z_scores: dict[str, Floats]  # by feature: (document, tag)
+    log_prior: Floats  # (tag,)
 
-    named: list[dict[int, list[float]]]
-    standing: dict[str, Floats]
-    prior: Floats
+    def of_document(self, document: int, tags: Ints) -> Floats:
+        """All features (feature, tag) of one document and some tags (tag,)."""
+        table = np.zeros((len(FEATURES), len(tags)))
+        name_features = self.name_features[document]
+        for column, tag in enumerate(tags.tolist()):
+            if tag in name_features:
+                table[: len(NAME_FEATURES), column] = name_features[tag]
+        for feature, values in self.z_scores.items():
+            table[FEATURES.index(feature)] = values[document, tags]
+        table[FEATURES.index("prior")] = self.log_prior[tags]
+        return table
 
-    def of(self, document: int, tags: Ints) -> Floats:
-        """All numbers (feature, tag) of one document and some tags."""
-        found = np.zeros((len(FEATURES), len(tags)))
-        named = self.named[document]
-        for place, tag in enumerate(tags.tolist()):
-            if tag in named:
-                found[: len(NAME_FEATURES), place] = named[tag]
-        for feature, values in self.standing.items():
-            found[FEATURES.index(feature)] = values[document, tags]
-        found[FEATURES.index("prior")] = self.prior[tags]
-        return found
+    def log_odds(self, weights: Floats) -> Floats:
+        """The log odds (document, tag) that a document bears a tag.
 
-    def odds(self, weights: Floats) -> Floats:
-        """What is weighed, added up (document, tag): the logarithm of the odds.
-
-        Added feature by feature, so that a score does not depend on what it is computed beside.
+        ``weights`` (feature + 1,) ends with the constant term. The features are added one by one,
+        so that the score of a document does not depend on the others of its batch.
         """
-        by_feature = dict(zip(FEATURES, weights.tolist(), strict=False))
-        by_tag = self.prior * by_feature["prior"] + weights[-1]
-        total: Floats = np.tile(by_tag, (len(self.named), 1))
-        for feature, values in self.standing.items():
-            total += values * by_feature[feature]
-        of_names = [by_feature[feature] for feature in NAME_FEATURES]
-        for document, named in enumerate(self.named):
-            for tag, numbers in named.items():
-                total[document, tag] += sum(map(mul, numbers, of_names))
+        weight_of = dict(zip(FEATURES, weights.tolist(), strict=False))
+        by_tag = self.log_prior * weight_of["prior"] + weights[-1]
+        total: Floats = np.tile(by_tag, (len(self.name_features), 1))
+        for feature, values in self.z_scores.items():
+            total += values * weight_of[feature]
+        name_weights = [weight_of[feature] for feature in NAME_FEATURES]
+        for document, name_features in enumerate(self.name_features):
+            for tag, values_of_name in name_features.items():
+                total[document, tag] += sum(map(mul, values_of_name, name_weights))
         return total
 
 
 def compute_features(
-    read: Sequence[AnalyzedDocument], lexicon: Lexicon, profile: TagStatistics
+    documents: Sequence[AnalyzedDocument], lexicon: Lexicon, statistics: TagStatistics
 ) -> FeatureTable:
-    """What is known of documents, by tag."""
-    tags = len(profile.taught)
-    share = (profile.taught + _PRIOR_TAGGED) / (profile.clippings + _PRIOR_CLIPPINGS)
-    if not read:
-        return FeatureTable([], {}, np.log(share))
-    rows = SparseRows([one.vector for one in read])
-    by_spread = rows.values / profile.scale[rows.ids]
-    company = lexicon.company.times(rows, rows.values, tags)
-    said = profile.sums.times(rows, by_spread, tags)
-    shared = rows.times(by_spread, profile.mean)[:, None]
-    said -= profile.taught * shared
-    said /= np.maximum(profile.norms, 1e-9)
-    standing = {
-        "company": _z_scores(company, np.ones(tags, bool)),
-        "words": _z_scores(said, profile.taught > 0),
-    }
-    if profile.meaning.shape[1] and len(read[0].meaning):
-        meanings = np.stack([one.meaning for one in read])
-        near = np.zeros((len(read), tags))
-        some = np.flatnonzero(profile.taught)
-        near[:, some] = np.einsum("ns,ts->nt", meanings, profile.meaning[some])
-        standing["meaning"] = _z_scores(near, profile.taught > 0)
-    return FeatureTable([_named(one, lexicon, profile) for one in read], standing, np.log(share))
+    """The features of ``documents`` for all tags.
 
-
-def _named(
-    read: AnalyzedDocument, lexicon: Lexicon, profile: TagStatistics
-) -> dict[int, list[float]]:
-    """The numbers of `NAME_FEATURES`, of the tags whose names stand in a document, or in part."""
-    named: dict[int, list[float]] = {}
-    for tag in {*read.mentions, *read.cover}:
-        mentions = read.mentions.get(tag) or Mentions()
-        support = rarity = 0.0
-        if mentions.exact:
-            right, stands = profile.right[tag], profile.stands[tag]
-            support = log((right + 1) / (stands - right + 1))
-            rarity = -log(lexicon.spread[tag])
-        named[tag] = [
-            mentions.title, mentions.lead, log1p(mentions.count), support, mentions.inflected,
-            rarity, read.cover.get(tag, 0.0),
-        ]  # fmt: skip
-    return named
-
-
-def _z_scores(values: Floats, counted: NDArray[np.bool_]) -> Floats:
-    """How far each tag's value stands out of those of all tags ``counted``, in every row.
-
-    The values of the others are nothing, before and after.
+    "words" is Rocchio's classifier (1971): the product of the document with the sum of the tag's
+    clippings less that of as many average ones, each term divided by its scale.
     """
-    count = int(counted.sum())
+    counts = statistics.clipping_counts  # (tag,)
+    prior = (counts + _PRIOR_TAGGED) / (statistics.clipping_total + _PRIOR_CLIPPINGS)
+    if not documents:
+        return FeatureTable([], {}, np.log(prior))
+    rows = SparseRows.from_vectors([document.vector for document in documents])
+    scaled = rows.divide(statistics.scale)
+    words = statistics.sums.multiply(scaled, len(counts))  # (document, tag)
+    words -= counts * scaled.dot(statistics.mean)[:, None]
+    words /= np.maximum(statistics.norms, 1e-9)
+    cooccurrence = lexicon.cooccurrence.multiply(rows, len(counts))  # (document, tag)
+    z_scores = {
+        "cooccurrence": _z_scores(cooccurrence, np.ones(len(counts), bool)),
+        "words": _z_scores(words, counts > 0),
+    }
+    if statistics.meaning.shape[1] and len(documents[0].meaning):
+        meanings = np.stack([document.meaning for document in documents])  # (document, size)
+        nearness = np.zeros((len(documents), len(counts)))
+        trained = np.flatnonzero(counts)
+        nearness[:, trained] = np.einsum("ns,ts->nt", meanings, statistics.meaning[trained])
+        z_scores["meaning"] = _z_scores(nearness, counts > 0)
+    name_features = [_name_features(document, lexicon, statistics) for document in documents]
+    return FeatureTable(name_features, z_scores, np.log(prior))
+
+
+def _name_features(
+    document: AnalyzedDocument, lexicon: Lexicon, statistics: TagStatistics
+) -> dict[int, list[float]]:
+    """`NAME_FEATURES` of the tags whose names stand in a document, or in part in its title."""
+    features: dict[int, list[float]] = {}
+    for tag in {*document.mentions, *document.title_overlap}:
+        mentions = document.mentions.get(tag) or Mentions()
+        support = rarity = 0.0
+        if mentions.is_exact:
+            hits, count = statistics.name_hits[tag], statistics.name_counts[tag]
+            support = log((hits + 1) / (count - hits + 1))
+            rarity = -log(lexicon.name_shares[tag])
+        features[tag] = [
+            mentions.title, mentions.lead, log1p(mentions.count), support, mentions.inflected,
+            rarity, document.title_overlap.get(tag, 0.0),
+        ]  # fmt: skip
+    return features
+
+
+def _z_scores(values: Floats, is_counted: NDArray[np.bool_]) -> Floats:
+    """How far each value (row, tag) is from the mean of its row, in standard deviations.
+
+    Only tags that are counted (tag,) make the mean; the values of the others are 0 and stay 0.
+    Changes ``values`` in place.
+    """
+    count = int(is_counted.sum())
     if count < 2:
-        return values / _SPREAD_FLOOR / 10
-    middle = values.sum(1) / count
-    square = (values * values).sum(1) / count  # row by row, each in the same order
-    spread = np.sqrt(np.maximum(square - middle * middle, 0)) + _SPREAD_FLOOR
-    values -= middle[:, None]
+        return values / _MIN_SPREAD / 10
+    mean = values.sum(1) / count  # (row,)
+    mean_square = (values * values).sum(1) / count  # (row,)
+    spread = np.sqrt(np.maximum(mean_square - mean * mean, 0)) + _MIN_SPREAD
+    values -= mean[:, None]
     values /= spread[:, None]
-    if count < len(counted):
-        values[:, ~counted] = 0
+    if count < len(is_counted):
+        values[:, ~is_counted] = 0
     return values
 
 
-def sigmoid(odds: Floats) -> Floats:
-    """The logistic function."""
-    chances: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-    return chances
+def sigmoid(log_odds: Floats) -> Floats:
+    """The probabilities of these log odds."""
+    probabilities: Floats = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
+    return probabilities
+
+
+def probability(log_odds: float) -> float:
+    """`sigmoid` of one number, rounded as in an array."""
+    return float(sigmoid(np.array([log_odds]))[0])

@@ -1,4 +1,4 @@
-"""The weights of the features, fitted to held-out clippings."""
+"""Fits the weights of the features, and the shift of each tag, to clippings that are held out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,79 +11,108 @@ from aggregator.match.tag_statistics import compute_statistics
 from aggregator.match.text_vectors import Lexicon
 
 FOLDS = 10
-_PRIOR_PENALTY = 100.0  # pairs that it takes to move a weight by one, about
-_SHIFT_PENALTY = 8.0
-_MAX_PAIRS = 400_000  # of clipping and tag, to weigh from
-_HELD_OUT_ONCE = 2000  # clippings from which on one part is held out, instead of each in turn
+_MAX_FOLDED_CLIPPINGS = 2000  # with more clippings, only the last fold is held out
+_MAX_PAIRS = 400_000  # of clipping and tag, to fit the weights to
+# It takes about so many pairs to move a weight, or the shift of a tag, by one.
+_WEIGHT_STIFFNESS, _SHIFT_STIFFNESS = 100.0, 8.0
+_Pairs = tuple[Ints, Floats, Floats]  # (pair,) tag, (feature, pair), (pair,) 1 if it is right
 
 
-def held_out_folds(count: int, most: int) -> Iterator[tuple[range, range]]:
-    """Which of ``count`` clippings are scored, each time with those beside them left out.
+def split_range(count: int, parts: int) -> list[range]:
+    """Split ``range(count)`` into parts of about the same length."""
+    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
-    Neighbours in time are of one story: they are left out together, as tomorrow's are unknown.
+
+def held_out_folds(count: int, max_scored: int) -> Iterator[tuple[range, range]]:
+    """Pairs of clippings that are left out and, among them, clippings that are scored.
+
+    At most about ``max_scored`` of ``count`` are scored. Neighbours in time often belong to one
+    story, so they are left out together: tomorrow's stories are unknown too.
     """
-    if count > _HELD_OUT_ONCE:
-        scored = max(min(most, count // FOLDS), 1)
-        yield range(count - scored, count), range(count - scored, count)
+    if count > _MAX_FOLDED_CLIPPINGS:
+        last = range(count - max(min(max_scored, count // FOLDS), 1), count)
+        yield last, last
         return
-    folds = min(FOLDS, count) if count > FOLDS * 2 else count
-    step = max(count // most, 1)
-    for fold in range(folds):
-        left_out = range(count * fold // folds, count * (fold + 1) // folds)
-        yield left_out, left_out[::step]
+    step = max(count // max_scored, 1)
+    for fold in split_range(count, FOLDS if count > FOLDS * 2 else count):
+        yield fold, fold[::step]
 
 
 def fit_weights(
-    read: Sequence[AnalyzedDocument],
-    rejected: Sequence[AnalyzedDocument],
+    clippings: Sequence[AnalyzedDocument],
+    rejections: Sequence[AnalyzedDocument],
     lexicon: Lexicon,
-    tags: int,
+    tag_count: int,
 ) -> tuple[Floats, Floats]:
-    prior = np.array(SEMANTIC_WEIGHTS if len(lexicon.centre) else DEFAULT_WEIGHTS)
-    most = max(_MAX_PAIRS // max(tags, 1), 1)
-    rows: list[Floats] = []
-    right: list[Floats] = []
-    whose: list[Ints] = []
-    for left_out, scored in held_out_folds(len(read), most):
-        rest = [*read[: left_out.start], *read[left_out.stop :]]
-        profile = compute_statistics(rest, tags, len(lexicon.terms))
-        taught = np.flatnonzero(profile.taught)
-        for some in batches([read[number] for number in scored], tags):
-            found = compute_features(some, lexicon, profile)
-            rows += [found.of(number, taught) for number in range(len(some))]
-            right += [np.isin(taught, list(one.tags)).astype(float) for one in some]
-            whose += [taught] * len(some)
-    whole = compute_statistics(read if rejected else (), tags, len(lexicon.terms))
-    for one in rejected:
-        refused = np.array(sorted(one.tags), np.int64)
-        rows.append(compute_features([one], lexicon, whole).of(0, refused))
-        right.append(np.zeros(len(refused)))
-        whose.append(refused)
-    if not rows:
-        return prior, np.zeros(tags)
-    x, y, tag = np.concatenate(rows, 1), np.concatenate(right), np.concatenate(whose)
-    weights = fit(x, y, prior, _PRIOR_PENALTY)
-    missed = y - (p := sigmoid(weights[:-1] @ x + weights[-1]))
-    sums = np.bincount(tag, weights=missed, minlength=tags)
-    certain = np.bincount(tag, weights=p * (1 - p), minlength=tags)
-    return weights, sums / (certain + _SHIFT_PENALTY)
+    """The weights (feature + 1,), and by how much each tag's log odds are too low (tag,).
 
-
-def fit(
-    rows: Floats, right: Floats, prior: Floats, stiffness: float, by: Floats | None = None
-) -> Floats:
-    """Logistic regression drawn to ``prior`` instead of to nothing, by Newton's method.
-
-    ``rows`` are by feature first; ``by`` weighs the pairs.
+    ``rejections`` are entries with the tags that the reader rejected for them.
     """
-    x = np.column_stack([*rows, np.ones(len(right))])
-    weigh = np.ones(len(right)) if by is None else by
+    default = np.array(SEMANTIC_WEIGHTS if len(lexicon.centre) else DEFAULT_WEIGHTS)
+    pairs = list(_held_out_pairs(clippings, lexicon, tag_count))
+    if rejections:
+        pairs += _rejected_pairs(clippings, rejections, lexicon, tag_count)
+    if not pairs:
+        return default, np.zeros(tag_count)
+    all_tags, all_features, all_labels = zip(*pairs, strict=True)
+    tags, labels = np.concatenate(all_tags), np.concatenate(all_labels)
+    features = np.concatenate(all_features, 1)
+    weights = fit_logistic(features, labels, default, _WEIGHT_STIFFNESS)
+    p = sigmoid(weights[:-1] @ features + weights[-1])  # (pair,)
+    slopes = np.bincount(tags, labels - p, tag_count)  # (tag,)
+    curvatures = np.bincount(tags, p * (1 - p), tag_count)  # (tag,)
+    return weights, slopes / (curvatures + _SHIFT_STIFFNESS)  # one step of Newton's method
+
+
+def _held_out_pairs(
+    clippings: Sequence[AnalyzedDocument], lexicon: Lexicon, tag_count: int
+) -> Iterator[_Pairs]:
+    """Each scored clipping with every tag that the clippings which are not left out know."""
+    max_scored = max(_MAX_PAIRS // max(tag_count, 1), 1)
+    for left_out, scored in held_out_folds(len(clippings), max_scored):
+        others = [*clippings[: left_out.start], *clippings[left_out.stop :]]
+        statistics = compute_statistics(others, tag_count, len(lexicon.terms))
+        tags = np.flatnonzero(statistics.clipping_counts)
+        for batch in batches([clippings[number] for number in scored], tag_count):
+            table = compute_features(batch, lexicon, statistics)
+            for number, clipping in enumerate(batch):
+                labels = np.isin(tags, list(clipping.document.tags)).astype(float)
+                yield tags, table.of_document(number, tags), labels
+
+
+def _rejected_pairs(
+    clippings: Sequence[AnalyzedDocument],
+    rejections: Sequence[AnalyzedDocument],
+    lexicon: Lexicon,
+    tag_count: int,
+) -> Iterator[_Pairs]:
+    statistics = compute_statistics(clippings, tag_count, len(lexicon.terms))
+    for entry in rejections:
+        tags = np.array(sorted(entry.document.tags), np.int64)
+        table = compute_features([entry], lexicon, statistics)
+        yield tags, table.of_document(0, tags), np.zeros(len(tags))
+
+
+def fit_logistic(
+    features: Floats,
+    labels: Floats,
+    prior: Floats,
+    stiffness: float,
+    pair_weights: Floats | None = None,
+) -> Floats:
+    """Weights (feature + 1,) of a logistic regression, by Newton's method.
+
+    ``features`` is (feature, pair); ``labels`` and ``pair_weights`` are (pair,). The penalty
+    ``stiffness`` draws the weights to ``prior`` (feature + 1,) instead of to zero.
+    """
+    x = np.column_stack([*features, np.ones(len(labels))])  # (pair, feature + 1)
+    importance = np.ones(len(labels)) if pair_weights is None else pair_weights
     weights = prior.copy()
     for _ in range(50):
         p = sigmoid(x @ weights)
-        slope = x.T @ (weigh * (p - right)) + stiffness * (weights - prior)
-        curve = (x * (weigh * p * (1 - p))[:, None]).T @ x + stiffness * np.eye(len(weights))
-        step = np.linalg.solve(curve, slope)
+        slope = x.T @ (importance * (p - labels)) + stiffness * (weights - prior)
+        curvature = (x * (importance * p * (1 - p))[:, None]).T @ x
+        step = np.linalg.solve(curvature + stiffness * np.eye(len(weights)), slope)
         weights -= step
         if np.abs(step).max() < 1e-8:
             break

@@ -1,15 +1,14 @@
-"""What was learned from the clippings, and how an entry is scored with it.
+"""The model that is trained on the reader's clippings, and its file format.
 
-Every (entry, tag) gets the numbers of `FEATURES`; a logistic regression makes one probability of
-them. Words are weighed by TF-IDF (Salton and Buckley 1988) over the clippings and a sample of the
-collected entries; what a tag's clippings say is compared with what all say, as in Rocchio's
-classifier (1971), with each word scaled by its own spread.
+Each pair of an entry and a tag has the numbers of `features.FEATURES`; a logistic regression
+turns them into one probability. Words count by TF-IDF (Salton and Buckley 1988) over the clippings
+and a sample of the collected entries.
 """
 
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -22,123 +21,125 @@ from aggregator.match.tag_statistics import TagStatistics
 from aggregator.match.text_vectors import Lexicon
 
 _FORMAT = 2
+# The name in the file of each array of `TagStatistics`; "sums" is apart.
+_STATISTICS_ARRAYS = {
+    "taught": "clipping_counts",
+    "clippings": "clipping_total",
+    "mean": "mean",
+    "scale": "scale",
+    "norms": "norms",
+    "stands": "name_counts",
+    "right": "name_hits",
+    "meaning": "meaning",
+}
+_Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A clipping (or a confirmed entry) as it was learned from; ``tags`` are numbers."""
+    """A clipping, or an entry that the reader confirmed; ``tags`` are indices."""
 
     title: str
     tags: tuple[int, ...]
     vector: SparseVector
-    meaning: Floats
+    meaning: Floats  # (size,)
 
 
 @dataclass(frozen=True, slots=True)
 class TagModel:
-    """Everything that one vocabulary and its clippings teach. Made by `learning.Trainer`.
-
-    ``weights`` are those of `FEATURES` and the constant; ``shifts`` are by tag what is added to
-    the log odds that a threshold stands for; ``lessons`` are what it was all learned from.
-    """
+    """Everything that is learned from one vocabulary and its clippings, by `training.Trainer`."""
 
     lexicon: Lexicon
-    profile: TagStatistics
-    weights: Floats
-    shifts: Floats
-    lessons: tuple[TrainingExample, ...]
+    statistics: TagStatistics
+    weights: Floats  # (feature + 1,) of `FEATURES` and the constant term
+    shifts: Floats  # (tag,) subtracted from the log odds of the tag's threshold
+    examples: tuple[TrainingExample, ...]
 
     def to_bytes(self) -> bytes:
-        """For the store. Nothing but arrays: reading it runs nothing."""
-        arrays = {
-            "format": np.array(_FORMAT),
-            "terms": _bytes("\n".join(self.lexicon.terms)),
+        """Serialize as an NPZ archive. It holds only arrays: loading it runs no code."""
+        arrays: dict[str, Any] = {
+            "format": _FORMAT,
+            "terms": _encode("\n".join(self.lexicon.terms)),
             "rarity": self.lexicon.rarity,
-            "spread": self.lexicon.spread,
+            "spread": self.lexicon.name_shares,
             "centre": self.lexicon.centre,
-            "meanings": np.array([lesson.meaning for lesson in self.lessons]),
+            "meanings": [example.meaning for example in self.examples],
             "weights": self.weights,
             "shifts": self.shifts,
-            "titles": _bytes(json.dumps([lesson.title for lesson in self.lessons])),
-            **_rows("tags", [np.array(lesson.tags, np.int64) for lesson in self.lessons]),
-            **_rows("ids", [lesson.vector.ids for lesson in self.lessons]),
-            **_rows("values", [lesson.vector.values for lesson in self.lessons]),
+            "titles": _encode(json.dumps([example.title for example in self.examples])),
+            **_join("tags", [np.array(example.tags, np.int64) for example in self.examples]),
+            **_join("ids", [example.vector.ids for example in self.examples]),
+            **_join("values", [example.vector.values for example in self.examples]),
         }
-        for name, postings in (("sums", self.profile.sums), ("company", self.lexicon.company)):
-            arrays |= {f"{name}_{part}": value for part, value in postings._asdict().items()}
-        for part in fields(TagStatistics):
-            if part.name != "sums":
-                arrays[part.name] = np.asarray(getattr(self.profile, part.name))
-        held = io.BytesIO()
-        np.savez(held, allow_pickle=False, **{name: _small(part) for name, part in arrays.items()})
-        return held.getvalue()
+        matrices = {"sums": self.statistics.sums, "company": self.lexicon.cooccurrence}
+        for name, matrix in matrices.items():
+            arrays |= {f"{name}_{part}": array for part, array in matrix._asdict().items()}
+        for name, field in _STATISTICS_ARRAYS.items():
+            arrays[name] = getattr(self.statistics, field)
+        buffer = io.BytesIO()
+        # Single precision halves the size and is enough: scores have four digits.
+        small = {name: _cast(np.asarray(array), 4) for name, array in arrays.items()}
+        np.savez(buffer, allow_pickle=False, **small)
+        return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TagModel":
-        """Raises StorageError if it is damaged or of another version."""
+        """Load what `to_bytes` gave. Raises StorageError for damaged data or another format."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                held = {name: _whole(arrays[name]) for name in arrays}
-            if int(held["format"]) != _FORMAT:
-                raise ValueError("another format")
-            terms = _text(held["terms"]).split("\n")
-            titles = json.loads(_text(held["titles"]))
-            postings = {
-                name: TermTagMatrix(*(held[f"{name}_{part}"] for part in TermTagMatrix._fields))
-                for name in ("sums", "company")
-            }
-            profile: dict[str, Any] = {
-                part.name: held[part.name] for part in fields(TagStatistics) if part.name != "sums"
-            }
-            return cls(
-                lexicon=Lexicon(
-                    {term: number for number, term in enumerate(terms) if term},
-                    held["rarity"], postings["company"], held["spread"], held["centre"],
-                ),
-                profile=TagStatistics(
-                    sums=postings["sums"],
-                    **(profile | {"clippings": int(profile["clippings"])}),
-                ),
-                weights=held["weights"],
-                shifts=held["shifts"],
-                lessons=tuple(
-                    TrainingExample(title, tuple(tags.tolist()), SparseVector(ids, values), meaning)
-                    for title, tags, ids, values, meaning in zip(
-                        titles, *(_cut(held, name) for name in ("tags", "ids", "values")),
-                        held["meanings"], strict=True,
-                    )
-                ),
-            )  # fmt: skip
-        except Exception as error:  # damaged bytes lead zipfile and numpy into errors of every kind
-            todo = '"aggregator restore FILE" brings a backup of the database back'
-            raise StorageError(f"what was learned cannot be read ({error}): {todo}") from error
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                arrays = {name: _cast(file[name], 8) for name in file}
+            if int(arrays["format"]) != _FORMAT:
+                raise ValueError("unknown format")
+            return cls._from_arrays(arrays)
+        except Exception as error:  # numpy and zipfile raise many types for damaged data
+            hint = '"aggregator restore FILE" restores a backup of the database'
+            raise StorageError(f"the stored tag model cannot be read ({error}): {hint}") from error
+
+    @classmethod
+    def _from_arrays(cls, arrays: _Arrays) -> "TagModel":
+        sums, cooccurrence = (
+            TermTagMatrix(*(arrays[f"{name}_{part}"] for part in TermTagMatrix._fields))
+            for name in ("sums", "company")
+        )
+        terms = _decode(arrays["terms"]).split("\n")
+        lexicon = Lexicon(
+            {term: term_id for term_id, term in enumerate(terms) if term},
+            arrays["rarity"], cooccurrence, arrays["spread"], arrays["centre"],
+        )  # fmt: skip
+        fields: dict[str, Any] = {f: arrays[name] for name, f in _STATISTICS_ARRAYS.items()}
+        fields["clipping_total"] = int(fields["clipping_total"])
+        examples = tuple(
+            TrainingExample(title, tuple(tags.tolist()), SparseVector(ids, values), meaning)
+            for title, tags, ids, values, meaning in zip(
+                json.loads(_decode(arrays["titles"])),
+                *(_split(arrays, name) for name in ("tags", "ids", "values")),
+                arrays["meanings"],
+                strict=True,
+            )
+        )
+        statistics = TagStatistics(sums, **fields)
+        return cls(lexicon, statistics, arrays["weights"], arrays["shifts"], examples)
 
 
-def _bytes(text: str) -> NDArray[np.uint8]:
+def _encode(text: str) -> NDArray[np.uint8]:
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _text(part: NDArray[Any]) -> str:
-    return part.astype(np.uint8).tobytes().decode()
+def _decode(array: NDArray[Any]) -> str:
+    return array.astype(np.uint8).tobytes().decode()
 
 
-def _rows(name: str, rows: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Rows of several lengths as one array, with their bounds."""
+def _join(name: str, rows: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Store arrays of several lengths as one, with the bounds of each."""
     joined = np.concatenate(rows) if rows else np.zeros(0)
     return {name: joined, f"{name}_bounds": np.cumsum([0, *map(len, rows)])}
 
 
-def _cut(held: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
-    bounds = held[f"{name}_bounds"].tolist()
-    return [held[name][start:end] for start, end in pairwise(bounds)]
+def _split(arrays: _Arrays, name: str) -> list[NDArray[Any]]:
+    bounds = arrays[f"{name}_bounds"].tolist()
+    return [arrays[name][start:end] for start, end in pairwise(bounds)]
 
 
-def _small(part: NDArray[Any]) -> NDArray[Any]:
-    """Half the size, and enough: scores are told to four digits."""
-    kinds: dict[str, type] = {"f": np.float32, "i": np.int32}
-    return part.astype(kinds[part.dtype.kind]) if part.dtype.kind in kinds else part
-
-
-def _whole(part: NDArray[Any]) -> NDArray[Any]:
-    kinds: dict[str, type] = {"f": np.float64, "i": np.int64}
-    return part.astype(kinds[part.dtype.kind]) if part.dtype.kind in kinds else part
+def _cast(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """Numbers of ``size`` bytes; other types stay, as ``uint8`` does."""
+    return array.astype(f"{array.dtype.kind}{size}") if array.dtype.kind in "fi" else array

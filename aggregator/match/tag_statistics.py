@@ -6,61 +6,67 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.match.analysis import AnalyzedDocument
-from aggregator.match.sparse import MOST_TAGS, Floats, TermTagMatrix, mean_vector
+from aggregator.match.sparse import Floats, SparseRows, TermTagMatrix, normalize_rows
 
-_NO_SPREAD = 1.0  # of a word's weights, added so that a word of one clipping is not all
+MAX_TAGS_PER_TERM = 256  # a term that more tags share costs more time than it is worth
+_PRIOR_SCALE = 1.0  # added to the scale of each term, so that one clipping does not decide
 
 
 @dataclass(frozen=True, slots=True)
 class TagStatistics:
-    """What some clippings say about the tags; arrays are by tag or by term.
+    """Sums over the clippings, by tag and by term."""
 
-    ``sums`` add up the vectors of each tag's clippings, ``taught`` counts them among ``clippings``.
-    ``meaning`` is (tag, size) what they mean together, or of no size.
-    ``mean`` is the mean vector of all, ``scale`` what a term is divided by, ``norms`` the lengths
-    of the tags' weight vectors. ``stands`` counts the clippings in which the name stands, ``right``
-    those of them that bear the tag.
-    """
-
-    sums: TermTagMatrix
-    taught: Floats
-    clippings: int
-    mean: Floats
-    scale: Floats
-    norms: Floats
-    stands: Floats
-    right: Floats
-    meaning: Floats
+    sums: TermTagMatrix  # (term, tag) sum of the vectors of the tag's clippings
+    clipping_counts: Floats  # (tag,) clippings of the tag that have a vector
+    clipping_total: int
+    mean: Floats  # (term,) mean vector of all clippings
+    scale: Floats  # (term,) each term is divided by this
+    norms: Floats  # (tag,) length of the tag's weights: (sums - count * mean) / scale
+    name_counts: Floats  # (tag,) clippings that contain the tag's name
+    name_hits: Floats  # (tag,) those of them that bear the tag
+    meaning: Floats  # (tag, size) mean meaning of the tag's clippings; size 0 without embedder
 
 
-def compute_statistics(read: Sequence[AnalyzedDocument], tags: int, terms: int) -> TagStatistics:
-    triples = [
-        (one.vector.ids, np.full(len(one.vector.ids), tag), one.vector.values)
-        for one in read
-        for tag in sorted(one.tags)
-    ]
-    sums = TermTagMatrix.of(triples, (terms, tags)).without_common_terms(MOST_TAGS)
-    taught, stands, right = np.zeros(tags), np.zeros(tags), np.zeros(tags)
-    squares = np.full(terms, _NO_SPREAD)
-    for one in read:
-        squares[one.vector.ids] += one.vector.values**2
-        for tag in one.tags:
-            taught[tag] += len(one.vector.ids) > 0
-        for tag, mentions in one.mentions.items():
-            if mentions.exact:
-                stands[tag] += 1
-                right[tag] += tag in one.tags
-    mean = mean_vector([one.vector for one in read], terms)
-    if tags > MOST_TAGS:  # of what was left out there, nothing is to be taken away either
+def compute_statistics(
+    clippings: Sequence[AnalyzedDocument], tag_count: int, term_count: int
+) -> TagStatistics:
+    """Add up the clippings by tag."""
+    sums = TermTagMatrix.from_triples(
+        [
+            (clipping.vector.ids, np.full(len(clipping.vector.ids), tag), clipping.vector.values)
+            for clipping in clippings
+            for tag in sorted(clipping.document.tags)
+        ],
+        (term_count, tag_count),
+    ).without_common_terms(MAX_TAGS_PER_TERM)
+    counts, name_counts, name_hits = np.zeros((3, tag_count))
+    meaning = np.zeros((tag_count, len(clippings[0].meaning) if clippings else 0))
+    scale = np.full(term_count, _PRIOR_SCALE)
+    for clipping in clippings:
+        tags = clipping.document.tags
+        scale[clipping.vector.ids] += clipping.vector.values**2
+        counts[list(tags)] += len(clipping.vector.ids) > 0
+        meaning[list(tags)] += clipping.meaning
+        for tag, mentions in clipping.mentions.items():
+            if mentions.is_exact:
+                name_counts[tag] += 1
+                name_hits[tag] += tag in tags
+    mean = SparseRows.from_vectors([clipping.vector for clipping in clippings]).mean(term_count)
+    if tag_count > MAX_TAGS_PER_TERM:  # terms that are missing from the sums are missing here too
         mean[np.diff(sums.bounds) == 0] = 0
-    # |S/scale - taught * mean/scale| by tag, without making that matrix, which is not sparse.
-    by_term = np.repeat(np.arange(terms), np.diff(sums.bounds))
-    scaled, common = sums.values / squares[by_term], mean / squares
-    own = np.bincount(sums.tags, weights=scaled**2, minlength=tags)
-    shared = np.bincount(sums.tags, weights=scaled * common[by_term], minlength=tags)
-    norms = np.sqrt(np.maximum(own - 2 * taught * shared + taught**2 * (common @ common), 0))
-    together = np.zeros((tags, len(read[0].meaning) if read else 0))
-    for one in read:
-        together[sorted(one.tags)] += one.meaning
-    together /= np.maximum(np.linalg.norm(together, axis=1, keepdims=True), 1e-9)
-    return TagStatistics(sums, taught, len(read), mean, squares, norms, stands, right, together)
+    norms = _weight_norms(sums, counts, mean, scale)
+    return TagStatistics(
+        sums, counts, len(clippings), mean, scale, norms, name_counts, name_hits,
+        normalize_rows(meaning),
+    )  # fmt: skip
+
+
+def _weight_norms(sums: TermTagMatrix, counts: Floats, mean: Floats, scale: Floats) -> Floats:
+    """|(sums - count * mean) / scale| (tag,), without making that matrix, which is not sparse."""
+    terms = np.repeat(np.arange(len(mean)), np.diff(sums.bounds))  # (n,) the term of each sum
+    scaled_sums, scaled_mean = sums.values / scale[terms], mean / scale
+    own = np.bincount(sums.tags, scaled_sums**2, len(counts))  # (tag,)
+    shared = np.bincount(sums.tags, scaled_sums * scaled_mean[terms], len(counts))  # (tag,)
+    squares = own - 2 * counts * shared + counts**2 * (scaled_mean @ scaled_mean)
+    norms: Floats = np.sqrt(np.maximum(squares, 0))
+    return norms

@@ -40,7 +40,7 @@ class TeachingKeeper(ClippingKeeper, Protocol):
     def sample(self, size: int) -> list[Entry]: ...
     def decisions(self) -> list[Decision]: ...
     def count_decisions(self) -> int: ...
-    def train(self, fingerprint: str) -> bytes | None: ...
+    def learned(self, fingerprint: str) -> bytes | None: ...
     def save_learned(self, fingerprint: str, data: bytes) -> None: ...
     def meanings(self, names: Iterable[str]) -> dict[str, bytes]: ...
     def save_meanings(self, meanings: Mapping[str, bytes]) -> None: ...
@@ -158,7 +158,7 @@ def load_matcher(
     with what is learned now; ``keep`` stores that."""
     from aggregator.match.matcher import Matcher
     from aggregator.match.tag_model import TagModel
-    from aggregator.match.training import make_trainer
+    from aggregator.match.training import Trainer
 
     fingerprint = fingerprint or match_fingerprint(vocabulary, store)
     decisions = store.decisions()
@@ -166,7 +166,7 @@ def load_matcher(
     held = store.learned(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
-        trainer = make_trainer(vocabulary, clippings, entries, decisions, embedder)
+        trainer = Trainer(vocabulary, clippings, entries, decisions, embedder)
         held = trainer.train().to_bytes()
         if keep:
             store.save_learned(fingerprint, held)

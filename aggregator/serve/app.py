@@ -130,7 +130,7 @@ class _Site:
         finder = QueryMatcher(vocabulary, config.subscriptions)
         found: list[Story] = []
         for story in _newest(store):
-            if finder.finds(query, story):
+            if finder.matches(query, story):
                 found.append(story)
                 if len(found) == config.publish.live:
                     break

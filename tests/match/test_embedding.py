@@ -16,7 +16,7 @@ from aggregator.match import build_vocabulary
 from aggregator.match.embedding import SIZE, CachedEmbedder, E5Embedder
 from aggregator.match.matcher import Matcher
 from aggregator.match.tag_model import TagModel
-from aggregator.match.training import make_trainer
+from aggregator.match.training import Trainer
 from aggregator.model import EvidenceKind, TagSettings
 from aggregator.store import Store
 from tests.cli.test_commands import call
@@ -46,7 +46,7 @@ HIGH = [TagSettings("Apiculture", recall="high"), TagSettings("Mécanique", reca
 def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
     kept = clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = make_trainer(vocabulary, kept, [CHINESE.entry], (), Known()).train()
+    learned = Trainer(vocabulary, kept, [CHINESE.entry], (), Known()).train()
     known = Matcher(vocabulary, kept, (), TagModel.from_bytes(learned.to_bytes()), (), Known())
     best, *_ = known.score(CHINESE)
     assert best.tag == "apiculture"
@@ -59,7 +59,7 @@ def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
 def test_what_was_learned_with_meanings_is_of_use_without():
     kept = clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = make_trainer(vocabulary, kept, [], (), Known()).train()
+    learned = Trainer(vocabulary, kept, [], (), Known()).train()
     best, *_ = Matcher(vocabulary, kept, (), learned).match(stored("Les abeilles du rucher"))
     assert best.tag == "apiculture"
 

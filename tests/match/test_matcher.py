@@ -46,7 +46,7 @@ def surfaces(tag, text):
     """How ``text`` spells the tag, wherever it does."""
     words = read_words(text)
     found = PhraseIndex(vocabulary(tag).names).find(words, "")
-    return [words.surface(f.first, f.words) if f.words else tag for f in found]
+    return [words.surface(f.start, f.word_count) if f.word_count else tag for f in found]
 
 
 def tags_of(matches):
@@ -155,13 +155,13 @@ def test_another_form_of_a_name_is_found_as_such(tag, language, text):
 )
 def test_a_short_acronym_in_other_case_may_be_a_common_word(text, exact):
     (found,) = PhraseIndex({"SMart": "smart"}).find(read_words(text), "")
-    assert found.exact is exact
+    assert found.is_exact is exact
 
 
 def test_a_name_in_a_phrase_of_its_not_list_is_not_meant():
     phrases = PhraseIndex({"Communs": "communs", "Lieux": "lieux"}, {"communs": ("lieux communs",)})
     found = phrases.find(read_words("Des lieux communs, des communs"), "")
-    assert [(f.key, f.first) for f in found] == [("lieux", 1), ("communs", 4)]
+    assert [(f.key, f.start) for f in found] == [("lieux", 1), ("communs", 4)]
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))

@@ -11,13 +11,13 @@ from aggregator.errors import StorageError
 from aggregator.match import build_vocabulary
 from aggregator.match.boilerplate import strip_feed_footer
 from aggregator.match.features import DEFAULT_WEIGHTS, FEATURES
-from aggregator.match.fitting import fit, held_out_folds
+from aggregator.match.fitting import fit_logistic, held_out_folds
 from aggregator.match.matcher import Matcher
 from aggregator.match.sparse import TermTagMatrix
 from aggregator.match.tag_model import TagModel
 from aggregator.match.text_vectors import Lexicon, read_document
 from aggregator.match.tokens import guess_language
-from aggregator.match.training import make_trainer
+from aggregator.match.training import Trainer
 from aggregator.model import (
     Clipping,
     Decision,
@@ -29,7 +29,7 @@ from aggregator.model import (
     TagSettings,
 )
 
-NOTHING = TermTagMatrix.of((), (3, 0))
+NOTHING = TermTagMatrix.from_triples((), (3, 0))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEES = [
     ("Le miel de printemps", "Les abeilles du rucher butinent le colza ; l'apiculteur récolte le miel."),
@@ -59,7 +59,7 @@ def stored(title, text="", language="fr", row=1, role=Role.SUBSCRIPTION):
 
 def matcher(kept, settings=(), decisions=(), entries=()):
     vocabulary = build_vocabulary(kept, settings, ())
-    learned = make_trainer(vocabulary, kept, entries, decisions).train()
+    learned = Trainer(vocabulary, kept, entries, decisions).train()
     return Matcher(vocabulary, kept, (), learned, decisions)
 
 
@@ -94,14 +94,14 @@ def test_the_same_clippings_teach_the_same():
     kept = clippings()
     vocabulary = build_vocabulary(kept, (), ())
     entries = [UNNAMED.entry] * 3
-    one, other = (make_trainer(vocabulary, kept, entries).train().to_bytes() for _ in range(2))
+    one, other = (Trainer(vocabulary, kept, entries).train().to_bytes() for _ in range(2))
     assert one == other
 
 
 def test_what_was_learned_comes_back_from_the_store():
     kept = clippings()
     vocabulary = build_vocabulary(kept, (), ())
-    learned = make_trainer(vocabulary, kept, [UNNAMED.entry]).train()
+    learned = Trainer(vocabulary, kept, [UNNAMED.entry]).train()
     again = TagModel.from_bytes(learned.to_bytes())
     assert again.to_bytes() == learned.to_bytes()
     one, other = (Matcher(vocabulary, kept, (), known).score(UNNAMED) for known in (learned, again))
@@ -112,12 +112,12 @@ def test_what_was_learned_comes_back_from_the_store():
 
 @pytest.mark.parametrize("data", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 50])
 def test_what_is_damaged_is_said_to_be(data):
-    with pytest.raises(StorageError, match="what was learned cannot be read"):
+    with pytest.raises(StorageError, match="the stored tag model cannot be read"):
         TagModel.from_bytes(data)
 
 
 def test_where_a_byte_is_another_nothing_but_that_is_raised():
-    data = make_trainer(build_vocabulary((), (), ()), (), ()).train().to_bytes()
+    data = Trainer(build_vocabulary((), (), ()), (), ()).train().to_bytes()
     for at in (*range(200), *range(len(data) - 1500, len(data))):  # of the archive itself
         damaged = bytearray(data)
         damaged[at] ^= 0x5A
@@ -126,7 +126,7 @@ def test_where_a_byte_is_another_nothing_but_that_is_raised():
 
 
 def test_another_format_is_not_read():
-    learned = make_trainer(build_vocabulary((), (), ()), (), ()).train()
+    learned = Trainer(build_vocabulary((), (), ()), (), ()).train()
     data = learned.to_bytes()
     assert TagModel.from_bytes(data).weights.tolist() == pytest.approx(
         list(DEFAULT_WEIGHTS), abs=1e-6
@@ -171,8 +171,8 @@ def test_the_fit_finds_what_made_the_data_and_stays_near_its_prior_without_any()
     rows = rng.normal(size=(20_000, 2))
     true = np.array([1.5, -0.5, -1.0])
     right = (rng.random(20_000) < 1 / (1 + np.exp(-(rows @ true[:2] + true[2])))).astype(float)
-    assert fit(rows.T, right, np.zeros(3), 1.0) == pytest.approx(true, abs=0.1)
-    assert fit(rows[:5].T, right[:5], true, 1000.0) == pytest.approx(true, abs=0.01)
+    assert fit_logistic(rows.T, right, np.zeros(3), 1.0) == pytest.approx(true, abs=0.1)
+    assert fit_logistic(rows[:5].T, right[:5], true, 1000.0) == pytest.approx(true, abs=0.01)
     assert len(DEFAULT_WEIGHTS) == len(FEATURES) + 1
 
 
@@ -232,7 +232,7 @@ def test_the_language_of_a_text_comes_before_what_its_feed_declares():
 
 def test_function_words_tell_nothing_and_break_pairs():
     entries = [Entry("", "", "", text="Les abeilles de la ruche noire", language="fr")] * 3
-    learned = make_trainer(build_vocabulary((), (), ()), (), entries).train()
+    learned = Trainer(build_vocabulary((), (), ()), (), entries).train()
     assert set(learned.lexicon.terms) == {"abeil", "ruch", "noir", "ruch noir"}
 
 
@@ -305,7 +305,7 @@ def test_a_confirmed_entry_whose_tag_is_no_more_teaches_nothing():
     entry = stored("The commons", row=7)
     yes = [Decision(7, entry.entry, "vanished", confirmed=True)]
     vocabulary = build_vocabulary(clippings(), (), ())
-    assert len(make_trainer(vocabulary, clippings(), (), yes).train().lessons) == len(clippings())
+    assert len(Trainer(vocabulary, clippings(), (), yes).train().examples) == len(clippings())
 
 
 def test_tags_above_each_other_do_not_depend_on_their_names():

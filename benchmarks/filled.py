@@ -33,7 +33,7 @@ from aggregator.model import (
 from aggregator.publish.paths import source_files
 from aggregator.run.match import load_vocabulary, match_fingerprint
 from aggregator.run.project import open_project
-from aggregator.run.publish import make_feed_builder
+from aggregator.run.stale import make_feed_builder
 from aggregator.store import Store, convert, tables
 from aggregator.store.engine import database_path, open_engine
 from aggregator.text.similarity import bands
@@ -78,7 +78,7 @@ def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datet
                 for membership_change in some
                 for channel in membership_change.enters
             }
-            store.save_membership_changes(some, live, began)
+            store.channels.save_membership_changes(some, live, began)
     with _writing(path) as connection:
         _settle(connection, project.config, folder / project.config.publish.directory)
     subprocess.run(RUN, cwd=folder, check=True, stdout=subprocess.DEVNULL)

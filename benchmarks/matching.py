@@ -53,7 +53,7 @@ from aggregator.match.training import Trainer
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
-from aggregator.run.match import SAMPLE
+from aggregator.run.match import MAX_SAMPLE_SIZE as SAMPLE
 from aggregator.text.folding import fold
 
 Truth = NDArray[np.int64]

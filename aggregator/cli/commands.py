@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from aggregator.fetch.poller import Fetcher
     from aggregator.model import RunReport
-    from aggregator.run.pipeline import Asker
-    from aggregator.run.poll import Parser
+    from aggregator.parse.pool import ParsingPool
     from aggregator.run.project import Project
-    from aggregator.run.stale import Writer
+    from aggregator.run.stale import OutputWriter
     from aggregator.store import Store
 
 app = typer.Typer(
@@ -130,12 +130,12 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: when it last answered, how many entries, what is wrong."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.inspect.status import failing_work, subscription_status
+        from aggregator.inspect.status import failed_jobs, subscription_status
 
         project = load_project(context)
         with open_store(project) as store:
             rows = subscription_status(project.config, store, read_clock())
-            failing = failing_work(store)
+            failing = failed_jobs(store)
         if json:
             talk.json(rows)
             return
@@ -170,11 +170,11 @@ def explain(
     """Say why an entry is in its tags' feeds."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.inspect.status import explanations
+        from aggregator.inspect.status import explain_entries
 
         project = load_project(context)
         with open_store(project) as store:
-            found = explanations(entry, project.config, project.clippings, store)
+            found = explain_entries(entry, project.config, project.clippings, store)
         if not found:
             talk.error(f'no entry has the link or id "{entry}"')
             raise typer.Exit(EXIT_USAGE)
@@ -248,7 +248,7 @@ def _running(project: "Project") -> str:
     url, root = project.config.store_url, project.root
     if not is_missing(url, root):
         with open_store(project) as store:
-            last = store.last_run()
+            last = store.runs.last()
             if last and last[2] is None:  # else it is another command, or a run that just begins
                 return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
     return database_name(url, root)
@@ -268,14 +268,14 @@ def _run(
     timer = StageTimer(time.perf_counter, time.process_time)
 
     @asynccontextmanager
-    async def open_network() -> "AsyncIterator[tuple[Asker, Parser]]":
+    async def open_network() -> "AsyncIterator[tuple[Fetcher, ParsingPool]]":
         from aggregator.parse.pool import ParsingPool
 
         with ParsingPool() as parser:
             async with make_fetcher(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
-    async def go(store: "Store", writer: "Writer", now: "datetime") -> "RunReport":
+    async def go(store: "Store", writer: "OutputWriter", now: "datetime") -> "RunReport":
         with talk.progress() as progress:
             return await pipeline.run(
                 config,
@@ -286,7 +286,7 @@ def _run(
                 progress,
                 timer,
                 now,
-                everything=everything,
+                include_not_due=everything,
             )
 
     try:
@@ -298,10 +298,12 @@ def _run(
                 if lost:
                     todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
                     talk.warn(f"{lost}: {todo}")
-                number = store.start_run(os.getpid(), now)
-                was_offline = store.was_offline()
+                number = store.runs.start(os.getpid(), now)
+                was_offline = store.runs.was_offline()
                 report = run_async(go(store, writer, now))
-                store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
+                store.runs.finish(
+                    number, read_clock(), offline=report.offline, stages=report.stages
+                )
                 write_metrics(project.root, config, store, exclusive=True)
     except BusyError:
         raise

@@ -73,13 +73,13 @@ def retag(
     """Match what is stored again, after new clippings, aliases or thresholds; poll nothing."""
     talk = make_console(context)
     with exit_codes(talk):
-        from aggregator.inspect.suggestions import changes
+        from aggregator.inspect.suggestions import preview_retag
         from aggregator.run import pipeline
 
         project = load_project(context)
         config = project.config
         with exclusive(project) as store:
-            moves = changes(config, project.clippings, store, keep=not dry_run)
+            moves = preview_retag(config, project.clippings, store, keep=not dry_run)
             if not dry_run:
                 writer = open_outputs(project)
                 pipeline.retag(config, project.clippings, store, writer, read_clock())

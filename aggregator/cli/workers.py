@@ -74,14 +74,14 @@ def worker(
                     jobs = Jobs(
                         projects=projects,
                         store=store,
-                        turns=turns,
+                        locks=turns,
                         queue=queue,
-                        poller=fetcher,
+                        fetcher=fetcher,
                         parser=parser,
                         open_outputs=lambda known, part: open_outputs(
                             known.project, exclusive=False, part=part
                         ),
-                        tell=tell,
+                        report=tell,
                         write_metrics=partial(write_metrics, projects.current().project.root),
                     )
                     open_outputs(projects.current().project, exclusive=False, part=True).tidy()
@@ -155,7 +155,9 @@ def migrate(
             acquire_lock(project.root, url),
             closing(Store(url, project.root)) as target,
         ):
-            number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
+            number = copy_all(
+                source.database, target.database, lambda name, rows: talk.detail(f"{name}: {rows}")
+            )
         talk.say(f"{number:,} rows copied from {old}, which stays as it is, to {new}")
         talk.say(f'in {context.obj.config}, write [store] url = "{redact(to)}" from now on')
 
@@ -201,14 +203,14 @@ async def _shown(alive: Path | None) -> AsyncIterator[None]:
     """While this lasts, we are seen to be alive."""
     import asyncio
 
-    from aggregator.cluster.heartbeat import show_life
+    from aggregator.cluster.heartbeat import send_heartbeats
 
     if alive is not None:
         try:
             alive.touch()
         except OSError as error:
             raise typer.BadParameter(f"{alive}: {error.strerror}", param_hint="--alive") from error
-    showing = asyncio.create_task(show_life(alive))
+    showing = asyncio.create_task(send_heartbeats(alive))
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ from aggregator.match.text_vectors import Embedder
 from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
-    from aggregator.store import Store
+    from aggregator.store.training_data import TrainingDataStore
 
 NAME = "multilingual-e5-small"
 SIZE = 384
@@ -118,13 +118,13 @@ def _embed(texts: list[str]) -> NDArray[np.float32]:
 class CachedEmbedder:
     """Keeps vectors in the store: to compute one takes a fifth of a second."""
 
-    def __init__(self, embedder: Embedder, store: "Store") -> None:
+    def __init__(self, embedder: Embedder, store: "TrainingDataStore") -> None:
         self._embedder, self._store = embedder, store
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """The embedder's vectors (text, 384), rounded to half precision."""
         names = [digest(NAME, text) for text in texts]
-        vectors = self._store.meanings(names)  # by name
+        vectors = self._store.load_embeddings(names)  # by name
         missing = {
             name: text for name, text in zip(names, texts, strict=True) if name not in vectors
         }
@@ -134,6 +134,6 @@ class CachedEmbedder:
             new = {name: row.tobytes() for name, row in zip(batch, rows, strict=True)}
             vectors |= new
             # Zeros are not kept: what failed, perhaps for lack of memory, is tried again later.
-            self._store.save_meanings({name: data for name, data in new.items() if any(data)})
+            self._store.save_embeddings({name: data for name, data in new.items() if any(data)})
         cached = [np.frombuffer(vectors[name], np.float16) for name in names]
         return np.array(cached, np.float64).reshape(len(cached), SIZE)

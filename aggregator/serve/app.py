@@ -22,7 +22,7 @@ from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
 from aggregator.run.match import load_vocabulary
 from aggregator.run.metrics import render_metrics
-from aggregator.run.publish import make_feed_builder
+from aggregator.run.stale import make_feed_builder
 from aggregator.serve.http_protocol import Connection
 from aggregator.serve.static_files import Files, answer
 from aggregator.store import Store
@@ -95,7 +95,7 @@ class _Site:
         """200 while runs end, 503 once none has for a day or the store cannot be read."""
         try:
             with self._open_store() as store:
-                last = store.last_run()
+                last = store.runs.last()
         except StorageError as error:
             return JSONResponse({"status": "broken", "reason": str(error)}, 503)
         ended = last[2] if last else None
@@ -149,7 +149,7 @@ class _Site:
 def _newest(store: Store) -> Iterator[Story]:
     last: int | None = None
     for _ in range(_LOOKED_AT // _AT_ONCE):
-        stories = store.newest(_AT_ONCE, before=last)
+        stories = store.published.newest(_AT_ONCE, before=last)
         yield from (story for story in stories if story.copies and not story.pruned)
         if len(stories) < _AT_ONCE:
             return

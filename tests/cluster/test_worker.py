@@ -19,7 +19,7 @@ from aggregator.cli.context import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
-from aggregator.cluster.queue import Job, Later
+from aggregator.cluster.queue import Job, RetryLater
 from aggregator.errors import LockedError, PublishError, StorageError
 from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
@@ -191,7 +191,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
             told.append("run")
 
     async def job(share, name, seconds):
-        async with share.job():
+        async with share.job_lock():
             told.append(f"{name} begins")
             await asyncio.sleep(seconds)
             told.append(f"{name} ends")
@@ -215,7 +215,7 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
     monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
 
     async def wait(share):
-        async with share.job():
+        async with share.job_lock():
             raise AssertionError
 
     async def cancelled_wait(share):
@@ -281,11 +281,11 @@ def test_of_two_schedules_one_plans(working):
             WorkerLocks(working.database, working.root) as one,
             WorkerLocks(working.database, working.root) as two,
         ):
-            assert one.leads()
-            assert not two.leads()
-            assert one.leads()
+            assert one.try_lead()
+            assert not two.try_lead()
+            assert one.try_lead()
         with WorkerLocks(working.database, working.root) as three:
-            assert three.leads()
+            assert three.try_lead()
 
     asyncio.run(go())
 
@@ -315,22 +315,22 @@ def test_a_server_that_goes_and_comes_back_is_told_of(working):
 def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
 
     async def broken(job):
         raise ValueError("a bug")
 
     async def go():
-        handle = tried.careful(broken)
+        handle = tried.wrap(broken)
         for number in range(MAX_ATTEMPTS - 1):
-            with pytest.raises(Later):
+            with pytest.raises(RetryLater):
                 await handle(Job("poll", "127.0.0.1", tries=number))
         await handle(Job("poll", "127.0.0.1", tries=MAX_ATTEMPTS))
 
     asyncio.run(go())
     (line,) = warnings
     assert line == (
-        "poll 127.0.0.1: given up after 8 attempts, and tried again in a day: ValueError: a bug"
+        "poll 127.0.0.1: given up after 8 attempts, next try in a day: ValueError: a bug"
     )
     (row,) = json.loads(call(working.root, "status", "--json")[0])
     assert row["state"] == "parked"
@@ -338,20 +338,22 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     _, err = call(working.root, "-v", "schedule", "--once")
     assert err == "0 hosts to poll\n"
     for _ in range(MAX_ATTEMPTS):
-        store.note_failure("publish tag:communs", "a bug", store.server_time())
+        store.job_failures.record("publish tag:communs", "a bug", store.server_time())
     _, err = call(working.root, "status")
     assert "workers failed 8 times to publish tag:communs: a bug" in err
     working.sql("UPDATE job_failure SET failed_at = failed_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
-        wait_for(lambda: not any(work.name.startswith("poll ") for work in store.job_failures()))
+        wait_for(
+            lambda: not any(work.name.startswith("poll ") for work in store.job_failures.all())
+        )
     store.close()
 
 
 def test_what_cannot_be_published_is_told_until_it_is(working):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
     job = Job("publish", "tag:communs")
 
     async def full(job):
@@ -362,21 +364,21 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
 
     def do(handler):
         async def go():
-            await tried.careful(handler)(job)
+            await tried.wrap(handler)(job)
 
         asyncio.run(go())
 
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
-    (left,) = store.job_failures()
+    (left,) = store.job_failures.all()
     for _ in range(MAX_ATTEMPTS - 2):
-        store.note_failure(left.name, left.reason, left.failed_at)
+        store.job_failures.record(left.name, left.reason, left.failed_at)
     do(full)
     assert "and tried again when it is next planned" in warnings[-1]
     do(done)  # another job, which was never tried before
-    assert not store.job_failures()
+    assert not store.job_failures.all()
     store.close()
 
 
@@ -468,7 +470,7 @@ def test_nothing_moves_onto_something(working):
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)
-    store.start_run(1, NOON)
+    store.runs.start(1, NOON)
     store.close()
     _, err = call(working.root, "migrate", "--to", other.database, code=3)
     assert "it is not empty (run): name a new database; nothing was changed" in err

@@ -58,10 +58,19 @@ def fit_weights(
     tags, labels = np.concatenate(all_tags), np.concatenate(all_labels)
     features = np.concatenate(all_features, 1)
     weights = fit_logistic(features, labels, default, _WEIGHT_STIFFNESS)
-    p = sigmoid(weights[:-1] @ features + weights[-1])  # (pair,)
-    slopes = np.bincount(tags, labels - p, tag_count)  # (tag,)
-    curvatures = np.bincount(tags, p * (1 - p), tag_count)  # (tag,)
-    return weights, slopes / (curvatures + _SHIFT_STIFFNESS)  # one step of Newton's method
+    predicted = sigmoid(weights[:-1] @ features + weights[-1])  # (pair,)
+    return weights, tag_shifts(tags, labels, predicted, tag_count)
+
+
+def tag_shifts(tags: Ints, labels: Floats, predicted: Floats, tag_count: int) -> Floats:
+    """By how much the predicted log odds of each tag are too low (tag,).
+
+    All arguments are (pair,). This is one step of Newton's method, drawn to zero.
+    """
+    slopes = np.bincount(tags, labels - predicted, tag_count)  # (tag,)
+    curvatures = np.bincount(tags, predicted * (1 - predicted), tag_count)  # (tag,)
+    shifts: Floats = slopes / (curvatures + _SHIFT_STIFFNESS)
+    return shifts
 
 
 def _held_out_pairs(

@@ -14,6 +14,7 @@ If nothing matches, the candidates near their threshold are near misses.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from math import exp, log
 
 from aggregator.match.analysis import batches
@@ -21,8 +22,7 @@ from aggregator.match.evidence import DirectEvidence
 from aggregator.match.explanations import Explainer
 from aggregator.match.scores import DocumentScores, TagScorer
 from aggregator.match.tag_model import TagModel
-from aggregator.match.text_vectors import Embedder, read_document
-from aggregator.match.training import Trainer
+from aggregator.match.text_vectors import Embedder, read_entry
 from aggregator.match.vocabulary import Vocabulary
 from aggregator.model import (
     Clipping,
@@ -47,8 +47,7 @@ _NEAR_SHARE = 0.6  # of the threshold, for a near miss
 class Matcher:
     """Matches entries. The result depends only on the arguments and the entry.
 
-    ``model`` must belong to this vocabulary and these clippings; by default it is trained here,
-    without any collected entries.
+    ``model`` must belong to this vocabulary and these clippings.
     """
 
     def __init__(
@@ -56,13 +55,12 @@ class Matcher:
         vocabulary: Vocabulary,
         clippings: Sequence[Clipping],
         subscriptions: Sequence[Subscription],
-        model: TagModel | None = None,
+        model: TagModel,
         decisions: Sequence[Decision] = (),
         embedder: Embedder | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._tags = vocabulary.tag_indices
-        model = model or Trainer(vocabulary, clippings, (), decisions, embedder).train()
         self._shifts = model.shifts
         self._direct = DirectEvidence(vocabulary, clippings, subscriptions, decisions)
         self._scorer = TagScorer(vocabulary, model, embedder)
@@ -115,8 +113,7 @@ class Matcher:
     def probabilities(self, entries: Iterable[Entry]) -> Iterator[dict[str, float]]:
         """For each entry the probabilities of its tags, by key, from names and words alone."""
         for batch in batches(entries, len(self._tags)):
-            documents = [read_document(entry.title, entry.text, entry.language) for entry in batch]
-            for scores in self._scorer.score(documents):
+            for scores in self._scorer.score(list(map(read_entry, batch))):
                 yield {
                     self._vocabulary.tags[tag].key: round(probability, 4)
                     for tag, probability in sorted(scores.probabilities.items())
@@ -127,13 +124,8 @@ class Matcher:
     ) -> Iterator[tuple[StoredEntry, DocumentScores | None]]:
         """Entries with the scores of their text, or None if the text does not count."""
         readable = [self._is_readable(stored) for stored in entries]
-        scores = self._scorer.score(
-            [
-                read_document(stored.entry.title, stored.entry.text, stored.entry.language)
-                for stored, is_readable in zip(entries, readable, strict=True)
-                if is_readable
-            ]
-        )
+        documents = [read_entry(stored.entry) for stored in compress(entries, readable)]
+        scores = self._scorer.score(documents)
         for stored, is_readable in zip(entries, readable, strict=True):
             yield stored, next(scores) if is_readable else None
 

@@ -25,6 +25,7 @@ from aggregator.match.tokens import (
     read_words,
     stemmer_language,
 )
+from aggregator.model import Entry
 
 HEAD_WORDS = 100  # the beginning of a text, which weighs more; about 600 characters
 TEXT_WORDS = 700  # the words of a text that its vector counts
@@ -54,6 +55,11 @@ def read_document(
     sample = [*title_words.raw, *text_words.raw[:LANGUAGE_SAMPLE_WORDS]]
     language = stemmer_language(guess_language(sample, declared_language))
     return Document(title_words, text_words, language, tags)
+
+
+def read_entry(entry: Entry, tags: frozenset[int] = frozenset()) -> Document:
+    """`read_document` for an entry."""
+    return read_document(entry.title, entry.text, entry.language, tags)
 
 
 class Embedder(Protocol):

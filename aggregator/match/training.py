@@ -12,7 +12,7 @@ from aggregator.match.sparse import Floats
 from aggregator.match.tag_model import TagModel, TrainingExample
 from aggregator.match.tag_statistics import compute_statistics
 from aggregator.match.term_statistics import build_lexicon
-from aggregator.match.text_vectors import Embedder, read_document
+from aggregator.match.text_vectors import Embedder, read_document, read_entry
 from aggregator.match.vocabulary import Vocabulary
 from aggregator.model import Clipping, Decision, Entry
 
@@ -46,14 +46,9 @@ class Trainer:
             )
             for clipping in training_clippings(clippings, known)
         ]
-        sample = [read_document(entry.title, entry.text, entry.language) for entry in entries]
+        sample = list(map(read_entry, entries))
         rejections = [
-            read_document(
-                decision.entry.title,
-                decision.entry.text,
-                decision.entry.language,
-                frozenset({tags[key]}),
-            )
+            read_entry(decision.entry, frozenset({tags[key]}))
             for decision in known
             if not decision.confirmed and (key := vocabulary.key(decision.tag))
         ]

@@ -21,7 +21,7 @@ from aggregator.model import EvidenceKind, TagSettings
 from aggregator.store import Store
 from tests.cli.test_commands import call
 from tests.harness import item, rss
-from tests.match.test_training import BEES, BIKES, clippings, stored
+from tests.match.samples import BEES, BIKES, french, make_clippings
 
 
 class Known:
@@ -39,12 +39,12 @@ class Known:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-CHINESE = stored("蜂蜜", "我们的蜂群在春天", language="zh")
+CHINESE = french("蜂蜜", "我们的蜂群在春天", language="zh")
 HIGH = [TagSettings("Apiculture", recall="high"), TagSettings("Mécanique", recall="high")]
 
 
 def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
-    kept = clippings()
+    kept = make_clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
     learned = Trainer(vocabulary, kept, [CHINESE.entry], (), Known()).train()
     known = Matcher(vocabulary, kept, (), TagModel.from_bytes(learned.to_bytes()), (), Known())
@@ -52,15 +52,16 @@ def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
     assert best.tag == "apiculture"
     (evidence,) = (e for e in best.evidence if e.kind is EvidenceKind.MEANING)
     assert set(evidence.where.split(" / ")) <= {c.title for c in kept if "Apiculture" in c.tags}
-    without = Matcher(vocabulary, kept, ()).score(CHINESE)
+    plain = Trainer(vocabulary, kept, ()).train()
+    without = Matcher(vocabulary, kept, (), plain).score(CHINESE)
     assert best.score > max((match.score for match in without), default=0.0)
 
 
 def test_what_was_learned_with_meanings_is_of_use_without():
-    kept = clippings()
+    kept = make_clippings()
     vocabulary = build_vocabulary(kept, HIGH, ())
     learned = Trainer(vocabulary, kept, [], (), Known()).train()
-    best, *_ = Matcher(vocabulary, kept, (), learned).match(stored("Les abeilles du rucher"))
+    best, *_ = Matcher(vocabulary, kept, (), learned).match(french("Les abeilles du rucher"))
     assert best.tag == "apiculture"
 
 

@@ -110,8 +110,8 @@ def test_dates_as_exports_write_them(written, read):
         ("{", "p:2: not a post: "),
         ("[]", "p:2: not a post: expected a JSON object"),
         ('{"title": "a", "text": "b"}', "p:2: not a post: no 'tags'"),
-        ('{"title": "a", "text": 1, "tags": []}', 'p:2: not a post: "text" is no text'),
-        ('{"title": "a", "text": "b", "tags": "c"}', 'p:2: not a post: "tags" is no list'),
+        ('{"title": "a", "text": 1, "tags": []}', 'p:2: not a post: "text" is not a string'),
+        ('{"title": "a", "text": "b", "tags": "c"}', 'p:2: not a post: "tags" is not a list'),
     ],
 )
 def test_what_is_no_post_is_told_with_its_line(line, message):

@@ -19,15 +19,15 @@ def test_fit_finds_the_true_weights_and_stays_near_its_prior():
 
 @pytest.mark.parametrize("count", [0, 1, 2, 13, 20, 21, 199, 2000])
 def test_each_clipping_is_held_out_once(count):
-    scored = [number for _, some in held_out_folds(count, 10**6) for number in some]
+    scored = [number for _, part in held_out_folds(count, 10**6) for number in part]
     assert scored == list(range(count))
-    assert all(set(some) <= set(left_out) for left_out, some in held_out_folds(count, 10**6))
+    assert all(set(part) <= set(left_out) for left_out, part in held_out_folds(count, 10**6))
 
 
 def test_only_the_last_of_very_many_clippings_are_held_out():
     ((left_out, scored),) = held_out_folds(20_000, 40)
     assert (left_out, scored) == (range(19_960, 20_000), range(19_960, 20_000))
-    assert sum(len(some) for _, some in held_out_folds(1000, 100)) == 100
+    assert sum(len(part) for _, part in held_out_folds(1000, 100)) == 100
 
 
 def test_parts_of_a_range_are_about_equal_and_complete():

@@ -108,17 +108,17 @@ def test_broader_tags_match_too():
         TagSettings("Vélos", broader=("Transports",)),
         TagSettings("Transports", broader=("Climat", "Vélos")),  # a circle ends
     ]
-    found = {m.tag: m for m in make_matcher(settings=settings).match(make_stored("Les vélos"))}
-    assert set(found) == {"velos", "transports", "climat"}
-    assert found["climat"].evidence[-1].kind is EvidenceKind.NARROWER
-    assert found["climat"].evidence[-1].detail in {"Vélos", "Transports"}
+    matches = {m.tag: m for m in make_matcher(settings=settings).match(make_stored("Les vélos"))}
+    assert set(matches) == {"velos", "transports", "climat"}
+    assert matches["climat"].evidence[-1].kind is EvidenceKind.NARROWER
+    assert matches["climat"].evidence[-1].detail in {"Vélos", "Transports"}
     assert tags_of(make_matcher(settings=settings).match(make_stored("Le climat"))) == ["climat"]
 
 
 def test_tag_with_a_path_is_named_by_its_last_part():
-    known = make_matcher("economy", "economy/commons")
-    assert tags_of(known.match(make_stored("About commons"))) == ["economy", "economy/commons"]
-    assert tags_of(known.match(make_stored("The economy"))) == ["economy"]
+    matcher = make_matcher("economy", "economy/commons")
+    assert tags_of(matcher.match(make_stored("About commons"))) == ["economy", "economy/commons"]
+    assert tags_of(matcher.match(make_stored("The economy"))) == ["economy"]
     assert tags_of(make_matcher("a/commons", "commons").match(make_stored("About commons"))) == [
         "commons"
     ]
@@ -130,22 +130,22 @@ def test_no_evidence_gives_no_match():
 
 def test_near_misses_are_given_only_without_matches():
     """Only where nothing belongs."""
-    found = make_matcher("Communs").match(make_stored("T", "les communs"))
-    assert [(match.tag, match.near) for match in found] == [("communs", True)]
-    found = make_matcher("Communs", "P2P").match(make_stored("P2P", "les communs"))
-    assert [(match.tag, match.near) for match in found] == [("p2p", False)]
+    matches = make_matcher("Communs").match(make_stored("T", "les communs"))
+    assert [(match.tag, match.near) for match in matches] == [("communs", True)]
+    matches = make_matcher("Communs", "P2P").match(make_stored("P2P", "les communs"))
+    assert [(match.tag, match.near) for match in matches] == [("p2p", False)]
 
 
 def test_names_and_rules_match_without_clippings():
-    known = train_matcher([], [TagSettings("Communs", match=("fab ?lab",))])
-    assert [m.tag for m in known.match(french("Les communs"))] == ["communs"]
-    assert [m.tag for m in known.match(french("Un fablab"))] == ["communs"]
+    matcher = train_matcher([], [TagSettings("Communs", match=("fab ?lab",))])
+    assert [m.tag for m in matcher.match(french("Les communs"))] == ["communs"]
+    assert [m.tag for m in matcher.match(french("Un fablab"))] == ["communs"]
 
 
 @pytest.mark.parametrize("name", ["🌱", "开源", "Ελλάδα", "C++", "l’eau"])
 def test_name_in_any_script_matches(name):
-    known = train_matcher([Clipping("T", None, "", (name,))])
-    (match,) = known.match(french(f"Hier {name} demain", language=None))
+    matcher = train_matcher([Clipping("T", None, "", (name,))])
+    (match,) = matcher.match(french(f"Hier {name} demain", language=None))
     assert match.evidence[0].kind is EvidenceKind.PHRASE
 
 
@@ -171,24 +171,24 @@ def test_broader_scores_do_not_depend_on_tag_names():
     scores = []
     for name in ("Alpha", "Zeta"):
         settings = [TagSettings(name, broader=("Beta",)), TagSettings("Beta", broader=("Gamma",))]
-        found = train_matcher([], settings).match(french(f"{name} and Beta"))
-        scores.append({m.score for m in found if m.tag == "gamma"})
+        matches = train_matcher([], settings).match(french(f"{name} and Beta"))
+        scores.append({m.score for m in matches if m.tag == "gamma"})
     assert scores[0] == scores[1]
 
 
 def test_match_all_gives_the_same_as_match():
-    known = train_matcher(make_clippings(), [TagSettings("Apiculture", recall="high")])
+    matcher = train_matcher(make_clippings(), [TagSettings("Apiculture", recall="high")])
     entries = [french(title, text) for title, text in BEES + BIKES] + [UNNAMED, french("", "")]
-    together = [matches for _, matches in known.match_all(entries)]
-    assert together == [known.match(entry) for entry in entries]
+    together = [matches for _, matches in matcher.match_all(entries)]
+    assert together == [matcher.match(entry) for entry in entries]
     assert any(together)
 
 
 def test_megabyte_of_text_is_matched_in_bounded_time():
-    known = train_matcher(make_clippings())
+    matcher = train_matcher(make_clippings())
     began = time.process_time()
     for text in ("abeille " * 130_000, "a@" * 500_000, "x" * 1_000_000, "\u0301" * 1_000_000):
-        known.match(french("Long", text))
+        matcher.match(french("Long", text))
     assert time.process_time() - began < 20  # seconds; it would be hours if it grew with the square
 
 
@@ -199,16 +199,16 @@ def test_fifty_thousand_tags_match():
 
 
 def test_feed_footer_mentions_no_tag():
-    known = train_matcher([], [TagSettings("Commons")])
-    assert known.match(french("Bees", "Honey.\nThe post Bees appeared first on Commons.")) == ()
-    assert known.score(french("Bees", "Honey.\nThe commons."))
+    matcher = train_matcher([], [TagSettings("Commons")])
+    assert matcher.match(french("Bees", "Honey.\nThe post Bees appeared first on Commons.")) == ()
+    assert matcher.score(french("Bees", "Honey.\nThe commons."))
 
 
 def test_threshold_depends_on_settings_and_clippings():
     settings = [TagSettings("Apiculture", recall="high"), TagSettings("Mécanique", threshold=0.42)]
-    known = train_matcher(make_clippings(), settings)
-    assert known.threshold("mecanique") == 0.42
-    assert known.threshold("apiculture") < train_matcher(make_clippings()).threshold("apiculture")
+    matcher = train_matcher(make_clippings(), settings)
+    assert matcher.threshold("mecanique") == 0.42
+    assert matcher.threshold("apiculture") < train_matcher(make_clippings()).threshold("apiculture")
     assert train_matcher(make_clippings(1, 1)).threshold("apiculture") < train_matcher(
         make_clippings()
     ).threshold("apiculture")
@@ -242,8 +242,8 @@ def test_one_clipping_is_enough_for_similarity():
 
 def test_unknown_language_matches_by_words():
     text = "Qorqmazo vindelu astripen kolmava dretti."
-    known = train_matcher([Clipping("Zzq", None, text, ("Xyz",)), *make_clippings()])
-    scores = {m.tag: m.score for m in known.score(french("Vindelu", text, language="tlh"))}
+    matcher = train_matcher([Clipping("Zzq", None, text, ("Xyz",)), *make_clippings()])
+    scores = {m.tag: m.score for m in matcher.score(french("Vindelu", text, language="tlh"))}
     assert scores["xyz"] > 0.1
 
 

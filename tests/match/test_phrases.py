@@ -13,8 +13,8 @@ from tests.match.samples import make_vocabulary
 def surfaces(tag, text):
     """How ``text`` spells the tag, wherever it does."""
     words = read_words(text)
-    found = PhraseIndex(make_vocabulary(tag).names).find(words, "")
-    return [words.surface(f.start, f.word_count) if f.word_count else tag for f in found]
+    matches = PhraseIndex(make_vocabulary(tag).names).find(words, "")
+    return [words.surface(m.start, m.word_count) if m.word_count else tag for m in matches]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_phrase_is_not_found_inside_words_or_addresses(tag, text):
 
 def test_longest_phrase_wins():
     names = make_vocabulary("Communs", "Communs_urbains").names
-    found = PhraseIndex(names).find(read_words("communs urbains, communs"), "")
-    assert [f.key for f in found] == ["communs urbains", "communs"]
+    matches = PhraseIndex(names).find(read_words("communs urbains, communs"), "")
+    assert [m.key for m in matches] == ["communs urbains", "communs"]
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,20 @@ def test_inflected_name_is_marked_as_inflected(tag, language, text):
     [("chez SMart", True), ("CHEZ SMART", True), ("a smart city", False), ("Smart", False)],
 )
 def test_short_acronym_in_another_case_is_not_exact(text, exact):
-    (found,) = PhraseIndex({"SMart": "smart"}).find(read_words(text), "")
-    assert found.is_exact is exact
+    (match,) = PhraseIndex({"SMart": "smart"}).find(read_words(text), "")
+    assert match.is_exact is exact
 
 
 def test_name_in_an_excluded_phrase_is_ignored():
     phrases = PhraseIndex({"Communs": "communs", "Lieux": "lieux"}, {"communs": ("lieux communs",)})
-    found = phrases.find(read_words("Des lieux communs, des communs"), "")
-    assert [(f.key, f.start) for f in found] == [("lieux", 1), ("communs", 4)]
+    matches = phrases.find(read_words("Des lieux communs, des communs"), "")
+    assert [(m.key, m.start) for m in matches] == [("lieux", 1), ("communs", 4)]
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_any_name_is_found_between_other_words(name):
-    found = PhraseIndex(make_vocabulary(name).names).find(read_words(f"« {name} »"), "")
-    assert any(one.key == fold(name) for one in found)
+    matches = PhraseIndex(make_vocabulary(name).names).find(read_words(f"« {name} »"), "")
+    assert any(match.key == fold(name) for match in matches)
 
 
 def test_lead_is_the_first_fifty_words():

@@ -47,8 +47,8 @@ def test_model_is_trusted_less_with_fewer_than_ten_clippings():
 )
 def test_probability_of_a_name_depends_on_its_place(name, title, text, by_place):
     mentions = PhraseIndex({name: "k"}).mentions(read_words(title), read_words(text), "en")["k"]
-    found = {place: probability for place, _, probability in name_probabilities(mentions)}
-    assert found == pytest.approx(by_place)
+    probabilities = {place: probability for place, _, probability in name_probabilities(mentions)}
+    assert probabilities == pytest.approx(by_place)
     assert not list(name_probabilities(Mentions()))
 
 

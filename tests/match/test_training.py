@@ -7,35 +7,35 @@ from tests.match.samples import UNNAMED, french, make_clippings, train_matcher
 
 
 def test_same_clippings_train_the_same_model():
-    kept = make_clippings()
-    vocabulary = build_vocabulary(kept, (), ())
+    clippings = make_clippings()
+    vocabulary = build_vocabulary(clippings, (), ())
     entries = [UNNAMED.entry] * 3
-    one, other = (Trainer(vocabulary, kept, entries).train().to_bytes() for _ in range(2))
-    assert one == other
+    first, second = (Trainer(vocabulary, clippings, entries).train().to_bytes() for _ in range(2))
+    assert first == second
 
 
 def test_confirmed_entries_train_and_rejected_ones_raise_the_threshold():
     entry = french(
         "Le vieux verger", "On taille les pommiers du verger, puis on presse le cidre.", row=7
     )
-    kept = make_clippings()
+    clippings = make_clippings()
     decided = [Decision(7, entry.entry, "apiculture", confirmed=True)]
     like = french("Cidre", "Les pommiers du verger donnent le cidre que l'on presse.", row=8)
-    before = {m.tag: m.score for m in train_matcher(kept).score(like)}
-    after = {m.tag: m.score for m in train_matcher(kept, decisions=decided).score(like)}
+    before = {m.tag: m.score for m in train_matcher(clippings).score(like)}
+    after = {m.tag: m.score for m in train_matcher(clippings, decisions=decided).score(like)}
     assert after["apiculture"] > before.get("apiculture", 0)
-    (match,) = train_matcher(kept, decisions=decided).match(entry)
+    (match,) = train_matcher(clippings, decisions=decided).match(entry)
     assert (match.tag, match.score, match.evidence[0].kind) == (
         "apiculture",
         1.0,
         EvidenceKind.DECISION,
     )
     refused = [Decision(1, UNNAMED.entry, "apiculture", confirmed=False)]
-    assert train_matcher(kept, decisions=refused).threshold("apiculture") > train_matcher(
-        kept
+    assert train_matcher(clippings, decisions=refused).threshold("apiculture") > train_matcher(
+        clippings
     ).threshold("apiculture")
     assert "apiculture" not in {
-        m.tag for m in train_matcher(kept, decisions=refused).score(UNNAMED)
+        m.tag for m in train_matcher(clippings, decisions=refused).score(UNNAMED)
     }
 
 
@@ -50,5 +50,5 @@ def test_confirmed_entry_of_a_deleted_tag_is_no_example():
 
 def test_function_words_are_no_terms_and_break_pairs():
     entries = [Entry("", "", "", text="Les abeilles de la ruche noire", language="fr")] * 3
-    learned = Trainer(build_vocabulary((), (), ()), (), entries).train()
-    assert set(learned.lexicon.terms) == {"abeil", "ruch", "noir", "ruch noir"}
+    model = Trainer(build_vocabulary((), (), ()), (), entries).train()
+    assert set(model.lexicon.terms) == {"abeil", "ruch", "noir", "ruch noir"}

@@ -9,7 +9,7 @@ from aggregator.cli.context import AsJson, exit_codes, load_project, make_consol
 
 if TYPE_CHECKING:
     from aggregator.match.evaluate import Evaluation
-    from aggregator.match.tag_model import Embedder
+    from aggregator.match.text_vectors import Embedder
 
 
 def evaluate(

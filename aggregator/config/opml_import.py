@@ -17,7 +17,7 @@ class ListedFeed:
     folders: tuple[str, ...] = ()
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     """On one line, and without what no file of ours can hold."""
     return " ".join(ILLEGAL.sub(" ", text).split())
 
@@ -27,15 +27,15 @@ def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
 
     Raises ValueError for what is no OPML.
     """
-    found = listparser.parse(data)
-    if found.bozo or not found.version:
-        raise ValueError(f"not an OPML list: {found.bozo_exception or 'no <opml> in it'}")
+    document = listparser.parse(data)
+    if document.bozo or not document.version:
+        raise ValueError(f"not an OPML list: {document.bozo_exception or 'no <opml> in it'}")
     feeds, warnings = [], []
-    for feed in found.feeds:
+    for feed in document.feeds:
         url = feed.url if "://" in feed.url else f"http://{feed.url}"
         if not urls.is_web(url):
-            warnings.append(f'"{_line(feed.title or feed.url)}" has no web address: left out')
+            warnings.append(f'"{_one_line(feed.title or feed.url)}" has no web address: left out')
             continue
-        title = _line(feed.title) or urls.redact(url)
+        title = _one_line(feed.title) or urls.redact(url)
         feeds.append(ListedFeed(url, title, tuple(dict.fromkeys(feed.tags))))
     return feeds, warnings

@@ -17,7 +17,7 @@ from aggregator.config.credentials import (
     resolve,
     split_credentials,
 )
-from aggregator.config.locate import Path, line_of, lines
+from aggregator.config.locate import Path, find_line, line_numbers
 from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.model import (
@@ -88,8 +88,8 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
 
 def _raise_errors(errors: Iterable[tuple[Path, str]], text: str, file: str) -> NoReturn:
     """Raise ConfigError with the line of each error, in the order of the file."""
-    known = lines(text)
-    diagnostics = [Diagnostic(file, line_of(known, path), message) for path, message in errors]
+    numbers = line_numbers(text)
+    diagnostics = [Diagnostic(file, find_line(numbers, path), message) for path, message in errors]
     raise ConfigError(tuple(sorted(diagnostics, key=lambda d: (d.line or 0, d.message)))) from None
 
 

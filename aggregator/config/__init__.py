@@ -1,4 +1,4 @@
-"""feeds.toml: its text in, a checked `model.Config` out."""
+"""feeds.toml: parse and check its text, and return a `model.Config`."""
 
 from aggregator.config.credentials import database_url
 from aggregator.config.parse import parse_config

@@ -43,7 +43,7 @@ def _check_addresses(table: FeedsToml) -> Errors:
     addresses: dict[str, str] = {}  # by title
     for url in filter(urls.is_web, table.clippings.files):
         if urls.link_key(url) in owners:
-            yield ("clippings", "files"), f'"{urls.redact(url)}" stands twice'
+            yield ("clippings", "files"), f'"{urls.redact(url)}" is listed twice'
         owners[urls.link_key(url)] = "[clippings] files"
         keys.add(urls.without_secrets(url))
     for position, subscription in enumerate(table.subscriptions):
@@ -57,10 +57,7 @@ def _check_addresses(table: FeedsToml) -> Errors:
         owners[link] = title or address
         if key in keys:
             message = f'"{address}" differs from another address only in its secret'
-            yield (
-                (*path, "url"),
-                f"{message}: add a fragment such as #second, by which to tell them apart",
-            )
+            yield (*path, "url"), f"{message}: add a fragment such as #second to tell them apart"
         keys.add(key)
         if title in addresses:
             message = f'two subscriptions are called "{title}": {addresses[title]} and {address}'
@@ -103,7 +100,7 @@ def _check_headers(subscription: SubscriptionTable, environment: Mapping[str, st
         elif not SENDABLE.fullmatch(
             authorization_header(content) if path == ("auth",) else content
         ):
-            reason = "which holds a character that no request header can: a line break, say"
+            reason = "which has a character that headers must not contain, such as a line break"
         else:
             continue
         key = ".".join(map(str, path))

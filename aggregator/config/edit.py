@@ -1,4 +1,4 @@
-"""Writing into feeds.toml as a person would: comments and layout stay. The one file using tomlkit."""
+"""Add subscriptions to feeds.toml and keep its comments and layout. Only this file uses tomlkit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from aggregator.text import urls
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
-    """A ``[[subscriptions]]`` table to be written; ``comment`` stands behind its title."""
+    """A ``[[subscriptions]]`` table to write; ``comment`` follows its title."""
 
     url: str
     title: str
@@ -22,16 +22,16 @@ class NewSubscription:
 
 
 def subscriptions_toml(subscriptions: Iterable[NewSubscription]) -> str:
-    """The tables by themselves, ready to paste."""
+    """The tables as text, ready to paste."""
     document = tomlkit.document()
     document.append("subscriptions", _make_tables(subscriptions))
     return tomlkit.dumps(document).strip() + "\n"
 
 
 def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, int]:
-    """feeds.toml with those that it has not yet, behind its own; and how many those are.
+    """Append to feeds.toml those that it does not have yet; returns the text and their number.
 
-    Raises ValueError if ``text`` is not TOML, or its subscriptions are no tables.
+    Raises ValueError if ``text`` is not TOML, or its subscriptions are not tables.
     """
     try:
         document = tomlkit.parse(text)
@@ -64,7 +64,7 @@ def _key(url: str) -> str:
 
 
 def _with_unique_title(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
-    """Two subscriptions of one title could not be told apart in messages."""
+    """Add a number to a title that another subscription has: messages name them by title."""
     title, number = subscription.title, 2
     while title in titles:
         title, number = f"{subscription.title} ({number})", number + 1
@@ -82,7 +82,7 @@ def _make_tables(subscriptions: Iterable[NewSubscription]) -> AoT:
 def _make_table(subscription: NewSubscription) -> Table:
     table = tomlkit.table()
     table.add("title", subscription.title)
-    # Folders of a list are a stranger's words: a line break would end the comment.
+    # It may come from a foreign OPML file: a line break would end the comment.
     comment = " ".join("".join(c if c.isprintable() else " " for c in subscription.comment).split())
     if comment:
         table["title"].comment(comment)

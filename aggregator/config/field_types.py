@@ -76,7 +76,7 @@ def _check_regex(value: str) -> str:
     except (re.error, OverflowError) as error:
         raise ValueError(f"expected a regular expression: {error}") from None
     except RecursionError:
-        raise ValueError("expected a regular expression of fewer parts in parts") from None
+        raise ValueError("expected a regular expression with less nesting") from None
     return value
 
 

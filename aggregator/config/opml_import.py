@@ -1,4 +1,4 @@
-"""Subscription lists of other feed readers. The one file that uses listparser."""
+"""OPML lists of other feed readers. Only this file uses listparser."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from aggregator.text.folding import ILLEGAL
 
 @dataclass(frozen=True, slots=True)
 class ListedFeed:
-    """A feed of an OPML list; ``folders`` are those it stands in."""
+    """A feed of an OPML list, with the folders that contain it."""
 
     url: str
     title: str
@@ -18,14 +18,14 @@ class ListedFeed:
 
 
 def _one_line(text: str) -> str:
-    """On one line, and without what no file of ours can hold."""
+    """``text`` without line breaks and characters that XML and TOML do not allow."""
     return " ".join(ILLEGAL.sub(" ", text).split())
 
 
 def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
-    """The feeds of an OPML document, and warnings for those that have no web address.
+    """The feeds of an OPML document, and a warning for each one without a web address.
 
-    Raises ValueError for what is no OPML.
+    Raises ValueError if ``data`` is not OPML.
     """
     document = listparser.parse(data)
     if document.bozo or not document.version:

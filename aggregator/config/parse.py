@@ -75,7 +75,7 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
         line = int(position[1]) if position else text.count("\n") + 1
         raise ConfigError((Diagnostic(file, line, message),)) from None
     except RecursionError:
-        message = "not valid TOML: lists in lists without end"
+        message = "not valid TOML: lists are nested too deeply"
         raise ConfigError((Diagnostic(file, None, message),)) from None
     except ValueError as error:  # a number with more digits than Python converts
         message = f"not valid TOML: {str(error).partition(':')[0]}"

@@ -35,24 +35,26 @@ class _Table(BaseModel):
 class SiteTable(_Table):
     """Who publishes, and where outputs/ is served."""
 
-    title: Text = Field("Clippings", description="Title of the site and start of each feed's title")
-    url: WebAddress = Field(
-        "http://localhost:8000/",
-        description="Address at which the output folder is served; feeds name themselves by it",
+    title: Text = Field(
+        default="Clippings", description="Title of the site; each feed's title starts with it"
     )
-    author: Text = Field("aggregator", description="Author of the output feeds")
-    language: Language = Field("en", description="Language of the pages (BCP 47)")
+    url: WebAddress = Field(
+        default="http://localhost:8000/",
+        description="Address at which the output folder is served; feeds link to it",
+    )
+    author: Text = Field(default="aggregator", description="Author of the output feeds")
+    language: Language = Field(default="en", description="Language of the pages (BCP 47)")
 
 
 class ClippingsTable(_Table):
     """Where the reader's clippings are."""
 
     files: Texts = Field(
-        (), description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS"
+        default=(),
+        description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS",
     )
     allow_private: Networks = Field(
-        (),
-        description="Networks, not of the public Internet, that the addresses may be fetched from",
+        default=(), description="Private networks that the addresses may be in"
     )
 
 
@@ -60,137 +62,145 @@ class SubscriptionTable(_Table):
     """A feed to poll."""
 
     url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
-    title: Text | None = Field(None, description="Name in messages and pages; default: the address")
-    tags: Texts = Field((), description="Tags that every entry of this feed gets")
+    title: Text | None = Field(
+        default=None, description="Name in messages and pages; default: the address"
+    )
+    tags: Texts = Field(default=(), description="Tags for every entry of this feed")
     language: Language | None = Field(
-        None, description="Language, where the feed does not say it (BCP 47)"
+        default=None, description="Language, if the feed declares none (BCP 47)"
     )
     headers: dict[str, str] = Field(
-        {}, description='Extra request headers; a value "env:NAME" is read from the environment'
+        default={},
+        description='Extra request headers; a value "env:NAME" is read from the environment',
     )
     auth: SecretName | None = Field(
-        None, description='"env:NAME": the variable holds "user:password" or "Bearer TOKEN"'
+        default=None, description='"env:NAME": the variable holds "user:password" or "Bearer TOKEN"'
     )
     min_interval: Duration = Field(
-        timedelta(0), description='Poll no more often than this, for example "2 h"'
+        default=timedelta(0), description='Poll no more often than this, for example "2 h"'
     )
     republish: Literal["full", "summary"] = Field(
-        "full", description="What of its entries is republished: all, or a summary"
+        default="full", description="Republish full entries, or only a summary of each"
     )
     allow_private: Networks = Field(
-        (), description='Networks, not of the public Internet, to fetch it from: "10.0.0.5/32"'
+        default=(), description='Private networks that the feed may be in, such as "10.0.0.5/32"'
     )
 
 
 class TagTable(_Table):
     """A tag of the clippings, or one of your own."""
 
-    aliases: Texts = Field((), description="Other names, in any language")
-    match: Regexes = Field((), description="Regular expressions sought in title and text")
-    title: Text | None = Field(None, description="Title of the tag's feed")
-    description: Text | None = Field(None, description="Subtitle of the tag's feed")
+    aliases: Texts = Field(default=(), description="Other names, in any language")
+    match: Regexes = Field(
+        default=(), description="Regular expressions to search for in title and text"
+    )
+    title: Text | None = Field(default=None, description="Title of the tag's feed")
+    description: Text | None = Field(default=None, description="Subtitle of the tag's feed")
     threshold: StrictFloat | None = Field(
-        None, gt=0, le=1, description="Score from which an entry belongs to the tag"
+        default=None, gt=0, le=1, description="Lowest score of an entry that gets the tag"
     )
     recall: Literal["high"] | None = Field(
-        None,
-        description='"high": find more of it, and more that is wrong (a threshold goes before)',
+        default=None,
+        description='"high": match more entries, with more errors; a threshold overrides it',
     )
     broader: Texts = Field(
-        (), description="Tags that hold all of it: its entries belong to them too"
+        default=(), description="Broader tags, which entries of this tag get too"
     )
     excluded_phrases: Texts = Field(
-        (), alias="not", description="Phrases in which the tag's names mean something else"
+        default=(), alias="not", description="Phrases in which the tag's name means something else"
     )
 
 
 class FeedTable(_Table):
-    """A feed of your own making: what a query finds."""
+    """A combined feed: the entries that match a query."""
 
-    name: Text = Field(description="Its name, and the start of its file's name")
+    name: Text = Field(description="Name of the feed; the file name is made from it")
     query: Query = Field(
         description='Tags joined by AND, OR, NOT and parentheses; also lang:fr, source:"A blog", '
         "title:word, text:word, category:word, author:name, is:clipped"
     )
-    title: Text | None = Field(None, description="Title of the feed")
-    description: Text | None = Field(None, description="Subtitle of the feed")
+    title: Text | None = Field(default=None, description="Title of the feed")
+    description: Text | None = Field(default=None, description="Subtitle of the feed")
 
 
 class MatchingTable(_Table):
     """How entries are matched."""
 
     semantic: Semantic = Field(
-        False,
-        description="Also compare what texts mean, whatever language they are in: needs "
-        "aggregator[semantic], and a fifth of a second for each new entry",
+        default=False,
+        description="Also compare texts by meaning, across languages; needs "
+        "aggregator[semantic] and 0.2 seconds for each new entry",
     )
 
 
 class StoreTable(_Table):
-    """Where the state is kept."""
+    """The database."""
 
     url: Database = Field(
-        "sqlite:///aggregator.sqlite3",
+        default="sqlite:///aggregator.sqlite3",
         description='"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
         'aggregator[postgres]; "env:NAME" is read from the environment',
     )
     keep_unmatched_days: StrictInt = Field(
-        180,
+        default=180,
         ge=0,
         le=36500,
-        description="Days after which the content of entries that belong to no tag and no feed of "
-        "[[feeds]] is removed; 0: never",
+        description="Days after which the content of entries in no tag and no combined feed is "
+        "removed; 0: never",
     )
 
 
 class PublishTable(_Table):
-    """What is written."""
+    """What is published, and where."""
 
     directory: Directory = Field(
-        "outputs",
+        default="outputs",
         description='Folder for the output files, or "s3://bucket/prefix": needs aggregator[s3]',
     )
     endpoint: Endpoint | None = Field(
-        None, description="Server of the bucket, if it is not Amazon's; default: AWS_ENDPOINT_URL"
+        default=None,
+        description="Server of the bucket, if not Amazon S3; default: AWS_ENDPOINT_URL",
     )
-    region: Region | None = Field(None, description="Region of the bucket; default: AWS_REGION")
+    region: Region | None = Field(
+        default=None, description="Region of the bucket; default: AWS_REGION"
+    )
     auth: SecretName | None = Field(
-        None,
+        default=None,
         description='"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
-    live: StrictInt = Field(50, ge=1, le=1000, description="Entries in a tag's feed")
+    live: StrictInt = Field(default=50, ge=1, le=1000, description="Entries in a tag's feed")
     backfill: StrictInt = Field(
-        10, ge=0, description="How many older entries a new tag or feed may bring at once"
+        default=10, ge=0, description="Older entries that a new tag or feed may add at once"
     )
     explain: StrictBool = Field(
-        True, description="End each entry with a line saying why it is there"
+        default=True, description="End each entry with the reasons for its tag"
     )
     per_source: StrictInt = Field(
-        20, ge=1, description="Of one subscription, this many entries at most in a live feed"
+        default=20, ge=1, description="Most entries of one subscription in a live feed"
     )
     also: tuple[Literal["all", "unmatched", "near-miss"], ...] = Field(
-        ("all", "unmatched", "near-miss"),
-        description="Feeds beside those of the tags: every entry, those of no tag, those of no "
-        "tag but nearly of one",
+        default=("all", "unmatched", "near-miss"),
+        description="Feeds in addition to those of the tags: all entries, entries without a "
+        "tag, and entries that nearly got one",
     )
     archive_all: StrictBool = Field(
-        False,
-        description='Whether "all" has an archive: every entry of every source once more, month by '
-        "month, written again for each correction",
+        default=False,
+        description='Also archive "all": a second copy of every entry, by month, rewritten for '
+        "each correction",
     )
     compress: tuple[Literal["gzip", "br"], ...] = Field(
-        (), description="Write each output also as a .gz or .br file beside it"
+        default=(), description="Also write each output as a .gz or .br file"
     )
     hub: WebAddress | None = Field(
-        None, description="A WebSub hub to tell of the feeds that changed"
+        default=None, description="A WebSub hub to notify of changed feeds"
     )
     allow_private: Networks = Field(
-        (), description="Networks, not of the public Internet, in which the hub may be"
+        default=(), description="Private networks that the hub may be in"
     )
     metrics: MetricsFile | None = Field(
-        "metrics.prom",
-        description='File of figures for Prometheus\'s node_exporter; "none" for no file',
+        default="metrics.prom",
+        description='Metrics file for Prometheus node_exporter; "none" for no file',
     )
 
 

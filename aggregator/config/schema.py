@@ -26,6 +26,7 @@ from aggregator.config.field_types import (
     Texts,
     WebAddress,
 )
+from aggregator.errors import DISTRIBUTION
 
 
 class _Table(BaseModel):
@@ -129,7 +130,7 @@ class MatchingTable(_Table):
     semantic: Semantic = Field(
         default=False,
         description="Also compare texts by meaning, across languages; needs "
-        "aggregator[semantic] and 0.2 seconds for each new entry",
+        f"{DISTRIBUTION}[semantic] and 0.2 seconds for each new entry",
     )
 
 
@@ -139,7 +140,7 @@ class StoreTable(_Table):
     url: Database = Field(
         default="sqlite:///aggregator.sqlite3",
         description='"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
-        'aggregator[postgres]; "env:NAME" is read from the environment',
+        f'{DISTRIBUTION}[postgres]; "env:NAME" is read from the environment',
     )
     keep_unmatched_days: StrictInt = Field(
         default=180,
@@ -155,7 +156,7 @@ class PublishTable(_Table):
 
     directory: Directory = Field(
         default="outputs",
-        description='Folder for the output files, or "s3://bucket/prefix": needs aggregator[s3]',
+        description=f'Folder for the output files, or "s3://bucket/prefix": needs {DISTRIBUTION}[s3]',
     )
     endpoint: Endpoint | None = Field(
         default=None,

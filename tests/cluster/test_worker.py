@@ -20,7 +20,7 @@ from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, Later
-from aggregator.errors import LockedError, PublishError, StorageError
+from aggregator.errors import DISTRIBUTION, LockedError, PublishError, StorageError
 from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
 from aggregator.store.advisory_locks import WorkerLocks
@@ -424,7 +424,7 @@ def test_without_the_extra_a_message(working, tmp_path):
         check=False,
     )
     assert process.returncode == 3
-    assert 'pip install "aggregator[postgres]"' in process.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in process.stderr
 
 
 # -- moving ----------------------------------------------------------------------------------------

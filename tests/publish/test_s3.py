@@ -9,7 +9,7 @@ import pytest
 from obstore.store import S3Store
 
 from aggregator.config import parse_config
-from aggregator.errors import ConfigError, PublishError
+from aggregator.errors import ConfigError, PublishError, not_installed
 from aggregator.model import Bucket
 from aggregator.publish.s3 import OutputBucket
 from tests.cli.test_commands import REPOSITORY, call
@@ -298,9 +298,7 @@ def test_without_the_extra_a_message(installation, publisher, store, tmp_path_fa
     for command in ("run", "check"):
         line = told_of_trouble(installation, command, env, code=2)
         assert line.startswith("feeds.toml:")
-        assert line.endswith(
-            'a bucket needs obstore, which is not installed: pip install "aggregator[s3]"'
-        )
+        assert line.endswith(not_installed("obstore", "s3"))
     installation.configure([publisher.url("/none")])
     call(installation.root, "check", env=env)
 
@@ -343,7 +341,7 @@ def test_many_at_once(store, bucket):
 
 
 @pytest.mark.parametrize(
-    ("publish", "operator_notified"),
+    ("publish", "message"),
     [
         ('directory = "s3://key:s3cret@pub/x"', '4: "publish.directory" is "s3://…@pub/x": expected a folder, or "s3://bucket/prefix" of plain letters'),
         ('directory = "s3://Pub"', '4: "publish.directory" is "s3://Pub": expected a folder, or'),
@@ -359,11 +357,11 @@ def test_many_at_once(store, bucket):
         ('directory = "s3://pub"', "4: the environment variable AWS_REGION does not hold the bucket's region"),
     ],
 )  # fmt: skip
-def test_mistakes(publish, told):
+def test_mistakes(publish, message):
     environment = {"HALF": "s3cret", "AWS_REGION": "eu west\n"}
     with pytest.raises(ConfigError) as raised:
         parse_config(HERE + publish, "feeds.toml", environment)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert "k:s3cret@" not in str(raised.value)
 
 

@@ -5,16 +5,26 @@ https://learn.microsoft.com/previous-versions/windows/internet-explorer/ie-devel
 """
 
 from datetime import UTC, datetime
-
-from lxml import etree, html
+from typing import TYPE_CHECKING
 
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
 from aggregator.text.urls import is_web
 
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
 
-def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
+
+def is_bookmarks(data: bytes) -> bool:
+    """Whether ``data`` is a bookmark file, by its document type."""
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].lower()
+    return start.startswith(b"<!doctype netscape-bookmark-file-1")
+
+
+def parse_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
     """Every bookmark with a web address: tags from TAGS, date from ADD_DATE, excerpt from DD."""
+    from lxml import etree, html  # slow to import, and few installations need it
+
     # The exporters declare UTF-8 or nothing, and nothing means UTF-8 too.
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False)
     try:
@@ -46,7 +56,7 @@ def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[
     return tuple(clippings), tuple(warnings)
 
 
-def _description(anchor: html.HtmlElement) -> str:
+def _description(anchor: "HtmlElement") -> str:
     """The text of the DD that follows the bookmark's DT."""
     term = anchor.getparent()
     following = None if term is None else term.getnext()

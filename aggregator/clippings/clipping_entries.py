@@ -22,7 +22,7 @@ def clipping_from_entry(entry: Entry) -> Clipping:
     )
 
 
-def legible(clipping: Clipping) -> Clipping:
+def make_publishable(clipping: Clipping) -> Clipping:
     """Without what no feed can hold, which would keep all from being written: characters that are
     not XML's, a title of nothing else, an address that is no IRI."""
     excerpt = ILLEGAL.sub("", clipping.excerpt)

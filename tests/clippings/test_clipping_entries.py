@@ -1,4 +1,5 @@
-from aggregator.clippings import clipping_from_entry, entries_from_clippings, legible
+from aggregator.clippings import clipping_from_entry, entries_from_clippings
+from aggregator.clippings.clipping_entries import make_publishable
 from aggregator.model import Clipping
 
 
@@ -35,13 +36,16 @@ def test_there_and_back():
 
 
 def test_what_no_feed_can_hold_is_left_out_of_a_clipping():
-    clipping = legible(
+    clipping = make_publishable(
         Clipping("\x01 \x1b", "https://{a.example/\ufffep", "\x02Words.\nMore.", ("\x03",))
     )
     assert (clipping.title, clipping.link) == ("https://%7Ba.example/p",) * 2
     assert (clipping.excerpt, clipping.tags) == ("Words.\nMore.", ())
-    assert legible(Clipping("\x01", None, "Words.\nMore.", ())).title == "Words."
+    assert make_publishable(Clipping("\x01", None, "Words.\nMore.", ())).title == "Words."
 
 
 def test_a_clipping_that_says_nothing_is_no_entry():
-    assert entries_from_clippings([legible(Clipping("\x01", None, "\x02", ("Communs",)))]) == []
+    assert (
+        entries_from_clippings([make_publishable(Clipping("\x01", None, "\x02", ("Communs",)))])
+        == []
+    )

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.clippings import read_text
-from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.clippings.bookmarks import parse_bookmarks
+from aggregator.clippings.plain_text import parse_plain_text
 from aggregator.text.folding import fold
 from tests.shared import shared
 
@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def read(text):
-    return read_text(text, "c.txt")
+    return parse_plain_text(text.encode(), "c.txt")
 
 
 def only(text):
@@ -185,4 +185,4 @@ def test_no_text_makes_it_raise(text):
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_bookmark_reader_raise(data):
-    read_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><A HREF='https://a/' " + data, "b")
+    parse_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><A HREF='https://a/' " + data, "b")

@@ -1,6 +1,6 @@
-"""Netscape bookmark HTML, which Pinboard, Shaarli, Wallabag and the browsers export.
+"""Netscape bookmark HTML, the export format of Pinboard, Shaarli, Wallabag and browsers.
 
-There is no specification; what everybody writes is described in
+There is no specification; the common form is described in
 https://learn.microsoft.com/previous-versions/windows/internet-explorer/ie-developer/platform-apis/aa753582(v=vs.85)
 """
 
@@ -25,7 +25,7 @@ def parse_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple
     """Every bookmark with a web address: tags from TAGS, date from ADD_DATE, excerpt from DD."""
     from lxml import etree, html  # slow to import, and few installations need it
 
-    # The exporters declare UTF-8 or nothing, and nothing means UTF-8 too.
+    # Exporters declare UTF-8 or nothing, and then it is UTF-8 too.
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False)
     try:
         document = html.document_fromstring(data, parser=parser)
@@ -37,8 +37,8 @@ def parse_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple
         link = (anchor.get("href") or "").strip()
         title = " ".join(anchor.text_content().split())
         if not is_web(link):
-            if not link.startswith(("place:", "javascript:")):  # a browser's own, never pages
-                message = f'left out "{title}": "{link}" is no web address'
+            if not link.startswith(("place:", "javascript:")):  # browser internals, not pages
+                message = f'left out "{title}": "{link}" is not a web address'
                 warnings.append(Diagnostic(file, anchor.sourceline, message))
             continue
         tags = tuple(dict.fromkeys(t.strip() for t in (anchor.get("tags") or "").split(",")))
@@ -57,17 +57,17 @@ def parse_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple
 
 
 def _description(anchor: "HtmlElement") -> str:
-    """The text of the DD that follows the bookmark's DT."""
+    """The text of the DD after the bookmark's DT."""
     term = anchor.getparent()
     following = None if term is None else term.getnext()
     if following is None or following.tag != "dd":
         return ""
-    # The DD is never closed, so a parser may find the next folder inside it.
+    # DD is never closed, so the parser may put the next folder inside it.
     parts = [following.text or ""]
     for child in following:
         if child.tag in ("dl", "dt"):
             break
-        if isinstance(child.tag, str):  # and not a comment
+        if isinstance(child.tag, str):  # not a comment
             parts.append(child.text_content())
         parts.append(child.tail or "")
     return " ".join("".join(parts).split())

@@ -19,7 +19,7 @@ from aggregator.text.utf8 import decode_utf8
 _BULLET = re.compile(r"(\s*)•\s*(.*)", re.DOTALL)
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _TAB_COLUMNS = 2  # one tab indents a bullet, two indent an excerpt
-_BULLET_COLUMNS = 3  # a bullet further right belongs to an excerpt
+_BULLET_COLUMNS = 3  # a bullet further to the right belongs to an excerpt
 _MAX_TITLE_LENGTH = 80
 
 Line = tuple[int, str]

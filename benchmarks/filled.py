@@ -78,7 +78,7 @@ def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datet
                 for membership_change in some
                 for channel in membership_change.enters
             }
-            store.save_membership_changes(some, live, began)
+            store.channels.save_membership_changes(some, live, began)
     with _writing(path) as connection:
         _settle(connection, project.config, folder / project.config.publish.directory)
     subprocess.run(RUN, cwd=folder, check=True, stdout=subprocess.DEVNULL)

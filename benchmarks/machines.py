@@ -361,7 +361,7 @@ class Rounds:
         await _drained(queue)
 
     async def _unsettled(self, store: Store) -> bool:
-        failed = await _insist(partial(asyncio.to_thread, store.job_failures))
+        failed = await _insist(partial(asyncio.to_thread, store.job_failures.all))
         return any(not job_failures.name.startswith(POLL) for job_failures in failed)
 
 

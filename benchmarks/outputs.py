@@ -69,14 +69,14 @@ def _save(store: Store, subscription: Subscription, entries: list[Entry], now: d
     feed = Feed(subscription.key, subscription.title, f"https://{subscription.title}.example/")
     state = FeedState(subscription.key, fetched_at=now, succeeded_at=now)
     parsed = ParsedFeed(subscription.key, feed, tuple(entries))
-    store.save_answers([ParsedAnswer(subscription, parsed, state)], now)
+    store.feeds.save_answers([ParsedAnswer(subscription, parsed, state)], now)
 
 
 def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> dict[str, float]:
     """Seconds of each step after the last document is stored; and how many files were written."""
     clock = time.monotonic
     began = clock()
-    store.group(now)
+    store.stories.group_entries(now)
     grouped = clock()
     vocabulary = build_tag_vocabulary(config, [])
     match(config, vocabulary, [], store, StageTimer(), now)

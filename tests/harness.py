@@ -19,6 +19,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.parse import parse_document
+from aggregator.parse.pool import ParsingPool
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
 from aggregator.run.poll import NullProgress
@@ -107,11 +108,8 @@ class Installation:
         }
 
 
-class InThisProcess:
+class InThisProcess(ParsingPool):
     """Parses without a child process: quicker, and coverage sees it."""
-
-    wall_seconds = 0.0
-    cpu_seconds = 0.0
 
     async def parse(
         self,

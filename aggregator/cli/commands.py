@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from aggregator.fetch.poller import Fetcher
     from aggregator.model import RunReport
-    from aggregator.run.pipeline import Asker
-    from aggregator.run.poll import Parser
+    from aggregator.parse.pool import ParsingPool
     from aggregator.run.project import Project
     from aggregator.run.stale import Writer
     from aggregator.store import Store
@@ -248,7 +248,7 @@ def _running(project: "Project") -> str:
     url, root = project.config.store_url, project.root
     if not is_missing(url, root):
         with open_store(project) as store:
-            last = store.last_run()
+            last = store.runs.last()
             if last and last[2] is None:  # else it is another command, or a run that just begins
                 return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
     return database_name(url, root)
@@ -268,7 +268,7 @@ def _run(
     timer = StageTimer(time.perf_counter, time.process_time)
 
     @asynccontextmanager
-    async def open_network() -> "AsyncIterator[tuple[Asker, Parser]]":
+    async def open_network() -> "AsyncIterator[tuple[Fetcher, ParsingPool]]":
         from aggregator.parse.pool import ParsingPool
 
         with ParsingPool() as parser:
@@ -298,10 +298,12 @@ def _run(
                 if lost:
                     todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
                     talk.warn(f"{lost}: {todo}")
-                number = store.start_run(os.getpid(), now)
-                was_offline = store.was_offline()
+                number = store.runs.start(os.getpid(), now)
+                was_offline = store.runs.was_offline()
                 report = run_async(go(store, writer, now))
-                store.finish_run(number, read_clock(), offline=report.offline, stages=report.stages)
+                store.runs.finish(
+                    number, read_clock(), offline=report.offline, stages=report.stages
+                )
                 write_metrics(project.root, config, store, exclusive=True)
     except BusyError:
         raise

@@ -92,4 +92,6 @@ def _of_clippings(context: typer.Context) -> "Evaluation":
         return evaluate_clippings(clippings, tags, (), (), _embedder(project.config.semantic))
     with open_store(project) as store:
         embedder = make_embedder(project.config, store)
-        return evaluate_clippings(clippings, tags, background(store), store.decisions(), embedder)
+        return evaluate_clippings(
+            clippings, tags, background(store), store.training.decisions(), embedder
+        )

@@ -87,19 +87,19 @@ def _take_away(project: "Project", store: "Store") -> "tuple[list[Channel], list
     ended = _ended(store)
     for channel in ended:
         outputs.remove(channel.slug)
-    store.prune()
+    store.published.remove_ended_channels()
     pages = outputs.keep_only(SOURCES, _pages_of_sources(project))
     left = [slug for slug in _without_archive(project, store) if outputs.remove_archive(slug)]
     return ended, [*pages, *(f"{slug}/" for slug in left)]
 
 
 def _ended(store: "Store") -> "list[Channel]":
-    return [channel for channel in store.channels() if channel.ended_at]
+    return [channel for channel in store.published.channels() if channel.ended_at]
 
 
 def _without_archive(project: "Project", store: "Store") -> list[str]:
     archive_all = project.config.publish.archive_all
-    channels = store.channels()
+    channels = store.published.channels()
     return [c.slug for c in channels if not c.is_archived(archive_all=archive_all)]
 
 
@@ -135,9 +135,12 @@ def vacuum(context: typer.Context, json: AsJson = False) -> None:
         import shutil
 
         from aggregator.store.vacuum import megabytes
+        from aggregator.store.vacuum import vacuum as vacuum_database
 
         with exclusive(load_project(context)) as store:
-            before, after = store.vacuum(lambda folder: shutil.disk_usage(folder).free)
+            before, after = vacuum_database(
+                store.database, lambda folder: shutil.disk_usage(folder).free
+            )
             name = store.name.rpartition("/")[2]
         if json:
             talk.json({"before_bytes": before, "after_bytes": after})

@@ -155,7 +155,9 @@ def migrate(
             acquire_lock(project.root, url),
             closing(Store(url, project.root)) as target,
         ):
-            number = copy_all(source, target, lambda name, rows: talk.detail(f"{name}: {rows}"))
+            number = copy_all(
+                source.database, target.database, lambda name, rows: talk.detail(f"{name}: {rows}")
+            )
         talk.say(f"{number:,} rows copied from {old}, which stays as it is, to {new}")
         talk.say(f'in {context.obj.config}, write [store] url = "{redact(to)}" from now on')
 

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aggregator.cluster.loaded_project import Known, ProjectWatcher
 from aggregator.cluster.queue import Job, Queue
@@ -19,13 +19,16 @@ from aggregator.fetch.domains import domain_of
 from aggregator.model import Config, RunReport
 from aggregator.run import pipeline
 from aggregator.run.match import MatcherCache, load_vocabulary, match
-from aggregator.run.pipeline import Asker
-from aggregator.run.poll import NullProgress, Parser, PollResult, collect, plan_subscriptions
+from aggregator.run.poll import NullProgress, PollResult, collect, plan_subscriptions
 from aggregator.run.publish import publish, stale_parts
 from aggregator.run.stale import EVERYTHING, Writer
 from aggregator.run.timing import StageTimer
 from aggregator.store import Store
 from aggregator.store.advisory_locks import WorkerLocks
+
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
 
 _T = TypeVar("_T")
 _HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's
@@ -41,8 +44,8 @@ class Jobs:
     store: Store
     turns: WorkerLocks
     queue: Queue
-    poller: Asker
-    parser: Parser
+    poller: "Fetcher"
+    parser: "ParsingPool"
     open_outputs: Callable[[Known, bool], Writer]
     tell: Callable[[str, RunReport], None]
     write_metrics: Callable[[Config, Store], None]
@@ -106,12 +109,12 @@ class Jobs:
         timer = StageTimer(time.perf_counter, time.thread_time)
         with self.turns.writing():
             now = store.server_time()
-            number = store.start_run(os.getpid(), now)
+            number = store.runs.start(os.getpid(), now)
             vocabulary, clippings, done = pipeline.match_and_place(
                 config, known.clippings, store, timer, now
             )
             ended = store.server_time()
-            store.finish_run(number, ended, offline=False, stages=timer.costs())
+            store.runs.finish(number, ended, offline=False, stages=timer.costs())
         self.tell(job.lock, done)
         return stale_parts(config, vocabulary, clippings, store, writer, known.files)
 

@@ -28,7 +28,7 @@ async def put_polls(
     by_host: defaultdict[str, list[str]] = defaultdict(list)
     for poll in planned.polls:
         by_host[domain_of(poll.url)].append(poll.subscription.key)
-    failed = {job_failures.name: job_failures for job_failures in store.job_failures()}
+    failed = {job_failures.name: job_failures for job_failures in store.job_failures.all()}
     waiting = await queue.waiting()
     jobs = []
     for host, keys in by_host.items():

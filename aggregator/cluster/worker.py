@@ -145,7 +145,7 @@ class _Tried:
                 await handler(job)
                 # Of a poll it is known beforehand whether one failed; the others are few.
                 if job.tries or job.details.get("failed") or job.kind != POLL:
-                    self._store.note_success(job.lock)
+                    self._store.job_failures.clear(job.lock)
             except StorageError as error:  # no job's fault
                 self._warn(f"{job.lock}: {error}; it is done again")
                 raise Later(min(_SERVER_SECONDS * 2**job.tries, _MOST_SECONDS)) from error
@@ -162,7 +162,7 @@ class _Tried:
         return self._failed(job, _STALLED)
 
     def _failed(self, job: Job, reason: str) -> bool:
-        attempts = self._store.note_failure(job.lock, reason, self._store.server_time())
+        attempts = self._store.job_failures.record(job.lock, reason, self._store.server_time())
         if attempts < MAX_ATTEMPTS:
             return True
         when = "in a day" if job.kind == POLL else "when it is next planned"

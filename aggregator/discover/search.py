@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
 from aggregator.model import (
     Fetched,
     FetchFailed,
-    FetchOutcome,
     Gone,
     Network,
     ParseFailed,
@@ -21,16 +20,10 @@ from aggregator.parse import read_page
 from aggregator.text import urls
 
 if TYPE_CHECKING:
-    from aggregator.run.poll import Parser
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
 
 _MOST_ASKED = 10  # of what a page announces; one a second, for they are of one host
-
-
-class Visitor(Protocol):
-    """What discovery needs of `fetch`."""
-
-    async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome:
-        """Ask once, politely; trouble is a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +48,8 @@ class Search:
 
 async def discover(
     address: str,
-    visitor: Visitor,
-    parser: "Parser",
+    visitor: "Fetcher",
+    parser: "ParsingPool",
     now: datetime,
     allow_private: tuple[Network, ...] = (),
 ) -> Search:
@@ -91,8 +84,8 @@ async def discover(
 class _Search:
     def __init__(
         self,
-        visitor: Visitor,
-        parser: "Parser",
+        visitor: "Fetcher",
+        parser: "ParsingPool",
         now: datetime,
         allow_private: tuple[Network, ...],
     ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aggregator.fetch.domains import domain_of
@@ -11,31 +11,20 @@ from aggregator.fetch.schedule import asked_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
 from aggregator.match import channel_key
 from aggregator.model import (
-    Channel,
     ChannelKind,
     Clipping,
     Config,
     FeedState,
     JobFailure,
     Match,
-    StoryEntry,
 )
-from aggregator.run.match import TeachingKeeper, load_matcher, load_vocabulary
+from aggregator.run.match import load_matcher, load_vocabulary
 from aggregator.text import urls
 
+if TYPE_CHECKING:
+    from aggregator.store import Store
+
 _MISSED = 3  # told
-
-
-class Reader(TeachingKeeper, Protocol):
-    """What the reports need of `store`."""
-
-    def states(self) -> dict[str, FeedState]: ...
-    def job_failures(self) -> list[JobFailure]: ...
-    def holds(self, now: datetime) -> dict[str, datetime]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def channels(self) -> list[Channel]: ...
-    def counts(self) -> dict[str, dict[str, int]]: ...
-    def find(self, text: str, page: str) -> list[StoryEntry]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +77,14 @@ class Explanation:
     pruned_at: datetime | None = None
 
 
-def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
+def subscription_status(config: Config, store: "Store", now: datetime) -> list[SubscriptionStatus]:
     """Every subscription in the order of feeds.toml."""
-    states, counts, holds = store.states(), store.entry_counts(), store.holds(now)
-    job_failures = {work.name: work for work in store.job_failures() if work.is_parked(now)}
+    states, counts, holds = (
+        store.feeds.states(),
+        store.feeds.entry_counts(),
+        store.feeds.host_holds(now),
+    )
+    job_failures = {work.name: work for work in store.job_failures.all() if work.is_parked(now)}
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
@@ -141,15 +134,15 @@ def _state(state: FeedState, waiting: bool, now: datetime) -> str:
     return "waiting" if waiting and condition != "gone" else condition
 
 
-def failing_work(store: Reader) -> list[JobFailure]:
+def failing_work(store: "Store") -> list[JobFailure]:
     """What workers failed at the last time, and no subscription tells of: settling and publishing."""
-    return [work for work in store.job_failures() if not work.name.startswith(_POLL)]
+    return [work for work in store.job_failures.all() if not work.name.startswith(_POLL)]
 
 
-def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
+def tag_status(config: Config, clippings: Sequence[Clipping], store: "Store") -> list[TagStatus]:
     """Every tag, those with most clippings first."""
-    channels = {channel.key: channel for channel in store.channels()}
-    counts = store.counts()
+    channels = {channel.key: channel for channel in store.published.channels()}
+    counts = store.published.counts_by_month()
     rows = []
     vocabulary, _ = load_vocabulary(config, clippings, store)
     for tag in vocabulary.tags:
@@ -168,12 +161,12 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
 
 
 def explanations(
-    entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
+    entry: str, config: Config, clippings: Sequence[Clipping], store: "Store"
 ) -> list[Explanation]:
     """Every stored entry with this link or id, why it belongs to its tags, and to which nearly."""
     vocabulary, kept = load_vocabulary(config, clippings, store)
     tags = {tag.key: tag for tag in vocabulary.tags}
-    copies = store.find(entry, urls.link_key(entry))
+    copies = store.matches.find_entries(entry, urls.link_key(entry))
     if not copies:
         return []
     matcher = load_matcher(config, vocabulary, kept, store, keep=False)

@@ -3,13 +3,13 @@ missing from feeds.toml."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from itertools import combinations, islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.fetch.domains import domain_of
@@ -20,50 +20,30 @@ from aggregator.model import (
     Config,
     Fetched,
     FetchFailed,
-    FetchOutcome,
-    Match,
     Network,
     ParseFailed,
     Poll,
     Role,
     StoredEntry,
-    Story,
-    StoryEntry,
     Subscription,
 )
 from aggregator.run.match import (
-    MatchKeeper,
     build_tag_vocabulary,
     load_matcher,
     load_vocabulary,
     match_fingerprint,
 )
-from aggregator.run.poll import Parser
 from aggregator.text import urls
+
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
+    from aggregator.store import Store
 
 _AT_ONCE = 200
 _READ_STORIES = 1000  # the newest, for the links in them
 _CLIPPED_OFTEN, _LINKED_OFTEN = 2, 5
 _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
-
-
-class AdviceKeeper(MatchKeeper, Protocol):
-    """What advice needs of `store`."""
-
-    def find(self, text: str, page: str) -> list[StoryEntry]: ...
-    def matched(self, rows: Iterable[int]) -> Mapping[int, Sequence[Match]]: ...
-    def matched_counts(self) -> dict[str, int]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def newest_listed(self, limit: int) -> list[Story]: ...
-    def save_decision(
-        self, rows: Iterable[int], tag: str, confirmed: bool | None, now: datetime
-    ) -> None: ...
-
-
-class Visitor(Protocol):
-    """What a preview needs of `fetch`."""
-
-    async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome: ...
 
 
 def decide(
@@ -72,7 +52,7 @@ def decide(
     confirmed: bool | None,
     config: Config,
     clippings: Sequence[Clipping],
-    store: AdviceKeeper,
+    store: "Store",
     now: datetime,
 ) -> str | None:
     """Keep the reader's word on an entry, or take it back (None); gives what to say.
@@ -86,10 +66,10 @@ def decide(
         near = get_close_matches(tag, names, 1)
         did_you_mean = f'; did you mean "{near[0]}"?' if near else ""
         raise ConfigError((Diagnostic(tag, None, f"no tag is called so{did_you_mean}"),))
-    copies = store.find(entry, urls.link_key(entry))
+    copies = store.matches.find_entries(entry, urls.link_key(entry))
     if not copies:
         return None
-    store.save_decision([copy.stored.row for copy in copies], key, confirmed, now)
+    store.training.save_decision([copy.stored.row for copy in copies], key, confirmed, now)
     name = next(known.name for known in vocabulary.tags if known.key == key)
     said = {True: "belongs to", False: "does not belong to", None: "is left to the matching for"}
     title = copies[0].stored.entry.title
@@ -106,20 +86,20 @@ class Moves:
 
 
 def changes(
-    config: Config, clippings: Sequence[Clipping], store: AdviceKeeper, *, keep: bool = False
+    config: Config, clippings: Sequence[Clipping], store: "Store", *, keep: bool = False
 ) -> list[Moves]:
     """What another matching would change, by tag; only tags for which something does.
 
     ``keep`` stores what is learned for it, for the matching that follows.
     """
     vocabulary, kept = load_vocabulary(config, clippings, store)
-    unmatched = store.unmatched(match_fingerprint(vocabulary, store))
+    unmatched = store.matches.unmatched_entries(match_fingerprint(vocabulary, store))
     matcher: Matcher | None = None
     enters: dict[str, list[str]] = {}
     leaves: dict[str, list[str]] = {}
     while some := list(islice(unmatched, _AT_ONCE)):
         matcher = matcher or load_matcher(config, vocabulary, kept, store, keep=keep)
-        held = store.matched(stored.row for stored in some)
+        held = store.training.matches_by_entry(stored.row for stored in some)
         for stored, matches in matcher.match_all(some):
             old = {match.tag for match in held.get(stored.row, ()) if not match.near}
             new = {match.tag for match in matches if not match.near}
@@ -163,9 +143,9 @@ async def preview_feed(
     url: str,
     config: Config,
     clippings: Sequence[Clipping],
-    store: AdviceKeeper,
-    visitor: Visitor,
-    parser: Parser,
+    store: "Store",
+    visitor: "Fetcher",
+    parser: "ParsingPool",
     now: datetime,
     allow_private: tuple[Network, ...] = (),
 ) -> Preview:
@@ -212,13 +192,13 @@ class Sources:
     idle: tuple[str, ...]
 
 
-def suggest_sources(config: Config, clippings: Sequence[Clipping], store: AdviceKeeper) -> Sources:
+def suggest_sources(config: Config, clippings: Sequence[Clipping], store: "Store") -> Sources:
     """Where the reader reads, and where nothing comes from."""
     _, kept = load_vocabulary(config, clippings, store)
     known = {domain_of(subscription.url) for subscription in config.subscriptions}
     clipped = Counter(domain_of(clipping.link) for clipping in kept if clipping.link)
     linked: Counter[str] = Counter()
-    for story in store.newest_listed(_READ_STORIES):
+    for story in store.published.newest_published(_READ_STORIES):
         entry = story.copies[0].stored.entry
         own = domain_of(entry.link) if entry.link else ""
         hosts = {domain_of(link) for link in _LINK.findall(entry.content) if urls.is_web(link)}
@@ -228,7 +208,7 @@ def suggest_sources(config: Config, clippings: Sequence[Clipping], store: Advice
         for host in {*clipped, *linked} - known
         if clipped[host] >= _CLIPPED_OFTEN or linked[host] >= _LINKED_OFTEN
     )
-    counts, matched = store.entry_counts(), store.matched_counts()
+    counts, matched = store.feeds.entry_counts(), store.training.matched_counts()
     idle = (
         subscription.title
         for subscription in config.subscriptions

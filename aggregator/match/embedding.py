@@ -116,11 +116,11 @@ def _embed(texts: list[str]) -> NDArray[np.float32]:
 class MeaningKeeper(Protocol):
     """Where vectors are kept, by the name of their text."""
 
-    def meanings(self, names: Iterable[str]) -> dict[str, bytes]:
+    def load_embeddings(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those that are kept."""
         ...
 
-    def save_meanings(self, meanings: Mapping[str, bytes]) -> None:
+    def save_embeddings(self, meanings: Mapping[str, bytes]) -> None:
         """Keep these."""
         ...
 
@@ -134,7 +134,7 @@ class RememberingEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """As the embedder's, rounded to half precision."""
         names = [digest(NAME, text) for text in texts]
-        known = self._keeper.meanings(names)
+        known = self._keeper.load_embeddings(names)
         missing = {name: text for name, text in zip(names, texts, strict=True) if name not in known}
         for at in range(0, len(missing), _AT_ONCE):  # what is stored outlives an interruption
             some = list(missing)[at : at + _AT_ONCE]
@@ -142,6 +142,6 @@ class RememberingEmbedder:
             new = {name: vector.tobytes() for name, vector in zip(some, vectors, strict=True)}
             known |= new
             # What could not be read, perhaps for want of memory just now, is tried again.
-            self._keeper.save_meanings({name: v for name, v in new.items() if any(v)})
+            self._keeper.save_embeddings({name: v for name, v in new.items() if any(v)})
         rows = [np.frombuffer(known[name], np.float16) for name in names]
         return np.array(rows, np.float64).reshape(len(rows), SIZE)

@@ -6,62 +6,33 @@
 What was learned is stored, so that a run in which no clipping is new learns nothing again.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.clippings import clipping_from_entry
 from aggregator.match import Vocabulary, build_vocabulary
-from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
+from aggregator.model import Clipping, Config, Entry, MatchedEntry
 from aggregator.run.timing import StageTimer
 from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
     from aggregator.match.matcher import Matcher
     from aggregator.match.tag_model import Embedder
+    from aggregator.store import Store
 
 SAMPLE = 2048  # entries that tell how common words are: more do not tell more
 _FEWEST = 64
 _AT_ONCE = 500  # entries whose matches are stored in one transaction
 
 
-class ClippingKeeper(Protocol):
-    """Where the clippings of polled bookmark feeds are."""
-
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
-
-
-class TeachingKeeper(ClippingKeeper, Protocol):
-    """What learning needs of `store`; each method is one transaction."""
-
-    def collected(self) -> int: ...
-    def sample(self, size: int) -> list[Entry]: ...
-    def decisions(self) -> list[Decision]: ...
-    def count_decisions(self) -> int: ...
-    def learned(self, fingerprint: str) -> bytes | None: ...
-    def save_learned(self, fingerprint: str, data: bytes) -> None: ...
-    def meanings(self, names: Iterable[str]) -> dict[str, bytes]: ...
-    def save_meanings(self, meanings: Mapping[str, bytes]) -> None: ...
-
-
-class MatchKeeper(TeachingKeeper, Protocol):
-    """What matching needs of `store`."""
-
-    def unmatched(
-        self, vocabulary: str, feeds: Collection[str] | None = None
-    ) -> Iterator[StoredEntry]: ...
-    def save_matches(
-        self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
-    ) -> int: ...
-
-
 def match(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: MatchKeeper,
+    store: "Store",
     timer: StageTimer,
     now: datetime,
     *,
@@ -74,10 +45,10 @@ def match(
     on which of them came first. ``kept`` is the matcher of the time before.
     """
     fingerprint = match_fingerprint(vocabulary, store)
-    held = None if feeds is None else store.learned(fingerprint)
+    held = None if feeds is None else store.training.load_model(fingerprint)
     if feeds is not None and held is None:
         return 0
-    unmatched = store.unmatched(fingerprint, feeds)
+    unmatched = store.matches.unmatched_entries(fingerprint, feeds)
     first = next(unmatched, None)
     if first is None:  # the usual run: nothing is learned, nothing even read
         return 0
@@ -86,16 +57,16 @@ def match(
         if kept is None:
             matcher = make()
         else:
-            matcher = kept.same((fingerprint, held, store.decisions()), make)
+            matcher = kept.same((fingerprint, held, store.training.decisions()), make)
     new = 0
     matched: list[MatchedEntry] = []
     for stored, matches in matcher.match_all(chain([first], unmatched)):
         timer.add("match", entries=1)
         matched.append(MatchedEntry(stored.row, matches))
         if len(matched) == _AT_ONCE:
-            new += store.save_matches(matched, fingerprint, now)
+            new += store.matches.save(matched, fingerprint, now)
             matched = []
-    return new + store.save_matches(matched, fingerprint, now)
+    return new + store.matches.save(matched, fingerprint, now)
 
 
 class MatcherCache:
@@ -113,10 +84,10 @@ class MatcherCache:
 
 
 def load_vocabulary(
-    config: Config, clippings: Sequence[Clipping], store: ClippingKeeper
+    config: Config, clippings: Sequence[Clipping], store: "Store"
 ) -> tuple[Vocabulary, list[Clipping]]:
     """The tags, and all clippings: those of the files and those of polled bookmark feeds."""
-    polled = store.clipped_entries(config.clippings_keys)
+    polled = store.clippings.polled_entries(config.clippings_keys)
     every = [*clippings, *map(clipping_from_entry, polled)]
     return build_tag_vocabulary(config, every), every
 
@@ -132,7 +103,7 @@ def build_tag_vocabulary(config: Config, clippings: Sequence[Clipping]) -> Vocab
     return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
 
 
-def match_fingerprint(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
+def match_fingerprint(vocabulary: Vocabulary, store: "Store") -> str:
     """What an entry was matched with: whenever it changes, all are matched again.
 
     It changes with the vocabulary, and each time that the entries collected or the reader's
@@ -140,8 +111,8 @@ def match_fingerprint(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
     """
     return digest(
         vocabulary.fingerprint,
-        str(sample_size(store.collected())),
-        str(_power_of_two(store.count_decisions())),
+        str(sample_size(store.training.count_entries())),
+        str(_power_of_two(store.training.count_decisions())),
     )
 
 
@@ -149,7 +120,7 @@ def load_matcher(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: TeachingKeeper,
+    store: "Store",
     *,
     keep: bool = True,
     fingerprint: str | None = None,
@@ -161,31 +132,31 @@ def load_matcher(
     from aggregator.match.training import teacher_of
 
     fingerprint = fingerprint or match_fingerprint(vocabulary, store)
-    decisions = store.decisions()
+    decisions = store.training.decisions()
     embedder = make_embedder(config, store)
-    held = store.learned(fingerprint)
+    held = store.training.load_model(fingerprint)
     if held is None:
         entries = background(store) if vocabulary.tags else []
         teacher = teacher_of(vocabulary, clippings, entries, decisions, embedder)
         held = teacher.learned().to_bytes()
         if keep:
-            store.save_learned(fingerprint, held)
+            store.training.save_model(fingerprint, held)
     learned = Learned.from_bytes(held)  # even if just made: stored numbers are rounded
     return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
 
 
-def make_embedder(config: Config, store: TeachingKeeper) -> "Embedder | None":
+def make_embedder(config: Config, store: "Store") -> "Embedder | None":
     """What tells what texts mean, if feeds.toml wants it; what it told is kept."""
     if not config.semantic:
         return None
     from aggregator.match.embedding import E5Embedder, RememberingEmbedder
 
-    return RememberingEmbedder(E5Embedder(), store)
+    return RememberingEmbedder(E5Embedder(), store.training)
 
 
-def background(store: TeachingKeeper) -> list[Entry]:
+def background(store: "Store") -> list[Entry]:
     """The entries that tell how common words are."""
-    return store.sample(sample_size(store.collected()))
+    return store.training.sample_entries(sample_size(store.training.count_entries()))
 
 
 def sample_size(collected: int) -> int:

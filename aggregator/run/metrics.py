@@ -6,33 +6,24 @@ prometheus_client takes as long as a run that has nothing to do.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from aggregator.model import Config, FeedState, JobFailure, Role, StageCost
+from aggregator.model import Config, FeedState, Role
+
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
-class Reader(Protocol):
-    """What the figures need of `store`."""
-
-    def states(self) -> dict[str, FeedState]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def counts(self) -> dict[str, dict[str, int]]: ...
-    def last_stages(self) -> list[StageCost]: ...
-    def last_run(self) -> tuple[int, datetime, datetime | None] | None: ...
-    def job_failures(self) -> list[JobFailure]: ...
-
-
-def render_metrics(config: Config, store: Reader) -> bytes:
+def render_metrics(config: Config, store: "Store") -> bytes:
     """All figures. Titles of subscriptions are in it, their addresses are not."""
     return "".join(_lines(config, store)).encode()
 
 
-def _lines(config: Config, store: Reader) -> Iterator[str]:
+def _lines(config: Config, store: "Store") -> Iterator[str]:
     subscriptions = [s for s in config.subscriptions if s.role is Role.SUBSCRIPTION]
-    states = store.states()
+    states = store.feeds.states()
     found = [(s.title, states.get(s.key) or FeedState(s.key)) for s in subscriptions]
     conditions = Counter(state.condition for _, state in found)
     yield from _gauge(
@@ -46,24 +37,26 @@ def _lines(config: Config, store: Reader) -> Iterator[str]:
         "subscription_succeeded_timestamp_seconds", "When it last answered", "subscription",
         ((title, s.succeeded_at.timestamp()) for title, s in found if s.succeeded_at),
     )  # fmt: skip
-    yield from _gauge("entries", "Entries stored", "", [("", sum(store.entry_counts().values()))])
+    yield from _gauge(
+        "entries", "Entries stored", "", [("", sum(store.feeds.entry_counts().values()))]
+    )
     yield from _gauge(
         "feed_stories", "Stories in an output feed and its archive", "feed",
-        ((channel, sum(months.values())) for channel, months in store.counts().items()),
+        ((channel, sum(months.values())) for channel, months in store.published.counts_by_month().items()),
     )  # fmt: skip
-    failing = Counter(work.name.partition(" ")[0] for work in store.job_failures())
+    failing = Counter(work.name.partition(" ")[0] for work in store.job_failures.all())
     yield from _gauge(
         "failing_jobs", "Jobs at which workers failed the last time, by what they do", "kind",
         sorted(failing.items()),
     )  # fmt: skip
-    _, started_at, finished_at = store.last_run() or (0, None, None)
+    _, started_at, finished_at = store.runs.last() or (0, None, None)
     if started_at and finished_at:
         ended, took = finished_at.timestamp(), (finished_at - started_at).total_seconds()
         yield from _gauge(
             "run_finished_timestamp_seconds", "When the last run ended", "", [("", ended)]
         )
         yield from _gauge("run_seconds", "How long the last run took", "", [("", took)])
-    costs = store.last_stages()
+    costs = store.runs.last_stages()
     for name, about, figures in (
         ("run_stage_seconds", "How long a stage of the last run took",
          [(cost.stage, cost.wall_seconds) for cost in costs]),

@@ -14,50 +14,38 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.clippings import entries_from_clippings
 from aggregator.match import Vocabulary, unknown_tags
 from aggregator.model import (
     Clipping,
     Config,
-    Entry,
     Feed,
-    Network,
     PublishSettings,
     RunReport,
 )
-from aggregator.run.match import MatchKeeper, load_vocabulary, match
-from aggregator.run.poll import FeedKeeper, Parser, Poller, PollResult, Progress, collect, plan
-from aggregator.run.prune import PruneKeeper, prune_some
-from aggregator.run.publish import ListKeeper, place_stories, publish
+from aggregator.run.match import load_vocabulary, match
+from aggregator.run.poll import PollResult, Progress, collect, plan
+from aggregator.run.prune import prune_some
+from aggregator.run.publish import place_stories, publish
 from aggregator.run.stale import Writer
 from aggregator.run.timing import StageTimer
 from aggregator.text.urls import redact
 
-
-class Keeper(FeedKeeper, MatchKeeper, PruneKeeper, ListKeeper, Protocol):
-    """What a run needs of `store`; each method is one transaction."""
-
-    def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None: ...
-    def pings(self) -> list[str]: ...
-    def pinged(self, url: str) -> None: ...
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
+    from aggregator.store import Store
 
 
-class Asker(Poller, Protocol):
-    """What a run needs of `fetch`."""
-
-    async def ping(self, hub: str, topic: str, allow_private: tuple[Network, ...]) -> str | None:
-        """Tell a WebSub hub that ``topic`` changed; gives what went wrong."""
-
-
-OpenNetwork = Callable[[], AbstractAsyncContextManager[tuple[Asker, Parser]]]
+OpenNetwork = Callable[[], AbstractAsyncContextManager[tuple["Fetcher", "ParsingPool"]]]
 
 
 async def run(
     config: Config,
     clippings: Sequence[Clipping],
-    store: Keeper,
+    store: "Store",
     open_network: OpenNetwork,
     writer: Writer,
     progress: Progress,
@@ -82,7 +70,7 @@ async def run(
             timer.add("parse", wall=parser.wall_seconds, cpu=parser.cpu_seconds)
     done = _rest(config, clippings, store, writer, timer, now, new=told.new)
     warnings = [*told.warnings, *done.warnings]
-    if config.publish.hub and store.pings():
+    if config.publish.hub and store.published.pings():
         with timer.stage("hub"):
             async with open_network() as (poller, _):
                 warnings += await ping_hub(config.publish, store, poller)
@@ -97,7 +85,7 @@ async def run(
 
 
 def retag(
-    config: Config, clippings: Sequence[Clipping], store: Keeper, writer: Writer, now: datetime
+    config: Config, clippings: Sequence[Clipping], store: "Store", writer: Writer, now: datetime
 ) -> RunReport:
     """A run that polls nothing: what is stored is matched with what feeds.toml and the clippings
     say now, and published. What thereby enters a feed is no news: `publish.backfill` bounds it."""
@@ -107,7 +95,7 @@ def retag(
 def _rest(
     config: Config,
     clippings: Sequence[Clipping],
-    store: Keeper,
+    store: "Store",
     writer: Writer,
     timer: StageTimer,
     now: datetime,
@@ -125,7 +113,7 @@ def _rest(
 def match_and_place(
     config: Config,
     clippings: Sequence[Clipping],
-    store: Keeper,
+    store: "Store",
     timer: StageTimer,
     now: datetime,
     *,
@@ -138,8 +126,8 @@ def match_and_place(
     are new stories.
     """
     with timer.stage("group"):
-        store.save_clippings(entries_from_clippings(clippings), _clippings_feed(config), now)
-        grouped = store.group(now)
+        store.clippings.save(entries_from_clippings(clippings), _clippings_feed(config), now)
+        grouped = store.stories.group_entries(now)
         timer.add("group", entries=grouped)
     with timer.stage("match"):
         vocabulary, clippings = load_vocabulary(config, clippings, store)
@@ -162,17 +150,17 @@ def match_and_place(
     )
 
 
-async def ping_hub(settings: PublishSettings, store: Keeper, poller: Asker) -> list[str]:
+async def ping_hub(settings: PublishSettings, store: "Store", poller: "Fetcher") -> list[str]:
     """Tell the hub of what changed; what it does not take is told again by the next run."""
     hub = settings.hub
     if hub is None:
         return []
-    for topic in store.pings():
+    for topic in store.published.pings():
         trouble = await poller.ping(hub, topic, settings.allow_private)
         if trouble:
             untold = f"the hub {redact(hub)} was not told of what changed, the next run will"
             return [f"{untold}: {trouble}"]
-        store.pinged(topic)
+        store.published.remove_ping(topic)
     return []
 
 

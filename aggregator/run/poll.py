@@ -7,11 +7,11 @@ but the last, and asks for those again.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aggregator.fetch import schedule, transitions
 from aggregator.fetch.domains import domain_of
@@ -27,12 +27,10 @@ from aggregator.model import (
     Gone,
     NotModified,
     ParsedAnswer,
-    ParsedFeed,
     ParseFailed,
     Poll,
     Role,
     RunReport,
-    SeenDocument,
     Subscription,
     Trouble,
     Validators,
@@ -40,53 +38,16 @@ from aggregator.model import (
 from aggregator.run.timing import StageTimer
 from aggregator.text import urls
 
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
+    from aggregator.store import Store
+
 _STATES_AT_ONCE = 200  # stored in one transaction
 _ENTRIES_AT_ONCE = 500  # likewise, and as many of the documents they came in
 _DOCUMENTS_AT_ONCE = 50
 _TAKEN_AT_ONCE = 64  # answers that wait for a child or to be stored
 _BYTES_AT_ONCE = 16 * 1024 * 1024  # of their bodies
-
-
-class Poller(Protocol):
-    """What a run needs of `fetch`."""
-
-    def poll(
-        self, polls: Iterable[Poll], holds: Mapping[str, datetime], now: datetime
-    ) -> AsyncGenerator[tuple[Subscription, FetchOutcome], None]:
-        """Ask every publisher; give each answer as it comes."""
-
-
-class Parser(Protocol):
-    """What a run needs of `parsing`; the seconds are those of all it has read."""
-
-    wall_seconds: float
-    cpu_seconds: float
-
-    async def parse(
-        self,
-        fetched: Fetched,
-        now: datetime,
-        language: str | None,
-        seen: SeenDocument | None = None,
-    ) -> ParsedFeed | ParseFailed:
-        """Read a document, but for what was ``seen`` in the one before; in bounded time and memory."""
-
-
-class FeedKeeper(Protocol):
-    """What collecting needs of `store`; each method is one transaction."""
-
-    def adopt_addresses(self, keys: Iterable[str]) -> None: ...
-    def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]: ...
-    def holds(self, now: datetime) -> dict[str, datetime]: ...
-    def save_hold(self, host: str, not_before: datetime) -> None: ...
-    def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool: ...
-    def seen(self, subscription: Subscription) -> SeenDocument | None: ...
-    def save_answers(
-        self, answers: Sequence[ParsedAnswer], now: datetime
-    ) -> list[list[EntryChange]]: ...
-    def save_states(
-        self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
-    ) -> None: ...
 
 
 class Progress(Protocol):
@@ -153,23 +114,23 @@ class Plan:
     waiting: int
 
 
-def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool = False) -> Plan:
+def plan(config: Config, store: "Store", now: datetime, *, everything: bool = False) -> Plan:
     """Choose what is due, or ``everything`` that has not asked us to wait."""
-    store.adopt_addresses(subscription.key for subscription in config.subscriptions)
+    store.feeds.adopt_moved_addresses(subscription.key for subscription in config.subscriptions)
     return plan_subscriptions(config.subscriptions, store, now, everything=everything)
 
 
 def plan_subscriptions(
     subscriptions: Collection[Subscription],
-    store: FeedKeeper,
+    store: "Store",
     now: datetime,
     *,
     everything: bool = False,
     few: bool = False,
 ) -> Plan:
     """The same of some subscriptions, of which there are so ``few`` that only theirs is read."""
-    states = store.states([s.key for s in subscriptions] if few else None)
-    holds = store.holds(now)
+    states = store.feeds.states([s.key for s in subscriptions] if few else None)
+    holds = store.feeds.host_holds(now)
     due = []
     for subscription in subscriptions:
         state = states.setdefault(subscription.key, FeedState(subscription.key))
@@ -184,9 +145,9 @@ def plan_subscriptions(
 
 async def collect(
     plan: Plan,
-    store: FeedKeeper,
-    poller: Poller,
-    parser: Parser,
+    store: "Store",
+    poller: "Fetcher",
+    parser: "ParsingPool",
     progress: Progress,
     timer: StageTimer,
     now: datetime,
@@ -231,8 +192,8 @@ class _Collector:
     def __init__(
         self,
         plan: Plan,
-        store: FeedKeeper,
-        parser: Parser,
+        store: "Store",
+        parser: "ParsingPool",
         progress: Progress,
         timer: StageTimer,
         now: datetime,
@@ -303,7 +264,7 @@ class _Collector:
         first = state.succeeded_at is None
         whole = first or outcome.partial or subscription.role is Role.CLIPPINGS
         with self._meter.stage("store"):
-            seen = None if whole else self._store.seen(subscription)
+            seen = None if whole else self._store.feeds.last_document(subscription)
         parsed = await self._parser.parse(outcome, now, subscription.language, seen)
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
@@ -312,7 +273,9 @@ class _Collector:
             outcome = replace(outcome, partial=True, validators=Validators())
         if outcome.partial:
             parsed = replace(parsed, seen=None)
-        same_feed = outcome.moved_to is not None and self._store.is_same_feed(subscription, parsed)
+        same_feed = outcome.moved_to is not None and self._store.feeds.is_same_feed(
+            subscription, parsed
+        )
         state, events = transitions.fetched(
             subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
         )
@@ -339,7 +302,7 @@ class _Collector:
 
     def _failed(self, subscription: Subscription, failure: FetchFailed) -> str:
         if failure.host and failure.caching.retry_after:
-            self._store.save_hold(failure.host, self._now + failure.caching.retry_after)
+            self._store.feeds.save_host_hold(failure.host, self._now + failure.caching.retry_after)
         state = self.states[subscription.key]
         state, events = transitions.failed(subscription, state, failure, self._now)
         self._save(subscription, state, events)
@@ -354,7 +317,7 @@ class _Collector:
     def _keep_readings(self) -> None:
         answers, self._readings = self._readings, []
         with self._meter.stage("store"):
-            saved = self._store.save_answers(answers, self._now)
+            saved = self._store.feeds.save_answers(answers, self._now)
         for reading, changes in zip(answers, saved, strict=True):
             self._meter.add("parse", entries=len(reading.parsed.entries))
             self._meter.add("store", entries=len(reading.parsed.entries))
@@ -373,7 +336,7 @@ class _Collector:
             unsaved, self._unsaved = self._unsaved, []
             if unsaved:
                 with self._meter.stage("store"):
-                    self._store.save_states(unsaved)
+                    self._store.feeds.save_states(unsaved)
 
     def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
         shown = urls.redact(subscription.url)

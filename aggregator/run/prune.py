@@ -5,47 +5,34 @@ An ordinary run looks at a few old entries, so that cron keeps the database at i
 looks at all.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from aggregator.model import Clipping, Config, PruneResult, StoredEntry
-from aggregator.run.match import TeachingKeeper, load_vocabulary, match_fingerprint, sample_size
+from aggregator.model import Clipping, Config, PruneResult
+from aggregator.run.match import load_vocabulary, match_fingerprint, sample_size
+
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
 AT_ONCE = 500  # old entries that a run looks at, beside one for each that it brought
 
 
-class PruneKeeper(Protocol):
-    """What a run needs of `store` to prune."""
-
-    def prune_some(
-        self, before: datetime, most: int, sample_size: Callable[[int], int], now: datetime
-    ) -> PruneResult: ...
-
-
-class RetentionKeeper(PruneKeeper, TeachingKeeper, Protocol):
-    """What ``prune`` needs of it."""
-
-    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
-    def prune_all(
-        self, before: datetime, sample_size: Callable[[int], int], now: datetime
-    ) -> PruneResult: ...
-    def prune_preview(
-        self, before: datetime, sample_size: Callable[[int], int], ended: Collection[str]
-    ) -> PruneResult: ...
-
-
-def prune_some(config: Config, store: PruneKeeper, new: int, now: datetime) -> PruneResult:
+def prune_some(config: Config, store: "Store", new: int, now: datetime) -> PruneResult:
     """A run's share, once all is matched: as many entries as are ``new``, so that what goes keeps
     up with what comes, and some of what has heaped up."""
     before = _cutoff(config, now)
-    return store.prune_some(before, AT_ONCE + new, sample_size, now) if before else PruneResult()
+    return (
+        store.retention.prune_some(before, AT_ONCE + new, sample_size, now)
+        if before
+        else PruneResult()
+    )
 
 
 def prune_all(
     config: Config,
     clippings: Sequence[Clipping],
-    store: RetentionKeeper,
+    store: "Store",
     now: datetime,
     *,
     ended: Collection[str] | None = None,
@@ -58,11 +45,14 @@ def prune_all(
     if before is None:
         return PruneResult()
     vocabulary, _ = load_vocabulary(config, clippings, store)
-    if next(store.unmatched(match_fingerprint(vocabulary, store)), None) is not None:
+    if (
+        next(store.matches.unmatched_entries(match_fingerprint(vocabulary, store)), None)
+        is not None
+    ):
         return None
     if ended is not None:
-        return store.prune_preview(before, sample_size, ended)
-    return store.prune_all(before, sample_size, now)
+        return store.retention.preview(before, sample_size, ended)
+    return store.retention.prune_all(before, sample_size, now)
 
 
 def _cutoff(config: Config, now: datetime) -> datetime | None:

@@ -9,11 +9,11 @@ be rendered stands in the store until it is written, so a run that is killed is 
 next.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.match import (
     PlacementRules,
@@ -29,7 +29,6 @@ from aggregator.model import (
     Clipping,
     Config,
     MembershipChange,
-    Story,
     Subscription,
 )
 from aggregator.publish.entries import FeedBuilder
@@ -38,58 +37,29 @@ from aggregator.run.stale import (
     EVERYTHING,
     SOURCES,
     SOURCES_PER_PART,
-    ArchiveDocument,
     RenderPlan,
-    StoryKeeper,
     Writer,
 )
 from aggregator.text.folding import digest
+
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
 Turn = Callable[[], AbstractContextManager[None]]
 
 _AT_ONCE = 500  # stories that stay where they are, noted in one transaction
 
 
-class ListKeeper(StoryKeeper, Protocol):
-    """What publishing needs of `store`; each method is one transaction."""
-
-    def group(self, now: datetime) -> int: ...
-    def save_channels(
-        self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
-    ) -> None: ...
-    def placement_pending(
-        self, *, whole: bool = True
-    ) -> Iterator[tuple[Story, frozenset[str]]]: ...
-    def save_membership_changes(
-        self,
-        membership_changes: Sequence[MembershipChange],
-        live: Collection[tuple[str, int]],
-        now: datetime,
-    ) -> None: ...
-    def channels(self) -> list[Channel]: ...
-    def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]: ...
-    def pages(self) -> dict[str, list[ArchiveDocument]]: ...
-    def dirty_feeds(self, rendered: Mapping[str, str]) -> set[str]: ...
-    def site_rendered(self) -> str: ...
-    def begin_rendering(
-        self, channels: Collection[str], pages: Collection[tuple[str, str]], feeds: Collection[str]
-    ) -> None: ...
-    def save_rendered(
-        self, channels: Mapping[str, str], pages: Mapping[tuple[str, str], str],
-        feeds: Mapping[str, str], site: str | None,
-    ) -> None: ...  # fmt: skip
-
-
-def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now: datetime) -> int:
+def place_stories(config: Config, vocabulary: Vocabulary, store: "Store", now: datetime) -> int:
     """Decide again in which feeds stand the stories of which something has changed; gives how many
     those are."""
-    store.save_channels(expected_channels(vocabulary, config), config.site.url, now)
+    store.channels.save(expected_channels(vocabulary, config), config.site.url, now)
     rules = PlacementRules(vocabulary, config)
     moving: list[MembershipChange] = []
     number = 0
     staying: list[MembershipChange] = []
     # Only a query asks what an entry says.
-    for story, now_in in store.placement_pending(whole=bool(config.feeds)):
+    for story, now_in in store.channels.pending_stories(whole=bool(config.feeds)):
         number += 1
         membership_change = place(story, now_in, rules)
         if membership_change.enters or membership_change.leaves:
@@ -97,10 +67,12 @@ def place_stories(config: Config, vocabulary: Vocabulary, store: ListKeeper, now
         else:
             staying.append(membership_change)
         if len(staying) == _AT_ONCE:
-            store.save_membership_changes(staying, (), now)
+            store.channels.save_membership_changes(staying, (), now)
             staying = []
-    store.save_membership_changes(staying, (), now)
-    store.save_membership_changes(moving, choose_live(moving, config.publish.backfill), now)
+    store.channels.save_membership_changes(staying, (), now)
+    store.channels.save_membership_changes(
+        moving, choose_live(moving, config.publish.backfill), now
+    )
     return number
 
 
@@ -108,7 +80,7 @@ def publish(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: ListKeeper,
+    store: "Store",
     writer: Writer,
     *,
     part: str | None = None,
@@ -128,7 +100,7 @@ def stale_parts(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: ListKeeper,
+    store: "Store",
     writer: Writer,
     files: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -145,7 +117,7 @@ class _Publisher:
         config: Config,
         vocabulary: Vocabulary,
         clippings: Sequence[Clipping],
-        store: ListKeeper,
+        store: "Store",
         writer: Writer,
         files: Mapping[str, str] | None,
     ) -> None:
@@ -154,15 +126,15 @@ class _Publisher:
         self._store = store
         self._writer = writer
         self._editor = make_feed_builder(config, vocabulary)
-        self._channels = store.channels()
-        self._pages = store.pages()
+        self._channels = store.published.channels()
+        self._pages = store.published.archive_documents()
         self._sources = config.sources
         self._files = source_files(self._sources) if files is None else files
         self._rendered = {c.key: self._fingerprint(c) for c in self._channels}
 
     @cached_property
     def _polled(self) -> dict[str, int]:
-        return self._store.entry_counts()
+        return self._store.feeds.entry_counts()
 
     def publish(self, part: str | None, turn: Turn) -> tuple[str, ...]:
         stale = self.stale(part)
@@ -172,7 +144,7 @@ class _Publisher:
         live = {channel.key: self._rendered[channel.key] for channel in stale.live}
         sources = {source.key: self._source_digest(source) for source in stale.sources}
         with turn():
-            self._store.begin_rendering(live, archives, sources)
+            self._store.published.begin_rendering(live, archives, sources)
         from aggregator.run.render import Renderer  # most runs have nothing to render
 
         months = {
@@ -194,7 +166,7 @@ class _Publisher:
         written = renderer.render(stale)
         site = f"{self._lists} {self._totals}" if stale.pages else None
         with turn():
-            self._store.save_rendered(live, archives, sources, site)
+            self._store.published.save_rendered(live, archives, sources, site)
         return tuple(written)
 
     def parts(self) -> list[str]:
@@ -209,7 +181,7 @@ class _Publisher:
         """What must be rendered again, or what of it is in one ``part``; what is about everything is, if
         that is the part."""
         stale = RenderPlan()
-        dirty = self._store.dirty_channels(self._rendered)
+        dirty = self._store.published.dirty_channels(self._rendered)
         for channel in self._channels:
             if part not in (None, channel.key):
                 continue
@@ -224,7 +196,7 @@ class _Publisher:
             start = int(part.removeprefix(SOURCES)) * SOURCES_PER_PART
             stale.sources = self._stale_sources(self._sources[start : start + SOURCES_PER_PART])
         if part in (None, EVERYTHING):
-            lists, _, totals = self._store.site_rendered().partition(" ")
+            lists, _, totals = self._store.published.site_fingerprint().partition(" ")
             there = all(map(self._writer.has, SITE))
             stale.lists = lists != self._lists or not there
             stale.pages = bool(stale) or totals != self._totals or part == EVERYTHING
@@ -243,7 +215,7 @@ class _Publisher:
 
     def _stale_sources(self, sources: Sequence[Subscription]) -> list[Subscription]:
         rendered = {source.key: self._source_digest(source) for source in sources}
-        dirty = self._store.dirty_feeds(rendered)
+        dirty = self._store.published.dirty_source_pages(rendered)
         return [
             source
             for source in sources
@@ -274,7 +246,7 @@ class _Publisher:
     def _totals(self) -> str:
         """Of what the pages about everything tell beside what makes others stale too."""
         totals = (self._polled.get(source.key) for source in self._sources)
-        return digest(*map(str, totals), *map(repr, self._store.events(1)))
+        return digest(*map(str, totals), *map(repr, self._store.feeds.events(1)))
 
 
 def _by_tag(clippings: Iterable[Clipping], vocabulary: Vocabulary) -> dict[str, list[Clipping]]:

@@ -4,6 +4,7 @@ Imported by the runs that write something: the renderers take longer to import t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aggregator.model import (
     Channel,
@@ -22,7 +23,10 @@ from aggregator.publish.html import ChannelPage, IndexPage, Pages, SourcePage, S
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.status_feed import STATUS, STATUS_ENTRIES, status_feed
-from aggregator.run.stale import RenderPlan, StoryKeeper, Writer
+from aggregator.run.stale import RenderPlan, Writer
+
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
 _NEWEST = 20  # on the index
 _RELATED = 8
@@ -45,7 +49,7 @@ class Renderer:
         behind: Mapping[str, Sequence[Clipping]],
         files: Mapping[str, str],
         totals: Mapping[str, int],
-        store: StoryKeeper,
+        store: "Store",
         writer: Writer,
     ) -> None:
         self._config = config
@@ -54,7 +58,7 @@ class Renderer:
         self._behind = behind
         self._store = store
         self._writer = writer
-        self._counts = store.counts()
+        self._counts = store.published.counts_by_month()
         heads = [editor.head(channel) for channel in channels]
         self._files = files
         self._html = Pages(config.site, files, heads)
@@ -68,9 +72,9 @@ class Renderer:
         """Write all that is stale; gives the names of the files that changed."""
         if stale.pages or stale.sources:
             keys = None if stale.pages else [source.key for source in stale.sources]
-            self._states = self._store.states(keys)
+            self._states = self._store.feeds.states(keys)
         for channel, month in stale.archives:
-            stories = self._store.month(channel.key, month)
+            stories = self._store.published.archive_stories(channel.key, month)
             months = self._months.get(channel.key, ())
             self._feed(self._editor.archive(channel, stories, months, month))
         for channel in stale.live:
@@ -96,7 +100,7 @@ class Renderer:
             feed=feed,
             months=counts,
             documents=months,
-            related=self._store.neighbours(channel.key, _RELATED) if is_tag else [],
+            related=self._store.published.related_tags(channel.key, _RELATED) if is_tag else [],
             clippings=self._behind.get(channel.key, []),
         )
         self._write(f"{feed.path}.html", self._html.channel(page))
@@ -106,15 +110,15 @@ class Renderer:
         has no more than its share of the feed, and not for that are all read that ever entered."""
         size = self._config.publish.live
         for portion in range(_PORTIONS):
-            stories = self._store.window(channel, portion * size, size)
+            stories = self._store.published.live_stories(channel, portion * size, size)
             yield from stories
             if len(stories) < size:
                 return
 
     def _some_sources(self, subscriptions: Sequence[Subscription]) -> None:
         keys = [subscription.key for subscription in subscriptions]
-        histories = self._store.histories(keys, STATUS_ENTRIES)
-        newest = self._store.newest_of_feeds(keys, _OF_A_SOURCE)
+        histories = self._store.feeds.event_histories(keys, STATUS_ENTRIES)
+        newest = self._store.published.newest_by_feed(keys, _OF_A_SOURCE)
         for subscription in subscriptions:
             key = subscription.key
             self._source(subscription, newest.get(key, []), histories.get(key, []))
@@ -137,12 +141,12 @@ class Renderer:
     def _site(self) -> None:
         """The pages about everything, and the news of the subscriptions."""
         store = self._store
-        newest = store.newest_listed(_NEWEST)
+        newest = store.published.newest_published(_NEWEST)
         newest.sort(key=lambda story: (story.updated, story.id), reverse=True)
-        places = store.places(story.row for story in newest)
+        places = store.published.channels_of_stories(story.row for story in newest)
         entries = [(self._editor.entry(story), places.get(story.row, [])) for story in newest]
         self._write("index.html", self._html.index(IndexPage(self._counts, entries)))
-        events = store.events(STATUS_ENTRIES)
+        events = store.feeds.events(STATUS_ENTRIES)
         status = status_feed(self._config.site, events)
         self._feed(status)
         self._write(f"{status.path}.json", render_jsonfeed(status))
@@ -152,7 +156,7 @@ class Renderer:
     def _feed(self, feed: OutputFeed) -> None:
         name, data = f"{feed.path}.atom", render_atom(feed)
         if feed.hub and self._writer.differs(name, data):
-            self._store.save_pings([feed.address("atom")])
+            self._store.published.save_pings([feed.address("atom")])
         self._write(name, data)
 
     def _write(self, name: str, data: bytes) -> None:

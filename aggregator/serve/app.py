@@ -95,7 +95,7 @@ class _Site:
         """200 while runs end, 503 once none has for a day or the store cannot be read."""
         try:
             with self._open_store() as store:
-                last = store.last_run()
+                last = store.runs.last()
         except StorageError as error:
             return JSONResponse({"status": "broken", "reason": str(error)}, 503)
         ended = last[2] if last else None
@@ -149,7 +149,7 @@ class _Site:
 def _newest(store: Store) -> Iterator[Story]:
     last: int | None = None
     for _ in range(_LOOKED_AT // _AT_ONCE):
-        stories = store.newest(_AT_ONCE, before=last)
+        stories = store.published.newest(_AT_ONCE, before=last)
         yield from (story for story in stories if story.copies and not story.pruned)
         if len(stories) < _AT_ONCE:
             return

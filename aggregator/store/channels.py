@@ -36,10 +36,13 @@ MOST_IN_A_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
 
 
-class ChannelStore(Database):
+class ChannelStore:
     """What listing reads and writes."""
 
-    def save_channels(
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(
         self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
     ) -> None:
         """Remember new output feeds, and which have ended or are back.
@@ -47,7 +50,7 @@ class ChannelStore(Database):
         A feed's id is made from the site's address at its first time, and stays when that moves.
         """
         every = sqlmodel.select(ChannelRow)
-        with self._session() as session:
+        with self._database.transaction() as session:
             held = {row.key: row for row in session.exec(every)}
             names = {
                 key: key.partition(":")[2] for key, (kind, _) in wanted.items()
@@ -71,12 +74,12 @@ class ChannelStore(Database):
                 if key not in wanted and row.ended_at is None:
                     row.ended_at, row.dirty = now, True
 
-    def placement_pending(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]:
+    def pending_stories(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]:
         """The stories whose place must be decided again, with the channels they now stand in;
         without ``whole``, what they say is left out."""
         last = 0
         while True:
-            with self._session() as session:
+            with self._database.transaction() as session:
                 wanted = select(STORIES).where(STORIES.c.placement_pending, STORIES.c.id > last)
                 rows = read(session, wanted.order_by(STORIES.c.id).limit(MAX_QUERY_PARAMETERS))
                 held = defaultdict(set)
@@ -110,7 +113,7 @@ class ChannelStore(Database):
             for membership_change in membership_changes
             if membership_change.enters or membership_change.leaves
         ]
-        with self._session() as session:
+        with self._database.transaction() as session:
             if moving:
                 _move(session, sorted(moving, key=lambda p: (p.date, p.id)), live, now)
             for stories in chunks(

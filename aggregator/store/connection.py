@@ -25,10 +25,10 @@ class Database:
         self.name = database_name(url, root)
         if not is_postgresql(url):
             self.path = database_path(url, root)
-        self._engine = open_engine(url, root)
+        self.engine = open_engine(url, root)
         self._file = self._its_file()
         try:
-            with self._guard(), self._engine.begin() as connection:
+            with self.guard(), self.engine.begin() as connection:
                 upgrade(connection)
         except BaseException:
             self.close()
@@ -36,10 +36,11 @@ class Database:
 
     def close(self) -> None:
         """Give the database back: a file has its write-ahead log merged into it."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     @contextmanager
-    def _guard(self) -> Iterator[None]:
+    def guard(self) -> Iterator[None]:
+        """Errors of the database become a StorageError that names it and says what to do."""
         try:
             yield
         except StorageError as error:
@@ -50,20 +51,20 @@ class Database:
             raise StorageError(f"{self.name}: {reason}; {self._advice(reason)}") from error
 
     def _advice(self, reason: str) -> str:
-        if self._engine.dialect.name == "postgresql":
+        if self.engine.dialect.name == "postgresql":
             return engine.advice(reason)
         return sqlite_file.advice(self.path, reason)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[Connection]:
         """One question, without the objects of a session."""
-        with self._guard(), self._engine.connect() as connection:
+        with self.guard(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """One transaction: all of it is stored, or nothing."""
-        with self._guard(), Session(self._engine, expire_on_commit=False) as session:
+        with self.guard(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             if self._its_file() != self._file:
                 raise StorageError(
@@ -74,7 +75,7 @@ class Database:
 
     def _its_file(self) -> tuple[int, int] | None:
         """Which file has the name of the database, if any has."""
-        if self._engine.dialect.name == "postgresql":
+        if self.engine.dialect.name == "postgresql":
             return None
         try:
             status = self.path.stat()

@@ -19,13 +19,13 @@ def copy_all(source: Database, target: Database, told: Callable[[str, int], None
     """
     tables = SQLModel.metadata.sorted_tables  # what is referred to comes first
     number = 0
-    with target._reading() as new:
+    with target.connect() as new:
         full = [table.name for table in tables if _count(new, table)]
         if full:
             raise StorageError(
                 f"it is not empty ({', '.join(full)}): name a new database; nothing was changed"
             )
-    with source._reading() as old, target._guard(), target._engine.begin() as new:
+    with source.connect() as old, target.guard(), target.engine.begin() as new:
         for table in tables:
             copied = _copy(old, new, table)
             if not _count(old, table) == _count(new, table) == copied:

@@ -1,4 +1,4 @@
-"""Runs, feeds, their states and events."""
+"""Feeds, their states and events, and the hosts that asked us to wait."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert
 from sqlalchemy import select as columns
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, or_, select
 
 from aggregator.model import (
     EntryChange,
@@ -17,7 +17,6 @@ from aggregator.model import (
     ParsedFeed,
     Role,
     SeenDocument,
-    StageCost,
     Subscription,
 )
 from aggregator.store import convert
@@ -40,53 +39,20 @@ from aggregator.store.tables import (
     FeedEventRow,
     FeedRow,
     HostHoldRow,
-    RunRow,
 )
 from aggregator.store.upsert import save_entries
 
 
-class FeedStore(Database):
+class FeedStore:
     """What polling reads and writes."""
 
-    def start_run(self, pid: int, now: datetime) -> int:
-        """Note that a run began; gives its number."""
-        with self._session() as session:
-            row = RunRow(pid=pid, started_at=now)
-            session.add(row)
-            session.flush()
-            return row.id or 0
-
-    def finish_run(
-        self, run: int, now: datetime, *, offline: bool, stages: Sequence[StageCost] = ()
-    ) -> None:
-        """Note that a run ended, whether it found the network gone, and what its stages cost."""
-        with self._session() as session:
-            ended = {"finished_at": now, "offline": offline, "stages": list(map(asdict, stages))}
-            session.exec(update(RunRow).where(col(RunRow.id) == run).values(**ended))
-
-    def was_offline(self) -> bool:
-        """Whether the latest run that ended found the network gone."""
-        with self._session() as session:
-            ended = select(RunRow.offline).where(col(RunRow.finished_at).is_not(None))
-            return bool(session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first())
-
-    def last_stages(self) -> list[StageCost]:
-        """What the stages of the latest run that ended did cost."""
-        with self._session() as session:
-            ended = select(RunRow).where(col(RunRow.finished_at).is_not(None))
-            row = session.exec(ended.order_by(col(RunRow.id).desc()).limit(1)).first()
-            return [StageCost(**stage) for stage in (row.stages if row else None) or ()]
-
-    def last_run(self) -> tuple[int, datetime, datetime | None] | None:
-        """(pid, started_at, finished_at) of the latest run."""
-        with self._session() as session:
-            row = session.exec(select(RunRow).order_by(col(RunRow.id).desc()).limit(1)).first()
-            return (row.pid, row.started_at, row.finished_at) if row else None
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]:
         """What is known of every feed that was ever polled, or of those of these ``keys``, by its
         subscription's key."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             if keys is None:
                 rows = read(session, columns(FEEDS).where(FEEDS.c.url != CLIPPINGS_URL))
             else:
@@ -95,13 +61,13 @@ class FeedStore(Database):
 
     def entry_counts(self) -> dict[str, int]:
         """How many entries are stored of each feed that was ever polled, by its address."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             known = or_(FeedRow.url != CLIPPINGS_URL, FeedRow.entries > 0)
             return dict(session.exec(select(FeedRow.url, FeedRow.entries).where(known)).all())
 
-    def adopt_addresses(self, keys: Iterable[str]) -> None:
+    def adopt_moved_addresses(self, keys: Iterable[str]) -> None:
         """Where the operator has put a feed's new address in place of the old: it is one feed."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             adopted = select(FeedRow).where(col(FeedRow.move_adopted)).order_by(FeedRow.url)
             moved = session.exec(adopted).all()
             wanted = set(keys) if moved else set()
@@ -118,7 +84,7 @@ class FeedStore(Database):
 
         Anything is, as long as nothing is known.
         """
-        with self._session() as session:
+        with self._database.transaction() as session:
             feed = session.exec(select(FeedRow).where(FeedRow.url == subscription.key)).first()
             if feed is None or feed.first_succeeded_at is None:
                 return True
@@ -133,9 +99,9 @@ class FeedStore(Database):
                 for chunk in chunks(parsed.keys)
             )
 
-    def seen(self, subscription: Subscription) -> SeenDocument | None:
+    def last_document(self, subscription: Subscription) -> SeenDocument | None:
         """What its last document held, if that is known."""
-        with self._reading() as connection:
+        with self._database.connect() as connection:
             found = connection.execute(_SEEN, {"key": subscription.key}).first()
             return SeenDocument(found.context, found.entries) if found else None
 
@@ -146,7 +112,7 @@ class FeedStore(Database):
 
         So the validators never vouch for entries that were lost on the way.
         """
-        with self._session() as session:
+        with self._database.transaction() as session:
             feeds = _feeds(session, [reading.subscription for reading in answers])
             rows = [feeds[reading.subscription.key] for reading in answers]
             changes = save_entries(
@@ -184,7 +150,7 @@ class FeedStore(Database):
         self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
     ) -> None:
         """Store what answers without a document have changed."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             feeds = _feeds(session, [subscription for subscription, *_ in saved])
             _update(
                 session,
@@ -195,13 +161,13 @@ class FeedStore(Database):
     def events(self, limit: int) -> list[FeedEvent]:
         """What happened to subscriptions, the latest first."""
         wanted = select(FeedEventRow).order_by(col(FeedEventRow.id).desc()).limit(limit)
-        with self._session() as session:
+        with self._database.transaction() as session:
             return [feed_event(row) for row in session.exec(wanted)]
 
-    def histories(self, keys: Sequence[str], limit: int) -> dict[str, list[FeedEvent]]:
+    def event_histories(self, keys: Sequence[str], limit: int) -> dict[str, list[FeedEvent]]:
         """What happened to each of these subscriptions, the latest first."""
         found: dict[str, list[FeedEvent]] = {}
-        with self._session() as session:
+        with self._database.transaction() as session:
             for chunk in chunks(keys):
                 theirs = columns(EVENTS).where(EVENTS.c.key.in_(chunk))
                 for row in read(session, theirs.order_by(EVENTS.c.id.desc())):
@@ -210,15 +176,15 @@ class FeedStore(Database):
                         history.append(feed_event(row))
         return found
 
-    def holds(self, now: datetime) -> dict[str, datetime]:
+    def host_holds(self, now: datetime) -> dict[str, datetime]:
         """The hosts that asked us to wait, and until when."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = session.exec(select(HostHoldRow).where(HostHoldRow.not_before > now))
             return {row.name: row.not_before for row in rows}
 
-    def save_hold(self, host: str, not_before: datetime) -> None:
+    def save_host_hold(self, host: str, not_before: datetime) -> None:
         """Remember that a host asked us to wait."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             session.merge(HostHoldRow(name=host, not_before=not_before))
 
 

@@ -61,12 +61,15 @@ def _note(
     write(session, _FEED.values(new), sources)
 
 
-class PublishedStore(Database):
+class PublishedStore:
     """What publishing reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def channels(self) -> list[Channel]:
         """Every output feed that has or should have files, in the order of their keys."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = session.exec(
                 select(ChannelRow).where(~col(ChannelRow.pruned)).order_by(ChannelRow.key)
             )
@@ -74,11 +77,11 @@ class PublishedStore(Database):
 
     def dirty_channels(self, rendered: Mapping[str, str]) -> set[str]:
         """The channels to be rendered again; ``rendered`` are digests of today's settings."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = session.exec(select(ChannelRow.key, ChannelRow.dirty, ChannelRow.rendered))
             return {key for key, dirty, was in rows if dirty or was != rendered.get(key, was)}
 
-    def pages(self) -> dict[str, list[tuple[str, bool, str]]]:
+    def archive_documents(self) -> dict[str, list[tuple[str, bool, str]]]:
         """Every document of the archives: month, whether it is dirty, and the address under which
         it was rendered; by channel, in the order of time."""
         found: defaultdict[str, list[tuple[str, bool, str]]] = defaultdict(list)
@@ -88,23 +91,23 @@ class PublishedStore(Database):
             ARCHIVE_DOCUMENTS.c.dirty,
             ARCHIVE_DOCUMENTS.c.rendered,
         )
-        with self._session() as session:
+        with self._database.transaction() as session:
             for row in read(
                 session, rows.order_by(ARCHIVE_DOCUMENTS.c.channel, ARCHIVE_DOCUMENTS.c.name)
             ):
                 found[row.channel].append((row.name, row.dirty, row.rendered))
         return found
 
-    def window(self, channel: str, start: int, limit: int) -> list[Story]:
+    def live_stories(self, channel: str, start: int, limit: int) -> list[Story]:
         """The stories that entered a live feed last, those first that are newest, from the
         ``start``-th on."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = self._listed(channel, CHANNEL_STORIES.c.live).offset(start).limit(limit)
             return load_stories(session, read(session, rows))
 
-    def month(self, channel: str, month: str) -> list[Story]:
+    def archive_stories(self, channel: str, month: str) -> list[Story]:
         """The stories of a month of a channel's archive."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             return load_stories(
                 session, read(session, self._listed(channel, CHANNEL_STORIES.c.document == month))
             )
@@ -124,7 +127,7 @@ class PublishedStore(Database):
         rows = columns(STORIES)
         return self._newest(rows.where(STORIES.c.id < before) if before else rows, limit)
 
-    def newest_listed(self, limit: int) -> list[Story]:
+    def newest_published(self, limit: int) -> list[Story]:
         """Those of them that stand in any feed."""
         listed = columns(CHANNEL_STORIES.c.story_id).where(
             CHANNEL_STORIES.c.story_id == STORIES.c.id
@@ -132,11 +135,11 @@ class PublishedStore(Database):
         return self._newest(columns(STORIES).where(listed.exists()), limit)
 
     def _newest(self, rows: Any, limit: int) -> list[Story]:
-        with self._session() as session:
+        with self._database.transaction() as session:
             found = read(session, rows.order_by(STORIES.c.id.desc()).limit(limit))
             return load_stories(session, found)
 
-    def newest_of_feeds(self, keys: Sequence[str], limit: int) -> dict[str, list[Story]]:
+    def newest_by_feed(self, keys: Sequence[str], limit: int) -> dict[str, list[Story]]:
         """The newest stories of each of these subscriptions that stand in a feed of a tag or a
         query, as it tells them."""
         theirs = (
@@ -156,7 +159,7 @@ class PublishedStore(Database):
             .subquery()
         )
         found: defaultdict[str, list[Story]] = defaultdict(list)
-        with self._session() as session:
+        with self._database.transaction() as session:
             newest = columns(ranked).where(ranked.c.place <= limit).order_by(ranked.c.place)
             rows = read(session, newest)
             told: defaultdict[tuple[int, int], list[StoryEntry]] = defaultdict(list)
@@ -172,10 +175,10 @@ class PublishedStore(Database):
                 found[row.url].append(make_story(row, told[row.feed_id, row.id]))
         return found
 
-    def places(self, stories: Iterable[int]) -> dict[int, list[str]]:
+    def channels_of_stories(self, stories: Iterable[int]) -> dict[int, list[str]]:
         """The channels in which these stories stand."""
         found: defaultdict[int, list[str]] = defaultdict(list)
-        with self._session() as session:
+        with self._database.transaction() as session:
             for ids in chunks(sorted(stories)):
                 rows = session.exec(
                     select(ChannelStoryRow.story_id, ChannelStoryRow.channel)
@@ -186,10 +189,10 @@ class PublishedStore(Database):
                     found[story].append(channel)
         return found
 
-    def counts(self) -> dict[str, dict[str, int]]:
+    def counts_by_month(self) -> dict[str, dict[str, int]]:
         """How many stories stand in each month of each channel."""
         found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = session.exec(
                 select(
                     ArchiveDocumentRow.channel, ArchiveDocumentRow.name, ArchiveDocumentRow.stories
@@ -200,9 +203,9 @@ class PublishedStore(Database):
                 found[channel][month] = found[channel].get(month, 0) + number
         return found
 
-    def neighbours(self, channel: str, limit: int) -> list[tuple[str, int]]:
+    def related_tags(self, channel: str, limit: int) -> list[tuple[str, int]]:
         """The tags that share most stories with this one, and how many."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             shared = select(ChannelStoryRow.story_id).where(ChannelStoryRow.channel == channel)
             number = func.count()
             rows = session.exec(
@@ -220,20 +223,20 @@ class PublishedStore(Database):
             )
             return [(key, count) for key, count in rows]
 
-    def dirty_feeds(self, rendered: Mapping[str, str]) -> set[str]:
+    def dirty_source_pages(self, rendered: Mapping[str, str]) -> set[str]:
         """The subscriptions whose own page is to be rendered again; ``rendered`` are digests of
         today's settings, by the keys of those that have one."""
         rows = columns(FEEDS.c.url, FEEDS.c.dirty, FEEDS.c.rendered)
-        with self._session() as session:
+        with self._database.transaction() as session:
             return {
                 url
                 for url, dirty, was in read(session, rows)
                 if dirty or was != rendered.get(url, was)
             }
 
-    def site_rendered(self) -> str:
+    def site_fingerprint(self) -> str:
         """A digest of the settings with which the pages about everything were rendered."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             row = session.get(SiteRow, _THE_ONE)
             return row.rendered if row else ""
 
@@ -244,7 +247,7 @@ class PublishedStore(Database):
         """What was asked for is written: ``channels`` with the digests of their settings, ``pages``
         with their addresses, ``feeds`` and ``site`` with the digests of theirs. What has become
         dirty since `begin_rendering` stays it."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             _note(session, channels, pages, feeds, {})
             if site is not None:
                 session.merge(SiteRow(id=_THE_ONE, rendered=site))
@@ -254,7 +257,7 @@ class PublishedStore(Database):
     ) -> None:
         """What these hold from now on is going to be written, and then the pages about everything.
         Until it is, their digests are those of nothing: if it is cut short, it is done again."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             nothing = (
                 dict.fromkeys(channels, ""),
                 dict.fromkeys(pages, ""),
@@ -265,23 +268,23 @@ class PublishedStore(Database):
 
     def save_pings(self, urls: Iterable[str]) -> None:
         """The hub is to be told that these changed."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             for url in urls:
                 session.merge(HubPingRow(url=url))
 
     def pings(self) -> list[str]:
         """The addresses of which the hub is yet to be told."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             return list(session.exec(select(HubPingRow.url).order_by(HubPingRow.url)))
 
-    def pinged(self, url: str) -> None:
+    def remove_ping(self, url: str) -> None:
         """The hub was told."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             session.exec(delete(HubPingRow).where(col(HubPingRow.url) == url))
 
-    def prune(self) -> list[Channel]:
+    def remove_ended_channels(self) -> list[Channel]:
         """Take what has ended out of the store, but for its slug and id; gives what it was."""
-        with self._session() as session:
+        with self._database.transaction() as session:
             rows = session.exec(
                 select(ChannelRow)
                 .where(col(ChannelRow.ended_at).is_not(None), ~col(ChannelRow.pruned))

@@ -14,6 +14,7 @@ from sqlmodel import Session, and_, col, delete, func, or_, select, update
 from aggregator.model import ChannelKind, PruneResult, Role
 from aggregator.store import convert
 from aggregator.store.changes import content_hash_without_numbers
+from aggregator.store.connection import Database
 from aggregator.store.rows import MAX_QUERY_PARAMETERS, chunks
 from aggregator.store.tables import (
     PRUNED,
@@ -46,7 +47,7 @@ _NOTHING: dict[str, object] = {
 SampleSize = Callable[[int], int]
 
 
-class RetentionStore(TrainingDataStore):
+class RetentionStore:
     """What retention reads and writes.
 
     The content of entries may go that have not changed since ``before``, whose story is of no tag
@@ -55,6 +56,10 @@ class RetentionStore(TrainingDataStore):
     Everything must have been matched with today's vocabulary.
     """
 
+    def __init__(self, database: Database, training: TrainingDataStore) -> None:
+        self._database = database
+        self._training = training
+
     def prune_some(
         self, before: datetime, most: int, sample_size: SampleSize, now: datetime
     ) -> PruneResult:
@@ -62,10 +67,10 @@ class RetentionStore(TrainingDataStore):
 
         So it costs the same however many entries are kept for ever.
         """
-        sweep = _Sweep(self.collected, before, sample_size, now)
+        sweep = _Sweep(self._training.count_entries, before, sample_size, now)
         while most > 0:
             limit = min(most, MAX_QUERY_PARAMETERS)
-            with self._session() as session:
+            with self._database.transaction() as session:
                 held = session.get(PrunePositionRow, _THE_ONE)
                 after = (held.changed_at, held.entry_id) if held else _START
                 reached = sweep.go_on(session, after, limit)
@@ -78,18 +83,18 @@ class RetentionStore(TrainingDataStore):
 
     def prune_all(self, before: datetime, sample_size: SampleSize, now: datetime) -> PruneResult:
         """Prune every entry that may go."""
-        return self._round(_Sweep(self.collected, before, sample_size, now))
+        return self._round(_Sweep(self._training.count_entries, before, sample_size, now))
 
-    def prune_preview(
+    def preview(
         self, before: datetime, sample_size: SampleSize, ended: Collection[str]
     ) -> PruneResult:
         """What `prune_all` would do, once the channels of these keys are no more."""
-        return self._round(_Sweep(self.collected, before, sample_size, None, ended))
+        return self._round(_Sweep(self._training.count_entries, before, sample_size, None, ended))
 
     def _round(self, sweep: "_Sweep") -> PruneResult:
         after: _Place | None = _START
         while after is not None:
-            with self._session() as session:
+            with self._database.transaction() as session:
                 after = sweep.go_on(session, after, MAX_QUERY_PARAMETERS)
         return sweep.pruned
 
@@ -201,7 +206,11 @@ class _Sweep:
             return
         for row in rows:
             digest = content_hash_without_numbers(convert.entry_from_row(row))
-            mark = {"pruned_at": self._now, "essence": digest, "matched_fingerprint": PRUNED}
+            mark = {
+                "pruned_at": self._now,
+                "content_hash_without_numbers": digest,
+                "matched_fingerprint": PRUNED,
+            }
             row.sqlmodel_update(_NOTHING | mark)
         for ids in chunks([row.id or 0 for row in rows]):
             session.exec(delete(MinHashBandRow).where(col(MinHashBandRow.entry_id).in_(ids)))

@@ -77,17 +77,20 @@ class _Told:
     id: int | None = None
 
 
-class StoryStore(Database):
+class StoryStore:
     """What grouping reads and writes."""
 
-    def group(self, now: datetime) -> int:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def group_entries(self, now: datetime) -> int:
         """Give every new entry its story, an old one or a new, and revised stories their dates;
         gives how many stories are new.
 
         The order in which answers came counts for nothing: the reader's own clippings are first,
         then the oldest entries. One transaction for each 500.
         """
-        with self._session() as session:
+        with self._database.transaction() as session:
             _move_revised(session)
         order = (
             FEEDS.c.role != Role.CLIPPINGS.value, convert.entry_date(), FEEDS.c.url, ENTRIES.c.key
@@ -96,14 +99,14 @@ class StoryStore(Database):
         new = select(ENTRIES.c.id).join(FEEDS, of_feed).where(ENTRIES.c.story_id.is_(None))
         columns = select(*_COLUMNS, FEEDS.c.url).join(FEEDS, of_feed)
         made = 0
-        with self._session() as session:
+        with self._database.transaction() as session:
             numbers = [number for (number,) in read(session, new.order_by(*order))]
         for chunk in chunks(numbers):
-            with self._session() as session:
+            with self._database.transaction() as session:
                 rows = read(session, columns.where(ENTRIES.c.id.in_(chunk)).order_by(*order))
                 made += _Grouping(session, rows).assign(rows)
         if numbers:
-            with self._session() as session:
+            with self._database.transaction() as session:
                 self._forget(session, now)
         return made
 
@@ -252,4 +255,4 @@ def _candidate(row: Any) -> _Candidate:
     return _Candidate(row.feed_id, row.title, row.text, date)
 
 
-_NEW = {"revisions": 0, "ever_published": False, "unlisted": True}
+_NEW = {"revisions": 0, "ever_published": False, "placement_pending": True}

@@ -109,7 +109,11 @@ class _Intake:
         updates: list[dict[str, Any]] = []
         moves: dict[int, tuple[int, datetime]] = {}
         for row, entry, trivial_changes in revised:
-            changed = {"id": row.id, "noise": trivial_changes, "changed_at": self._now} | _WHOLE
+            changed = {
+                "id": row.id,
+                "trivial_changes": trivial_changes,
+                "changed_at": self._now,
+            } | _WHOLE
             updates.append(convert.entry_columns(entry) | changed)
             if row.id in significant and row.story_id:
                 story = stories[row.story_id]
@@ -122,5 +126,5 @@ class _Intake:
         mark_stories(self._session, sorted(stories), corrected=True)
 
 
-_WHOLE = {"matched_fingerprint": None, "pruned_at": None, "essence": None}
-_NEW = {"story_id": None, "noise": 0, "matched_fingerprint": None}
+_WHOLE = {"matched_fingerprint": None, "pruned_at": None, "content_hash_without_numbers": None}
+_NEW = {"story_id": None, "trivial_changes": 0, "matched_fingerprint": None}

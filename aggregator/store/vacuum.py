@@ -13,45 +13,43 @@ from aggregator.store.connection import Database
 _TEMPORARY = ("/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # where SQLite looks, in this order
 
 
-class VacuumStore(Database):
-    """What `aggregator vacuum` does."""
+def vacuum(database: Database, free: Callable[[Path], int]) -> tuple[int, int]:
+    """Make the file as small as what it holds; gives its size before and after, in bytes.
 
-    def vacuum(self, free: Callable[[Path], int]) -> tuple[int, int]:
-        """Make the file as small as what it holds; gives its size before and after, in bytes.
+    ``free`` tells how many bytes are free where a folder is. Raises StorageError, and changes
+    nothing, if there are too few.
+    """
+    with database.guard(), database.engine.connect() as connection:
+        bare = connection.execution_options(isolation_level="AUTOCOMMIT")
+        if connection.dialect.name == "postgresql":
+            return _vacuum_server(bare)
+        size, pages, unused = (
+            bare.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("page_size", "page_count", "freelist_count")
+        )
+        _check_room(database, size * (pages - unused), free)
+        bare.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        before = database.path.stat().st_size
+        bare.execute(text("VACUUM"))
+        bare.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        return before, database.path.stat().st_size
 
-        ``free`` tells how many bytes are free where a folder is. Raises StorageError, and changes
-        nothing, if there are too few.
-        """
-        with self._guard(), self._engine.connect() as connection:
-            bare = connection.execution_options(isolation_level="AUTOCOMMIT")
-            if connection.dialect.name == "postgresql":
-                return _vacuum_server(bare)
-            size, pages, unused = (
-                bare.execute(text(f"PRAGMA {name}")).scalar_one()
-                for name in ("page_size", "page_count", "freelist_count")
+
+def _check_room(database: Database, needed: int, free: Callable[[Path], int]) -> None:
+    """SQLite writes all that is in use to a temporary file, and from there to its write-ahead
+    log, before the file can shrink."""
+    here, temporary = database.path.parent.absolute(), _temporary_folder()
+    both = here.stat().st_dev == temporary.stat().st_dev
+    for folder, hint in (
+        (here, "make room there"),
+        (temporary, "make room there, or let SQLITE_TMPDIR name a folder that has it"),
+    ):
+        wanted, room = needed * (1 + both), free(folder)
+        if room < wanted:
+            raise StorageError(
+                f"giving space back takes {megabytes(wanted)} in {folder} for a while, where "
+                f"{megabytes(room)} are free: {hint}; nothing was changed"
             )
-            self._see_to_room(size * (pages - unused), free)
-            bare.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-            before = self.path.stat().st_size
-            bare.execute(text("VACUUM"))
-            bare.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-            return before, self.path.stat().st_size
-
-    def _see_to_room(self, needed: int, free: Callable[[Path], int]) -> None:
-        """SQLite writes all that is in use to a temporary file, and from there to its write-ahead
-        log, before the file can shrink."""
-        here, temporary = self.path.parent.absolute(), _temporary_folder()
-        both = here.stat().st_dev == temporary.stat().st_dev
-        for folder, hint in (
-            (here, "make room there"),
-            (temporary, "make room there, or let SQLITE_TMPDIR name a folder that has it"),
-        ):
-            wanted, room = needed * (1 + both), free(folder)
-            if room < wanted:
-                raise StorageError(
-                    f"giving space back takes {megabytes(wanted)} in {folder} for a while, where "
-                    f"{megabytes(room)} are free: {hint}; nothing was changed"
-                )
 
 
 def _vacuum_server(connection: Connection) -> tuple[int, int]:

@@ -338,13 +338,15 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     _, err = call(working.root, "-v", "schedule", "--once")
     assert err == "0 hosts to poll\n"
     for _ in range(MAX_ATTEMPTS):
-        store.note_failure("publish tag:communs", "a bug", store.server_time())
+        store.job_failures.record("publish tag:communs", "a bug", store.server_time())
     _, err = call(working.root, "status")
     assert "workers failed 8 times to publish tag:communs: a bug" in err
     working.sql("UPDATE job_failure SET failed_at = failed_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
-        wait_for(lambda: not any(work.name.startswith("poll ") for work in store.job_failures()))
+        wait_for(
+            lambda: not any(work.name.startswith("poll ") for work in store.job_failures.all())
+        )
     store.close()
 
 
@@ -370,13 +372,13 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
-    (left,) = store.job_failures()
+    (left,) = store.job_failures.all()
     for _ in range(MAX_ATTEMPTS - 2):
-        store.note_failure(left.name, left.reason, left.failed_at)
+        store.job_failures.record(left.name, left.reason, left.failed_at)
     do(full)
     assert "and tried again when it is next planned" in warnings[-1]
     do(done)  # another job, which was never tried before
-    assert not store.job_failures()
+    assert not store.job_failures.all()
     store.close()
 
 
@@ -468,7 +470,7 @@ def test_nothing_moves_onto_something(working):
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)
-    store.start_run(1, NOON)
+    store.runs.start(1, NOON)
     store.close()
     _, err = call(working.root, "migrate", "--to", other.database, code=3)
     assert "it is not empty (run): name a new database; nothing was changed" in err

@@ -94,8 +94,8 @@ def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
         def _(*_):
             installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
 
-        assert [made.tag for made in store.decisions()] == ["p2p"]
-        assert store.decisions() == []
+        assert [made.tag for made in store.training.decisions()] == ["p2p"]
+        assert store.training.decisions() == []
 
 
 def test_what_enters_by_a_new_alias_is_told_before_and_does_not_flood(installation, publisher):
@@ -132,12 +132,12 @@ def test_what_was_learned_is_learned_once(installation, publisher):
     store = installation.store()
     config, clippings = knowledge(installation)
     fingerprint = match_fingerprint(build_tag_vocabulary(config, clippings), store)
-    held = store.learned(fingerprint)
+    held = store.training.load_model(fingerprint)
     assert held
-    assert store.learned("another") is None
+    assert store.training.load_model("another") is None
     publisher["/feed"] = rss(item("Les communs"), item("Les P2P", link="https://feed.example/b"))
     installation.run(NOON + DAY)
-    assert store.learned(fingerprint) == held
+    assert store.training.load_model(fingerprint) == held
     store.close()
 
 
@@ -156,8 +156,8 @@ def test_the_sample_is_the_same_in_whatever_order_entries_came(tmp_path, publish
         installation.configure([publisher.url(f"/{number}") for number in order])
         installation.run()
         store = installation.store()
-        assert store.collected() == 6
-        samples.append([entry.title for entry in store.sample(4)])
+        assert store.training.count_entries() == 6
+        samples.append([entry.title for entry in store.training.sample_entries(4)])
         store.close()
     assert samples[0] == samples[1]
     assert len(samples[0]) == 4

@@ -68,15 +68,15 @@ def test_each_text_is_read_once_and_kept(tmp_path):
     store = Store("sqlite:///kept.sqlite3", tmp_path)
     asked = Known()
     for _ in range(2):
-        RememberingEmbedder(asked, store).embed(["蜂", "车", "蜂"])
+        RememberingEmbedder(asked, store.training).embed(["蜂", "车", "蜂"])
         assert len(asked.asked) == 2
-    again = RememberingEmbedder(asked, store).embed(["车"])
+    again = RememberingEmbedder(asked, store.training).embed(["车"])
     assert again == pytest.approx(Known().embed(["车"]), abs=1e-3)
-    assert RememberingEmbedder(asked, store).embed([]).shape == (0, SIZE)
-    held = store.meanings(store.meanings([]))
-    store.save_meanings({"name": b"one"} | held)
-    store.save_meanings({"name": b"another"})  # as another process does meanwhile
-    assert store.meanings(["name"]) == {"name": b"one"}
+    assert RememberingEmbedder(asked, store.training).embed([]).shape == (0, SIZE)
+    held = store.training.load_embeddings(store.training.load_embeddings([]))
+    store.training.save_embeddings({"name": b"one"} | held)
+    store.training.save_embeddings({"name": b"another"})  # as another process does meanwhile
+    assert store.training.load_embeddings(["name"]) == {"name": b"one"}
     store.close()
 
 
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_is_tried_again(tmp_path):
 
     store, silent = Store("sqlite:///kept.sqlite3", tmp_path), SilentEmbedder()
     for _ in range(2):
-        assert not RememberingEmbedder(silent, store).embed(["蜂"]).any()
+        assert not RememberingEmbedder(silent, store.training).embed(["蜂"]).any()
     assert silent.asked == ["蜂", "蜂"]
     store.close()
 

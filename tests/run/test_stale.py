@@ -89,7 +89,7 @@ def test_a_query_that_was_pruned_leaves_the_pages_of_sources(settled, publisher)
     settled.configure([publisher.url("/a")])
     settled.run(NOON + DAY)
     store = settled.store()
-    (ended,) = store.prune()
+    (ended,) = store.published.remove_ended_channels()
     store.close()
     for path in settled.outputs.glob("q.*"):
         path.unlink()

@@ -290,8 +290,8 @@ def test_no_run_for_a_day_is_no_health(installation):
     with serving(installation) as (ask, _):
         assert ask("/health")[0] == 503  # no run ever
         store = installation.store()
-        number = store.start_run(1, datetime(2020, 1, 1, tzinfo=UTC))
-        store.finish_run(number, datetime(2020, 1, 1, tzinfo=UTC), offline=False)
+        number = store.runs.start(1, datetime(2020, 1, 1, tzinfo=UTC))
+        store.runs.finish(number, datetime(2020, 1, 1, tzinfo=UTC), offline=False)
         store.close()
         status, _, body = ask("/health")
         assert (status, json.loads(body)["status"]) == (503, "stale")

@@ -33,12 +33,14 @@ def assert_read_back(installation):
     vocabulary = build_tag_vocabulary(config, [])
     editor = make_feed_builder(config, vocabulary)
     store = installation.store()
-    pages = store.pages()
+    pages = store.published.archive_documents()
     read_back = 0
-    for channel in store.channels():
+    for channel in store.published.channels():
         months = [month for month, *_ in pages.get(channel.key, []) if editor.has_archive(channel)]
         for month in months:
-            feed = editor.archive(channel, store.month(channel.key, month), months, month)
+            feed = editor.archive(
+                channel, store.published.archive_stories(channel.key, month), months, month
+            )
             parsed = read((installation.outputs / f"{feed.path}.atom").read_bytes())
             for entry, wanted in zip(parsed.entries, feed.entries, strict=True):
                 wanted = replace(wanted, reasons=(), lead="")
@@ -75,7 +77,7 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         assert report.polled == len(paths)
         assert report.fetched + len(told) == len(paths)
         store = installation.store()
-        counts = store.entry_counts()
+        counts = store.feeds.entry_counts()
         store.close()
         empty = [url for url in urls if not counts.get(url) and url not in told]
         assert not empty

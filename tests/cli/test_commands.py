@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import app, context
+from aggregator.cli import app, context, exit_codes, signals
 from aggregator.cli.console import Console
 from aggregator.files.run_lock import run_lock
 from aggregator.store.engine import database_name
@@ -682,7 +682,7 @@ def test_a_signal_in_a_callback_tells_no_traceback(capsys, number):
     class Gone:
         pass
 
-    with context._signals(context._stop):
+    with signals.handle_signals(signals.raise_stop):
         gone = Gone()
         kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
         del gone
@@ -698,7 +698,7 @@ def test_what_a_signal_has_ended_no_other_one_changes(number, code):
     try:
         with (
             pytest.raises(SystemExit) as end,
-            context.exit_codes(Console(verbose=False, quiet=True)),
+            exit_codes.exit_codes(lambda: Console(quiet=True)),
         ):
             signal.raise_signal(number)
         after = [signal.getsignal(each) for each in numbers]

@@ -123,7 +123,7 @@ def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut
             (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
         )
         with pytest.raises(wrong[0], match=wrong[1]):
-            commands._run(project, Console(verbose=False, quiet=True), everything=False)
+            commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
 
 

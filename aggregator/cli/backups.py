@@ -1,4 +1,4 @@
-"""The commands that keep a copy of the database, and put it back."""
+"""The commands that back up and restore the database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,11 @@ from aggregator.cli.context import AsJson, acquire_lock, get_console, load_proje
 def backup(
     context: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="Where to put it; default: beside the database.")
+        Path | None, typer.Argument(help="File to write; default: next to the database.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Copy the database, also while a run is at work, and verify the copy."""
+    """Back up the database, even during a run, and verify the copy."""
     from aggregator.store.backup import back_up, default_backup
     from aggregator.store.vacuum import megabytes
 
@@ -30,10 +30,10 @@ def backup(
 
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A backup.")],
+    file: Annotated[Path, typer.Argument(help="The backup to restore.")],
     json: AsJson = False,
 ) -> None:
-    """Put a backup in the place of the database, which is kept beside it."""
+    """Replace the database with a backup, and keep the old database next to it."""
     from aggregator.store import backup as backups
 
     console, project = get_console(context), load_project(context)
@@ -42,5 +42,5 @@ def restore(
         result = backups.restore(url, root, file, read_clock())
     if json:
         console.json(result)
-    kept = f"; what stood there is now {result.aside}" if result.aside else ""
-    console.info(f"{result.file}: {result.entries:,} entries, as {file} has them{kept}")
+    previous = f"; the previous database is now {result.aside}" if result.aside else ""
+    console.info(f"{result.file}: {result.entries:,} entries, restored from {file}{previous}")

@@ -62,9 +62,9 @@ class _Program(TyperGroup):
 
 app = typer.Typer(
     cls=_Program,
-    help="Poll feeds, match their entries against your clippings, republish one Atom feed per tag.",
+    help="Poll feeds, match their entries against your clippings, publish one Atom feed per tag.",
     epilog="Exit codes: 0 done, even if some subscriptions failed; 1 the same with --strict; "
-    "2 configuration, nothing touched; 3 could not store or publish; 4 every subscription "
+    "2 configuration error, nothing changed; 3 could not store or publish; 4 all subscriptions "
     "failed; 75 another run holds the lock.",
     no_args_is_help=True,
     add_completion=False,
@@ -86,11 +86,11 @@ def _options(
         "feeds.toml"
     ),
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
         ),
     ] = False,
 ) -> None:
@@ -104,14 +104,16 @@ def run(
     ] = False,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Poll also what is not due, unless a publisher asked to wait."),
+        typer.Option(
+            "--all", help="Also poll feeds that are not due, unless their server asked to wait."
+        ),
     ] = False,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Tell where the time went, stage by stage.")
+        bool, typer.Option("--profile", help="Show the time spent in each stage.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Poll what is due, match, and write the output feeds: what cron calls."""
+    """Poll the feeds that are due, match their entries, write the output feeds; for cron."""
     console, project = get_console(context), load_project(context)
     report, was_offline = run_once(project, console, everything=everything)
     if json:
@@ -126,7 +128,7 @@ def run(
 
 
 def check(context: typer.Context) -> None:
-    """Read feeds.toml and the clippings, and say what is wrong with them; touch nothing."""
+    """Check feeds.toml and the clippings; change nothing."""
     console, project = get_console(context), load_project(context)
     config = project.config
     for warning in project.warnings:
@@ -149,16 +151,16 @@ def schema() -> None:
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path | None, typer.Option(help="Where to put it; default: a temporary folder.")
+        Path | None, typer.Option(help="Folder for the demo; default: a temporary folder.")
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to serve the outputs on; 0: any.")
+        int, typer.Option(min=0, max=65535, help="Port for the outputs; 0: any free port.")
     ] = 8000,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the outputs until Ctrl-C.")
     ] = True,
 ) -> None:
-    """See it work, with no network: a small site of feeds on this machine, polled twice."""
+    """Try it without a network: two runs on a few feeds served by this machine."""
     from aggregator.demo import Demo
 
     console = get_console(context)
@@ -171,7 +173,7 @@ def demo(
             print_report(console, report, everything=True)
         console.info(f"The outputs are in {demonstration.outputs}")
         if serve:
-            console.info(f"Open {demonstration.address} in a browser; Ctrl-C ends the demo.")
+            console.info(f"Open {demonstration.address} in a browser; Ctrl-C stops the demo.")
             demonstration.serve()
 
 
@@ -222,7 +224,7 @@ def run_once(
             missing = missing_database(project)
             with open_store(project, may_create=True) as store:
                 if missing:
-                    todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
+                    todo = 'a new one was created; "aggregator restore FILE" restores a backup'
                     console.warn(f"{missing}: {todo}")
                 number = store.runs.start(os.getpid(), now)
                 was_offline = store.runs.was_offline()
@@ -235,7 +237,7 @@ def run_once(
         raise
     except LockedError as error:
         holder = _lock_holder(project)
-        raise LockedError(f"another run is at work ({holder}); this one did nothing") from error
+        raise LockedError(f"another run is in progress ({holder}); nothing was done") from error
     for warning in project.warnings:
         console.detail(str(warning))
     return report, was_offline

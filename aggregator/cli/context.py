@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 AllowPrivate = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NETWORK", help="A private network to ask, such as 10.0.0.5/32; repeatable."
+        metavar="NETWORK", help="A private network to allow, such as 10.0.0.5/32; repeatable."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-LinkOrId = Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Its link, or its id.")]
+LinkOrId = Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Link or id of the entry.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def missing_database(project: "Project") -> str | None:
     outputs = root / project.config.publish.directory  # a bucket is not asked
     if not is_missing(url, root) or not (outputs / SITE[0]).exists():
         return None
-    return f"{database_name(url, root)}: there is no database, though {outputs} holds what one knew"
+    return f"{database_name(url, root)}: there is no database, but {outputs} exists"
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def open_store(project: "Project", *, may_create: bool = False) -> Iterator["Sto
     from aggregator.store import Store
 
     if not may_create and (missing := missing_database(project)):
-        todo = '"aggregator restore FILE" brings a backup back, "aggregator run" begins a new one'
+        todo = '"aggregator restore FILE" restores a backup, "aggregator run" creates a new one'
         raise StorageError(f"{missing}: {todo}")
     store = Store(project.config.store_url, project.root)
     try:

@@ -1,4 +1,4 @@
-"""The command that tells how good the matching is."""
+"""The command that measures matching quality."""
 
 import io
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ def evaluate(
     context: typer.Context,
     posts: Annotated[
         Path | None,
-        typer.Option(help="Tagged posts, a JSON object a line, in place of your clippings."),
+        typer.Option(help="Evaluate tagged posts (JSON Lines) instead of your clippings."),
     ] = None,
     clippings: Annotated[
-        int, typer.Option(min=1, help="How many of the posts stand for clippings.")
+        int, typer.Option(min=1, help="Number of posts to use as clippings.")
     ] = 100,
     semantic: Annotated[
-        bool, typer.Option("--semantic", help="Compare what texts mean, too (with --posts).")
+        bool, typer.Option("--semantic", help="Also compare texts by meaning (with --posts).")
     ] = False,
     page: Annotated[
-        Path | None, typer.Option(help="Write the table to this file too, as a page.")
+        Path | None, typer.Option(help="Also write the result to this file as HTML.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Take the tags away from what is tagged, seek them again, and count what is right."""
+    """Measure matching quality by hiding tags and predicting them."""
     console = get_console(context)
     if posts:
         evaluation = _evaluate_posts(posts, clippings, _make_embedder(semantic))
@@ -135,7 +135,7 @@ def _table(evaluation: "Evaluation") -> "Table":
 
 
 def _summary(evaluation: "Evaluation") -> Iterator[str]:
-    """Averages over tags, frequent confusions, and what no tag was found for."""
+    """Averages over tags, frequent confusions, and the number of entries without a tag."""
     precise = evaluation.precise
     for name, micro, macro in (
         ('with recall = "high", as above', evaluation.micro, evaluation.macro),
@@ -149,5 +149,5 @@ def _summary(evaluation: "Evaluation") -> Iterator[str]:
             )
     for confusion in evaluation.confusions:
         if confusion.times > 1:
-            yield f"#{confusion.missed} was taken for #{confusion.wrong} {confusion.times} times"
-    yield f"{evaluation.entries} entries; of {len(evaluation.unexplained)} no tag was found"
+            yield f"#{confusion.missed} was predicted as #{confusion.wrong} {confusion.times} times"
+    yield f"{evaluation.entries} entries, {len(evaluation.unexplained)} without a predicted tag"

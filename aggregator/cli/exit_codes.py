@@ -12,7 +12,7 @@ from aggregator.cli.signals import handle_signals, raise_stop
 from aggregator.errors import AggregatorError
 
 EXIT_STRICT, EXIT_USAGE, EXIT_RESOURCES, EXIT_ALL_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-_NEXT_RUN = "what was stored stays, and the next run goes on from there"
+_NEXT_RUN = "nothing is lost, the next run continues"
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def resource_shortage(error: BaseException | None) -> str | None:
     """What the system refused to this process, and what to do, if that is the cause."""
     while error is not None:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-            return "out of memory: give this process more (ulimit -v), or the machine"
+            return "out of memory: raise the limit of this process (ulimit -v) or add memory"
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return "too many open files: let this process have more (ulimit -n)"
+            return "too many open files: raise the limit (ulimit -n)"
         if isinstance(error, BlockingIOError) or "can't start new thread" in str(error):
-            return "no new process or thread: let this user have more (ulimit -u), or more memory"
+            return "cannot start a process or thread: raise the limit (ulimit -u) or add memory"
         error = error.__cause__
     return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def status(context: typer.Context, json: AsJson = False) -> None:
-    """Show each subscription: when it last answered, how many entries, what is wrong."""
+    """Show each subscription: its last success, next poll, entries and errors."""
     from aggregator.inspect.status import failing_work, subscription_status
 
     config_file, console = get_options(context).config, get_console(context)
@@ -42,7 +42,7 @@ def status(context: typer.Context, json: AsJson = False) -> None:
 
 
 def tags(context: typer.Context, json: AsJson = False) -> None:
-    """Show every tag: its feed, clippings, entries and other names."""
+    """Show each tag: its feed, clippings, entries and aliases."""
     from aggregator.inspect.status import tag_status
 
     console, project = get_console(context), load_project(context)
@@ -52,7 +52,7 @@ def tags(context: typer.Context, json: AsJson = False) -> None:
 
 
 def explain(context: typer.Context, entry: LinkOrId, json: AsJson = False) -> None:
-    """Say why an entry is in its tags' feeds."""
+    """Explain why an entry has its tags."""
     from aggregator.inspect.status import explanations
 
     console, project = get_console(context), load_project(context)
@@ -75,28 +75,28 @@ def _explanation_lines(entry: "Explanation") -> Iterator[str]:
     yield f"  first seen {entry.first_seen_at:%Y-%m-%d %H:%M} UTC"
     if entry.pruned_at:
         date = f"{entry.pruned_at:%Y-%m-%d}"
-        yield f"  its content was removed on {date}, since when it is not matched"
+        yield f"  its content was removed on {date}; it is no longer matched"
     if all(match["near"] for match in entry.matches):
-        yield "  belongs to no tag" + (", but nearly to" if entry.matches else "")
+        yield "  no tag" + (", near misses:" if entry.matches else "")
     for match in entry.matches:
         yield from _match_lines(match)
     if entry.missed:
-        yield "  not, but nearest:"
+        yield "  other tags with the highest scores:"
     for match in entry.missed:
         yield from _match_lines(match)
 
 
 def _match_lines(match: Mapping[str, Any]) -> Iterator[str]:
-    few = " (one clipping: names decide)" if match["clippings"] == 1 else ""
+    few = " (one clipping: matched by name only)" if match["clippings"] == 1 else ""
     yield f"  #{match['tag']}  {match['score']} (needs {match['threshold']}){few}"
     for evidence in match["evidence"]:
         line = f"    {evidence['weight']:<6} {evidence['kind']}"
         where, detail = evidence["where"], evidence["detail"]
         if evidence["kind"] == "similar":
-            yield f"{line}: near to “{where}” by {detail}"
+            yield f"{line}: similar to “{where}” in {detail}"
         elif evidence["kind"] == "decision":
-            yield f"{line}: you said so"
+            yield f"{line}: your decision"
         elif evidence["kind"] == "narrower":
-            yield f"{line}: it belongs to “{detail}”"
+            yield f"{line}: it has the tag “{detail}”"
         else:
             yield f"{line}: “{detail}” in the {where}"

@@ -1,4 +1,4 @@
-"""The commands by which the reader and the matching come to terms."""
+"""The commands that correct, repeat and preview the matching."""
 
 import json as json_format
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from aggregator.inspect.suggestions import Moves, Preview, Sources
     from aggregator.store import Store
 
-TagName = Annotated[str, typer.Argument(metavar="TAG", help="The tag's name, or an alias of it.")]
-Undo = Annotated[bool, typer.Option("--undo", help="Take your decision back.")]
+TagName = Annotated[str, typer.Argument(metavar="TAG", help="Name or alias of the tag.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Undo your decision.")]
 
 
 def confirm(context: typer.Context, entry: LinkOrId, tag: TagName, undo: Undo = False) -> None:
-    """Say that an entry belongs to a tag: it stands in its feed, and teaches like a clipping."""
+    """Give an entry a tag; matching learns from it as from a clipping."""
     _decide(context, entry, tag, None if undo else True)
 
 
 def reject(context: typer.Context, entry: LinkOrId, tag: TagName, undo: Undo = False) -> None:
-    """Say that an entry does not belong to a tag: it leaves its feed for good."""
+    """Take a tag from an entry for good."""
     _decide(context, entry, tag, None if undo else False)
 
 
@@ -58,11 +58,11 @@ def _decide(context: typer.Context, entry: str, tag: str, confirmed: bool | None
 def retag(
     context: typer.Context,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would enter and leave each feed.")
+        bool, typer.Option("--dry-run", help="Only show what would enter and leave each feed.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Match what is stored again, after new clippings, aliases or thresholds; poll nothing."""
+    """Match the stored entries again, after changes to clippings or tags; poll nothing."""
     from aggregator.inspect.suggestions import changes
     from aggregator.run import pipeline
 
@@ -88,11 +88,11 @@ def _print_moves(console: Console, moves: Sequence["Moves"], *, dry_run: bool) -
 
 def preview(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="FEED-URL", help="A feed not yet subscribed to.")],
+    url: Annotated[str, typer.Argument(metavar="FEED-URL", help="Address of the feed.")],
     allow_private: AllowPrivate = None,
     json: AsJson = False,
 ) -> None:
-    """Show what a feed would give, before subscribing: its entries and the tags they belong to."""
+    """Show the entries of a feed and their tags, before you subscribe."""
     from aggregator.inspect.suggestions import preview_feed
     from aggregator.parse.pool import ParsingPool
 
@@ -119,7 +119,7 @@ def _print_preview(console: Console, result: "Preview") -> None:
         console.error(f"{result.url}: {result.trouble}")
         return
     tagged = sum(1 for entry in result.entries if entry.tags)
-    console.print(f"{result.title}: {len(result.entries)} entries, {tagged} belong to a tag")
+    console.print(f"{result.title}: {len(result.entries)} entries, {tagged} with a tag")
     for entry in result.entries:
         tags = _tag_list(entry.tags) or (entry.nearly and f"nearly {_tag_list(entry.nearly)}")
         console.print(f"  {entry.title}: {tags or '–'}")
@@ -130,13 +130,13 @@ def _tag_list(scores: dict[str, float]) -> str:
 
 
 suggest_app = typer.Typer(
-    help="Suggest what to write into feeds.toml.", no_args_is_help=True, rich_markup_mode=None
+    help="Suggest additions to feeds.toml.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @suggest_app.command("sources")
 def suggest_sources(context: typer.Context, json: AsJson = False) -> None:
-    """Sites clipped or linked to often that are not subscribed to, and sources never matched."""
+    """List sites that are often clipped or linked, but not subscribed; and sources without matches."""
     from aggregator.inspect import suggestions
 
     console, project = get_console(context), load_project(context)
@@ -149,16 +149,16 @@ def _print_sources(console: Console, sources: "Sources") -> None:
     for host, clipped, linked in sources.missing:
         console.print(f"{host}: clipped {clipped} times, linked from {linked} entries")
     if sources.missing:
-        console.info('not subscribed to; "aggregator discover SITE" finds their feeds')
+        console.info('not subscribed; find their feeds with "aggregator discover SITE"')
     for title in sources.idle:
-        console.print(f'"{title}": no entry of it ever belonged to a tag')
+        console.print(f'"{title}": no entry ever had a tag')
     if not sources.missing and not sources.idle:
         console.info("nothing to suggest")
 
 
 @suggest_app.command("aliases")
 def suggest_aliases(context: typer.Context, json: AsJson = False) -> None:
-    """Tags of the clippings that look like two names of one thing."""
+    """List tags that look like two names of the same thing."""
     from aggregator.inspect import suggestions
 
     console, project = get_console(context), load_project(context)

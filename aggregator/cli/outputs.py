@@ -1,4 +1,4 @@
-"""The commands that deal with what was published, and with what is no longer wanted."""
+"""The commands that prune what is no longer needed, and serve the outputs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 def prune(
     context: typer.Context,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be taken away.")
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Take away the feeds of tags and queries, and the pages of sources, that are no more, and the
-    content of old entries that belong to no tag."""
+    """Remove feeds and pages that are no longer configured, and the content of old untagged entries."""
     from aggregator.model import PruneResult
     from aggregator.run.prune import prune_all
 
@@ -52,13 +51,13 @@ def prune(
                 "dry_run": dry_run,
             }
         )
-    action = "would take away" if dry_run else "took away"
+    action = "would remove" if dry_run else "removed"
     for channel in channels:
         console.info(f"{channel.name}: {action} {channel.slug}.atom and its archive")
     for name in pages:
         console.info(f"{action} {name}")
     if not channels:
-        console.info("no feed has ended")
+        console.info("no feed to remove")
     console.info(_describe_pruned(pruned, action, project.config.keep_unmatched_days))
 
 
@@ -67,7 +66,7 @@ def _remove_ended(
 ) -> "tuple[list[Channel], list[str]]":
     """Remove what is no longer configured; returns the feeds, and the names of pages and archives.
 
-    Files are removed before rows: what could not be removed is still known to the next ``prune``.
+    Files are removed before rows: the next ``prune`` finds what could not be removed.
     """
     from aggregator.publish.paths import SOURCES, source_files
 
@@ -96,21 +95,21 @@ def _describe_pruned(pruned: "PruneResult | None", action: str, days: int) -> st
 
     if pruned is None:
         return (
-            "no content was looked at: feeds.toml or the clippings have changed, or a run was cut "
-            'short; "aggregator run" matches what is stored, and then "aggregator prune" can tell'
+            "content was not checked: feeds.toml or the clippings have changed, or a run was "
+            'interrupted; do "aggregator run" first, then "aggregator prune"'
         )
     if not days:
         return "all content is kept: [store] keep_unmatched_days is 0"
     if not pruned.entries:
-        return f"no entry without a tag has content that is older than {days} days"
+        return f"no content to remove: no untagged entry is older than {days} days"
     return (
-        f"{action} the content of {pruned.entries:,} entries of no tag that had not changed for "
+        f"{action} the content of {pruned.entries:,} untagged entries that had not changed for "
         f"{days} days: {megabytes(pruned.size_bytes)} ({pruned.size_bytes:,} bytes)"
     )
 
 
 def vacuum(context: typer.Context, json: AsJson = False) -> None:
-    """Give the space of what was pruned back to the disk, which takes as much again for a while."""
+    """Return the space of pruned content to the disk; needs as much free space meanwhile."""
     import shutil
 
     from aggregator.store.vacuum import megabytes
@@ -132,13 +131,13 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Serve the outputs over HTTP, and any query as a feed, until Ctrl-C."""
+    """Serve the outputs, and any query as a feed, over HTTP until Ctrl-C."""
     console, project = get_console(context), load_project(context)
     config = project.config
     if config.publish.bucket:
         console.error(
-            f"nothing to serve: the outputs are in {config.publish.directory}, which "
-            "is served by the store itself, or by what stands before it"
+            f"nothing to serve: the outputs are in {config.publish.directory}, "
+            "which the object store or a CDN serves"
         )
         raise typer.Exit(EXIT_USAGE)
     try:
@@ -150,5 +149,5 @@ def serve(
     application = server.application(
         config, tuple(project.clippings), folder, lambda: open_store(project), read_clock
     )
-    console.info(f"Serving {folder} on http://{host}:{port}/; Ctrl-C ends it.")
+    console.info(f"Serving {folder} on http://{host}:{port}/; Ctrl-C stops it.")
     server.serve(application, host, port)

@@ -30,7 +30,7 @@ def print_report(
     watched = (console.interactive or everything) and not console.quiet
     offline = report.offline and not still_offline
     if offline:
-        console.warn("offline: no publisher answered; none is held responsible")
+        console.warn("no network: no feed answered (not counted as failures)")
     for trouble in report.troubles:
         if watched or (offline and trouble.new):
             streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""

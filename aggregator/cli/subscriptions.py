@@ -1,4 +1,4 @@
-"""Commands that find, bring and take subscriptions."""
+"""The commands that discover, import and export subscriptions."""
 
 import os
 import sys
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from aggregator.config.edit import NewSubscription
     from aggregator.discover import Search
 
-import_app = typer.Typer(help="Bring subscriptions from another feed reader.")
-export_app = typer.Typer(help="Take subscriptions to another feed reader.")
+import_app = typer.Typer(help="Import subscriptions from another feed reader.")
+export_app = typer.Typer(help="Export subscriptions for another feed reader.")
 
 
 def discover(
     context: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="URL", help="A page, or its site.")],
-    add: Annotated[bool, typer.Option("--add", help="Write the best one into feeds.toml.")] = False,
+    address: Annotated[str, typer.Argument(metavar="URL", help="Address of a page or site.")],
+    add: Annotated[bool, typer.Option("--add", help="Add the best one to feeds.toml.")] = False,
     allow_private: AllowPrivate = None,
     json: AsJson = False,
 ) -> None:
-    """Find the feeds of a page, and print them ready for feeds.toml."""
+    """Find the feeds of a page, and print them as TOML for feeds.toml."""
     from aggregator.config.edit import NewSubscription, subscriptions_toml
     from aggregator.discover import discover as search
     from aggregator.parse.pool import ParsingPool
@@ -61,8 +61,7 @@ def discover(
             feed.title,
             feed.language,
             tuple(map(str, networks)),
-            f"{feed.entries} entries"
-            + (f", the newest of {feed.newest:%Y-%m-%d}" if feed.newest else ""),
+            f"{feed.entries} entries" + (f", newest {feed.newest:%Y-%m-%d}" if feed.newest else ""),
         )
         for feed in result.found
     ]
@@ -77,7 +76,7 @@ def discover(
 @import_app.command("opml")
 def import_opml(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The list that another reader exported.")],
+    file: Annotated[Path, typer.Argument(help="The OPML file of another reader.")],
 ) -> None:
     """Add the feeds of an OPML list to feeds.toml."""
     from aggregator.config.edit import NewSubscription
@@ -98,7 +97,7 @@ def import_opml(
 
 @export_app.command("opml")
 def export_opml(context: typer.Context) -> None:
-    """Print the subscriptions as an OPML list, for another reader."""
+    """Print the subscriptions as OPML."""
     from aggregator.publish.opml import render_subscriptions
 
     config = load_project(context).config
@@ -110,7 +109,7 @@ def export_opml(context: typer.Context) -> None:
 
 
 def _add(context: typer.Context, new: "Sequence[NewSubscription]") -> None:
-    """Write new subscriptions into feeds.toml, and say so."""
+    """Add new subscriptions to feeds.toml, and print how many."""
     from aggregator.config.edit import add_subscriptions
     from aggregator.run.project import edit_config
 
@@ -123,5 +122,5 @@ def _add(context: typer.Context, new: "Sequence[NewSubscription]") -> None:
 
     config_file = get_options(context).config
     edit_config(config_file, edit, os.environ)
-    existing = f"; {len(new) - added} stood there already" if added < len(new) else ""
+    existing = f"; {len(new) - added} already there" if added < len(new) else ""
     get_console(context).info(f"{config_file}: {added} subscriptions added{existing}")

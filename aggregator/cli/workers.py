@@ -1,4 +1,4 @@
-"""The commands for more than one machine: many workers on one PostgreSQL database."""
+"""The commands for several machines: many workers on one PostgreSQL database."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -35,7 +35,7 @@ Alive = Annotated[
     typer.Option(
         metavar="FILE",
         dir_okay=False,
-        help="Touch this file every 10 s while the process goes on, for health checks.",
+        help="Touch this file every 10 seconds while the process works, for health checks.",
     ),
 ]
 
@@ -55,11 +55,11 @@ def _needs_postgres() -> Iterator[None]:
 def worker(
     context: typer.Context,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=256, help="Hosts that are polled at once.")
+        int, typer.Option(min=1, max=256, help="Number of hosts to poll at the same time.")
     ] = 16,
     alive: Alive = None,
 ) -> None:
-    """Poll, match and publish what `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
+    """Run the jobs that `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
     import asyncio
 
     from aggregator.cluster.jobs import Jobs
@@ -107,12 +107,12 @@ def worker(
 def schedule(
     context: typer.Context,
     every: Annotated[
-        int, typer.Option(metavar="SECONDS", min=1, max=86400, help="How often it is planned.")
+        int, typer.Option(metavar="SECONDS", min=1, max=86400, help="Seconds between plans.")
     ] = 300,
-    once: Annotated[bool, typer.Option("--once", help="Plan once, and end: for cron.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Plan once and exit, for cron.")] = False,
     alive: Alive = None,
 ) -> None:
-    """Plan what `aggregator worker` polls and publishes, until SIGTERM or Ctrl-C."""
+    """Plan the jobs of `aggregator worker`, until SIGTERM or Ctrl-C."""
     import asyncio
 
     from aggregator.cluster.worker import plan_once
@@ -140,10 +140,11 @@ def schedule(
 def migrate(
     context: typer.Context,
     to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="The new database, as in [store] url.")
+        str,
+        typer.Option("--to", metavar="URL", help="Address of the new database, as in [store] url."),
     ],
 ) -> None:
-    """Copy all that is stored into a new database, from SQLite to PostgreSQL or back."""
+    """Copy the database to a new one, from SQLite to PostgreSQL or back."""
     import os
 
     from aggregator.config import database_url
@@ -161,7 +162,7 @@ def migrate(
         raise typer.BadParameter(reason, param_hint="--to") from error
     old, new = (database_name(each, project.root) for each in (project.config.store_url, url))
     if old == new:
-        raise typer.BadParameter(f"{new} is where all is stored already", param_hint="--to")
+        raise typer.BadParameter(f"{new} is the current database", param_hint="--to")
     with (
         exclusive(project) as source,
         acquire_lock(project.root, url),
@@ -170,10 +171,8 @@ def migrate(
         count = copy_all(
             source.database, target.database, lambda name, rows: console.detail(f"{name}: {rows}")
         )
-    console.info(f"{count:,} rows copied from {old}, which stays as it is, to {new}")
-    console.info(
-        f'in {get_options(context).config}, write [store] url = "{redact(to)}" from now on'
-    )
+    console.info(f"{count:,} rows copied from {old}, which is unchanged, to {new}")
+    console.info(f'now set [store] url = "{redact(to)}" in {get_options(context).config}')
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def test_no_network_is_no_publishers_fault(working):
         call(working.root, "schedule", "--once")
         wait_for(lambda: (working.outputs / "index.html").exists())
         time.sleep(1)
-    assert "offline: no publisher answered" in said[1]
+    assert "no network: no feed answered" in said[1]
     rows = json.loads(call(working.root, "status", "--json")[0])
     assert [row["failures"] for row in rows] == [0, 0, 0]
 
@@ -443,7 +443,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     _, err = call(tmp_path, "migrate", "--to", server)
     assert "rows copied from" in err
     shown = server.replace("postgres:@", "…@")
-    assert f'write [store] url = "{shown}" from now on' in err
+    assert f'now set [store] url = "{shown}" in ' in err
     installation.database = server
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     call(tmp_path, "run")
@@ -466,7 +466,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
 def test_nothing_moves_onto_something(working):
     call(working.root, "run")
     _, err = call(working.root, "migrate", "--to", working.database, code=2)
-    assert "is where all is stored already" in err
+    assert "is the current database" in err
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)

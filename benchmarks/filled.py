@@ -33,7 +33,7 @@ from aggregator.model import (
 from aggregator.publish.paths import source_files
 from aggregator.run.match import load_vocabulary, match_fingerprint
 from aggregator.run.project import open_project
-from aggregator.run.publish import make_feed_builder
+from aggregator.run.stale import make_feed_builder
 from aggregator.store import Store, convert, tables
 from aggregator.store.engine import database_path, open_engine
 from aggregator.text.similarity import bands

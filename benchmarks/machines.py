@@ -35,7 +35,7 @@ from typing import TypeVar
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
-from aggregator.cluster.scheduler import POLL, put_polls, put_settle
+from aggregator.cluster.scheduler import POLL, queue_matching, queue_polls
 from aggregator.cluster.worker import work
 from aggregator.errors import StorageError
 from aggregator.fetch.poller import Fetcher
@@ -272,12 +272,12 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
             jobs = Jobs(
                 projects=projects,
                 store=open_store(folder, url),
-                turns=turns,
+                locks=turns,
                 queue=queue,
-                poller=fetcher,
+                fetcher=fetcher,
                 parser=parser,
                 open_outputs=lambda known, part: OutputFolder(folder / "outputs", exclusive=False),
-                tell=lambda job, report: None,
+                report=lambda job, report: None,
                 write_metrics=lambda config, store: None,
             )
             await work(jobs, 16, warn)
@@ -344,7 +344,7 @@ class Rounds:
                     now = self.world.turn(minute)
                     store.clock.write_text(now.isoformat())
                     began = time.monotonic()
-                    await _insist(partial(put_polls, projects, store, turns, queue, now))
+                    await _insist(partial(queue_polls, projects, store, turns, queue, now))
                     await _drained(queue)
                     self.seconds.append(time.monotonic() - began)
                     if number == len(rounds) // 2:
@@ -357,7 +357,7 @@ class Rounds:
         store.close()
 
     async def _settled(self, queue: Queue) -> None:
-        await _insist(partial(put_settle, queue))
+        await _insist(partial(queue_matching, queue))
         await _drained(queue)
 
     async def _unsettled(self, store: Store) -> bool:
@@ -374,7 +374,7 @@ async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
 
 
 async def _drained(queue: Queue) -> None:
-    while await _insist(queue.waiting):
+    while await _insist(queue.queued_locks):
         await asyncio.sleep(0.2)
 
 

@@ -48,7 +48,7 @@ from aggregator.match.training import document_of, fit, reader_for, teacher_of
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
-from aggregator.run.match import SAMPLE
+from aggregator.run.match import MAX_SAMPLE_SIZE as SAMPLE
 from aggregator.text.folding import fold
 
 Truth = NDArray[np.int64]

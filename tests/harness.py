@@ -80,7 +80,7 @@ class Installation:
                 NullProgress(),
                 StageTimer(),
                 now,
-                everything=everything,
+                include_not_due=everything,
             )
 
         try:

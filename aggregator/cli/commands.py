@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from aggregator.model import RunReport
     from aggregator.parse.pool import ParsingPool
     from aggregator.run.project import Project
-    from aggregator.run.stale import Writer
+    from aggregator.run.stale import OutputWriter
     from aggregator.store import Store
 
 
@@ -210,11 +210,11 @@ def run_once(
             async with make_fetcher(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
-    async def run_pipeline(store: "Store", writer: "Writer", now: "datetime") -> "RunReport":
+    async def run_pipeline(store: "Store", writer: "OutputWriter", now: "datetime") -> "RunReport":
         with progress_bar(console) as progress:
             return await pipeline.run(
                 config, project.clippings, store, open_network, writer, progress, timer, now,
-                everything=everything,
+                include_not_due=everything,
             )  # fmt: skip
 
     try:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 def status(context: typer.Context, json: AsJson = False) -> None:
     """Show each subscription: its last success, next poll, entries and errors."""
-    from aggregator.inspect.status import failing_work, subscription_status
+    from aggregator.inspect.status import failed_jobs, subscription_status
 
     config_file, console = get_options(context).config, get_console(context)
     project = load_project(context)
     with open_store(project) as store:
         rows = subscription_status(project.config, store, read_clock())
-        job_failures = failing_work(store)
+        job_failures = failed_jobs(store)
     if json:
         console.json(rows)
         return
@@ -53,11 +53,11 @@ def tags(context: typer.Context, json: AsJson = False) -> None:
 
 def explain(context: typer.Context, entry: LinkOrId, json: AsJson = False) -> None:
     """Explain why an entry has its tags."""
-    from aggregator.inspect.status import explanations
+    from aggregator.inspect.status import explain_entries
 
     console, project = get_console(context), load_project(context)
     with open_store(project) as store:
-        entries = explanations(entry, project.config, project.clippings, store)
+        entries = explain_entries(entry, project.config, project.clippings, store)
     if not entries:
         console.error(f'no entry has the link or id "{entry}"')
         raise typer.Exit(EXIT_USAGE)

@@ -63,13 +63,13 @@ def retag(
     json: AsJson = False,
 ) -> None:
     """Match the stored entries again, after changes to clippings or tags; poll nothing."""
-    from aggregator.inspect.suggestions import changes
+    from aggregator.inspect.suggestions import preview_retag
     from aggregator.run import pipeline
 
     console, project = get_console(context), load_project(context)
     config = project.config
     with exclusive(project) as store:
-        moves = changes(config, project.clippings, store, keep=not dry_run)
+        moves = preview_retag(config, project.clippings, store, keep=not dry_run)
         if not dry_run:
             writer = open_outputs(project)
             pipeline.retag(config, project.clippings, store, writer, read_clock())

@@ -85,14 +85,14 @@ def worker(
                 jobs = Jobs(
                     projects=projects,
                     store=store,
-                    turns=locks,
+                    locks=locks,
                     queue=queue,
-                    poller=fetcher,
+                    fetcher=fetcher,
                     parser=parser,
                     open_outputs=lambda loaded, part: open_outputs(
                         loaded.project, exclusive=False, part=part
                     ),
-                    tell=report_job,
+                    report=report_job,
                     write_metrics=partial(write_metrics, project.root),
                 )
                 open_outputs(project, exclusive=False, part=True).tidy()
@@ -206,14 +206,14 @@ async def _heartbeat(alive: Path | None) -> AsyncIterator[None]:
     """Touch the file of ``--alive`` as long as the process works."""
     import asyncio
 
-    from aggregator.cluster.heartbeat import show_life
+    from aggregator.cluster.heartbeat import send_heartbeats
 
     if alive is not None:
         try:
             alive.touch()
         except OSError as error:
             raise typer.BadParameter(f"{alive}: {error.strerror}", param_hint="--alive") from error
-    task = asyncio.create_task(show_life(alive))
+    task = asyncio.create_task(send_heartbeats(alive))
     try:
         yield
     finally:

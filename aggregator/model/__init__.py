@@ -1,7 +1,7 @@
-"""The values that cross stages: frozen, slotted, tuples for collections, aware UTC datetimes.
+"""The values that stages exchange: frozen, slotted, tuples for collections, aware UTC datetimes.
 
-Times that a publisher states keep Atom's names (``published``, ``updated``); times of our own
-clock end in ``_at``. Sizes end in ``_bytes``.
+Publishers' times keep Atom's names (``published``, ``updated``). Times of our own clock end in
+``_at``, sizes in ``_bytes``.
 """
 
 from aggregator.model.config import (

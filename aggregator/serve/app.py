@@ -22,7 +22,7 @@ from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
 from aggregator.run.match import load_vocabulary
 from aggregator.run.metrics import render_metrics
-from aggregator.run.publish import make_feed_builder
+from aggregator.run.stale import make_feed_builder
 from aggregator.serve.http_protocol import Connection
 from aggregator.serve.static_files import Files, answer
 from aggregator.store import Store

@@ -100,7 +100,7 @@ class WorkerLocks:
         self._engine.dispose()
 
     @asynccontextmanager
-    async def job(self) -> AsyncIterator[None]:
+    async def job_lock(self) -> AsyncIterator[None]:
         """Let a job be at work; waits while a run is. Raises StorageError."""
         async with self._changing:
             if self._held is not None and _now() > self._since + _MOST_SECONDS:
@@ -123,10 +123,10 @@ class WorkerLocks:
                 self._idle.set()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[None]:
+    async def write_lock(self) -> AsyncIterator[None]:
         """Let a job store something, and no other meanwhile. Raises StorageError."""
         async with self._wanted:  # at most one thread of a worker waits
-            context = self.writing()
+            context = self.write_lock_in_thread()
             await self._in_thread(context.__enter__)
             try:
                 yield
@@ -134,7 +134,7 @@ class WorkerLocks:
                 context.__exit__(None, None, None)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def write_lock_in_thread(self) -> Iterator[None]:
         """The same for what runs in a thread of its own."""
         with self._writer:
             held = self._take(_ALONE, _WRITING)
@@ -143,7 +143,7 @@ class WorkerLocks:
             finally:
                 _give_back(held, _NOT_ALONE, _WRITING)
 
-    def leads(self) -> bool:
+    def try_lead(self) -> bool:
         """Whether this process plans what is to be polled: one does, of all. Raises StorageError."""
         if self._leading is None:
             self._leading = self._take(text("SELECT 1"), _SCHEDULING)

@@ -19,7 +19,7 @@ from aggregator.cli.context import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
-from aggregator.cluster.queue import Job, Later
+from aggregator.cluster.queue import Job, RetryLater
 from aggregator.errors import DISTRIBUTION, LockedError, PublishError, StorageError
 from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
@@ -191,7 +191,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
             told.append("run")
 
     async def job(share, name, seconds):
-        async with share.job():
+        async with share.job_lock():
             told.append(f"{name} begins")
             await asyncio.sleep(seconds)
             told.append(f"{name} ends")
@@ -215,7 +215,7 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
     monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
 
     async def wait(share):
-        async with share.job():
+        async with share.job_lock():
             raise AssertionError
 
     async def cancelled_wait(share):
@@ -281,11 +281,11 @@ def test_of_two_schedules_one_plans(working):
             WorkerLocks(working.database, working.root) as one,
             WorkerLocks(working.database, working.root) as two,
         ):
-            assert one.leads()
-            assert not two.leads()
-            assert one.leads()
+            assert one.try_lead()
+            assert not two.try_lead()
+            assert one.try_lead()
         with WorkerLocks(working.database, working.root) as three:
-            assert three.leads()
+            assert three.try_lead()
 
     asyncio.run(go())
 
@@ -315,22 +315,22 @@ def test_a_server_that_goes_and_comes_back_is_told_of(working):
 def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
 
     async def broken(job):
         raise ValueError("a bug")
 
     async def go():
-        handle = tried.careful(broken)
+        handle = tried.wrap(broken)
         for number in range(MAX_ATTEMPTS - 1):
-            with pytest.raises(Later):
+            with pytest.raises(RetryLater):
                 await handle(Job("poll", "127.0.0.1", tries=number))
         await handle(Job("poll", "127.0.0.1", tries=MAX_ATTEMPTS))
 
     asyncio.run(go())
     (line,) = warnings
     assert line == (
-        "poll 127.0.0.1: given up after 8 attempts, and tried again in a day: ValueError: a bug"
+        "poll 127.0.0.1: given up after 8 attempts, next try in a day: ValueError: a bug"
     )
     (row,) = json.loads(call(working.root, "status", "--json")[0])
     assert row["state"] == "parked"
@@ -353,7 +353,7 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
 def test_what_cannot_be_published_is_told_until_it_is(working):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
     job = Job("publish", "tag:communs")
 
     async def full(job):
@@ -364,11 +364,11 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
 
     def do(handler):
         async def go():
-            await tried.careful(handler)(job)
+            await tried.wrap(handler)(job)
 
         asyncio.run(go())
 
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import event
 
-from aggregator.inspect.suggestions import changes, decide, suggest_aliases, suggest_sources
+from aggregator.inspect.suggestions import decide, preview_retag, suggest_aliases, suggest_sources
 from aggregator.model import Clipping
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
@@ -35,7 +35,7 @@ def say(installation, tag, confirmed, entry=LINK):
 def retag(installation, now=NOON):
     store = installation.store()
     config, clippings = knowledge(installation)
-    moves = changes(config, clippings, store)
+    moves = preview_retag(config, clippings, store)
     report = pipeline.retag(config, clippings, store, OutputFolder(installation.outputs, ()), now)
     store.close()
     return moves, report

@@ -156,7 +156,7 @@ def unreachable():
 
 def test_a_large_host_is_polled_over_several_runs(installation, publisher, monkeypatch):
     """Those that have waited longest come first, so that none is left out for ever."""
-    monkeypatch.setattr("aggregator.fetch.schedule.MOST_OF_A_HOST", 3)
+    monkeypatch.setattr("aggregator.fetch.schedule.MAX_PER_HOST", 3)
     urls = []
     for n in range(7):
         publisher[f"/{n}"] = rss(item())

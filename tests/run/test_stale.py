@@ -11,7 +11,8 @@ from aggregator.publish.folder import OutputFolder
 from aggregator.run.match import load_vocabulary
 from aggregator.run.pipeline import retag
 from aggregator.run.project import open_project
-from aggregator.run.publish import publish, stale_parts
+from aggregator.run.publish import publish
+from aggregator.run.stale import RenderPlanner
 from aggregator.text.atom_ids import mint_id
 from tests.harness import LOOPBACK, NOON, Installation, item, rss
 from tests.origin import Answer, origin
@@ -222,7 +223,7 @@ def test_more_hosts_than_a_process_may_have_files_open(installation):
 
 
 def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monkeypatch):
-    monkeypatch.setattr("aggregator.run.publish.SOURCES_IN_A_PART", 2)
+    monkeypatch.setattr("aggregator.run.stale.SOURCES_PER_PART", 2)
     for name in "abc":
         publisher[f"/{name}"] = rss(item(name, f"https://{name}.example/", more=TAGGED))
     settled.configure([publisher.url(f"/{name}") for name in "abc"], GARDEN)
@@ -234,8 +235,8 @@ def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monk
     store, writer = settled.store(), OutputFolder(settled.outputs)
     vocabulary, clippings = load_vocabulary(project.config, project.clippings, store)
     known = project.config, vocabulary, clippings, store, writer
-    parts = stale_parts(*known)
-    assert parts[-3:] == ["sources 0", "sources 1", "everything"]
+    parts = RenderPlanner(*known).parts()
+    assert [part.name for part in parts[-3:]] == ["sources 0", "sources 1", "everything"]
     written = [name for part in reversed(parts) for name in publish(*known, part=part)]
     store.close()
     assert sorted(written) == sorted(whole)  # each once

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from aggregator.run.match import build_tag_vocabulary
 from aggregator.run.project import open_project
-from aggregator.run.publish import make_feed_builder
+from aggregator.run.stale import make_feed_builder
 from tests.atomrules import complaints
 from tests.harness import NOON, Installation
 from tests.origin import origin

@@ -85,7 +85,15 @@ def _options(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path(
         "feeds.toml"
     ),
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="Show more messages, and logs; -vv: also debug logs.",
+        ),
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,
     version: Annotated[
         bool,
@@ -94,7 +102,11 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    context.obj = Options(config, Console(verbose=verbose, quiet=quiet))
+    context.obj = Options(config, Console(verbose=verbose > 0, quiet=quiet))
+    if verbose and not quiet:
+        from aggregator.cli.logs import show_logs
+
+        show_logs(verbose)
 
 
 def run(
@@ -196,10 +208,12 @@ def run_once(
 
     Returns its report, and whether the run before it was offline.
     """
+    import logging
+
     from aggregator.run import pipeline
     from aggregator.run.timing import StageTimer
 
-    config = project.config
+    config, logger = project.config, logging.getLogger("aggregator.run")
     timer = StageTimer(time.perf_counter, time.process_time)
 
     @asynccontextmanager
@@ -226,6 +240,7 @@ def run_once(
                 if missing:
                     todo = 'a new one was created; "aggregator restore FILE" restores a backup'
                     console.warn(f"{missing}: {todo}")
+                logger.info("run of process %d on %s", os.getpid(), store.name)
                 number = store.runs.start(os.getpid(), now)
                 was_offline = store.runs.was_offline()
                 report = run_async(run_pipeline(store, writer, now))
@@ -238,6 +253,9 @@ def run_once(
     except LockedError as error:
         holder = _lock_holder(project)
         raise LockedError(f"another run is in progress ({holder}); nothing was done") from error
+    for cost in report.stages:
+        stage = {"stage": cost.stage}
+        logger.info("%.3f s, %d entries", cost.wall_seconds, cost.entries, extra=stage)
     for warning in project.warnings:
         console.detail(str(warning))
     return report, was_offline

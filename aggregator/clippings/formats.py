@@ -4,6 +4,7 @@ To add a format: write a module with a test of the first bytes and a parser, and
 `parse_clippings`. Their order counts: the first test that passes decides.
 """
 
+import logging
 from collections.abc import Callable
 
 from aggregator.clippings.bookmarks import is_bookmarks, parse_bookmarks
@@ -11,6 +12,8 @@ from aggregator.clippings.clipping_entries import make_publishable
 from aggregator.clippings.plain_text import is_plain_text, parse_plain_text
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
+
+logger = logging.getLogger(__name__)
 
 Parser = Callable[[bytes, str], tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]]
 
@@ -30,4 +33,5 @@ def parse_clippings(
     )
     parse = next(parse for is_format, parse in formats if is_format(data))
     clippings, warnings = parse(data, file)
+    logger.debug("%s: %d clippings, %d warnings", file, len(clippings), len(warnings))
     return tuple(map(make_publishable, clippings)), warnings

@@ -1,6 +1,7 @@
 """Subscriptions -> outcomes: whom to ask when, and where an answer leads. No HTTP of its own."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
@@ -21,6 +22,8 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.text import urls
+
+logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 5
 MAX_CONCURRENT = 16
@@ -206,6 +209,10 @@ class Fetcher:
                         raise
                     headers, seconds = whole, ends - clock()
                 else:
+                    logger.debug(
+                        "HTTP %d, %d bytes from %s", answer.status, len(answer.body), url,
+                        extra={"subscription": subscription.title},
+                    )  # fmt: skip
                     return answer, ends - clock()
 
     def _is_down(self, url: str) -> bool:

@@ -33,82 +33,69 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _key(default: Any, description: str, **constraints: Any) -> Any:
+    """A key that may be left out."""
+    return Field(default=default, description=description, **constraints)
+
+
 class SiteTable(_Table):
     """Who publishes, and where outputs/ is served."""
 
-    title: Text = Field(
-        default="Clippings", description="Title of the site; each feed's title starts with it"
+    title: Text = _key("Clippings", "Title of the site; each feed's title starts with it")
+    url: WebAddress = _key(
+        "http://localhost:8000/", "Address at which the output folder is served; feeds link to it"
     )
-    url: WebAddress = Field(
-        default="http://localhost:8000/",
-        description="Address at which the output folder is served; feeds link to it",
-    )
-    author: Text = Field(default="aggregator", description="Author of the output feeds")
-    language: Language = Field(default="en", description="Language of the pages (BCP 47)")
+    author: Text = _key("aggregator", "Author of the output feeds")
+    language: Language = _key("en", "Language of the pages (BCP 47)")
 
 
 class ClippingsTable(_Table):
     """Where the reader's clippings are."""
 
-    files: Texts = Field(
-        default=(),
-        description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS",
+    files: Texts = _key(
+        (), "Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS"
     )
-    allow_private: Networks = Field(
-        default=(), description="Private networks that the addresses may be in"
-    )
+    allow_private: Networks = _key((), "Private networks that the addresses may be in")
 
 
 class SubscriptionTable(_Table):
     """A feed to poll."""
 
     url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
-    title: Text | None = Field(
-        default=None, description="Name in messages and pages; default: the address"
+    title: Text | None = _key(None, "Name in messages and pages; default: the address")
+    tags: Texts = _key((), "Tags for every entry of this feed")
+    language: Language | None = _key(None, "Language, if the feed declares none (BCP 47)")
+    headers: dict[str, str] = _key(
+        {}, 'Extra request headers; a value "env:NAME" is read from the environment'
     )
-    tags: Texts = Field(default=(), description="Tags for every entry of this feed")
-    language: Language | None = Field(
-        default=None, description="Language, if the feed declares none (BCP 47)"
+    auth: SecretName | None = _key(
+        None, '"env:NAME": the variable holds "user:password" or "Bearer TOKEN"'
     )
-    headers: dict[str, str] = Field(
-        default={},
-        description='Extra request headers; a value "env:NAME" is read from the environment',
+    min_interval: Duration = _key(timedelta(0), 'Poll no more often than this, for example "2 h"')
+    republish: Literal["full", "summary"] = _key(
+        "full", "Republish full entries, or only a summary of each"
     )
-    auth: SecretName | None = Field(
-        default=None, description='"env:NAME": the variable holds "user:password" or "Bearer TOKEN"'
-    )
-    min_interval: Duration = Field(
-        default=timedelta(0), description='Poll no more often than this, for example "2 h"'
-    )
-    republish: Literal["full", "summary"] = Field(
-        default="full", description="Republish full entries, or only a summary of each"
-    )
-    allow_private: Networks = Field(
-        default=(), description='Private networks that the feed may be in, such as "10.0.0.5/32"'
+    allow_private: Networks = _key(
+        (), 'Private networks that the feed may be in, such as "10.0.0.5/32"'
     )
 
 
 class TagTable(_Table):
     """A tag of the clippings, or one of your own."""
 
-    aliases: Texts = Field(default=(), description="Other names, in any language")
-    match: Regexes = Field(
-        default=(), description="Regular expressions to search for in title and text"
+    aliases: Texts = _key((), "Other names, in any language")
+    match: Regexes = _key((), "Regular expressions to search for in title and text")
+    title: Text | None = _key(None, "Title of the tag's feed")
+    description: Text | None = _key(None, "Subtitle of the tag's feed")
+    threshold: StrictFloat | None = _key(
+        None, "Lowest score of an entry that gets the tag", gt=0, le=1
     )
-    title: Text | None = Field(default=None, description="Title of the tag's feed")
-    description: Text | None = Field(default=None, description="Subtitle of the tag's feed")
-    threshold: StrictFloat | None = Field(
-        default=None, gt=0, le=1, description="Lowest score of an entry that gets the tag"
+    recall: Literal["high"] | None = _key(
+        None, '"high": match more entries, with more errors; a threshold overrides it'
     )
-    recall: Literal["high"] | None = Field(
-        default=None,
-        description='"high": match more entries, with more errors; a threshold overrides it',
-    )
-    broader: Texts = Field(
-        default=(), description="Broader tags, which entries of this tag get too"
-    )
-    excluded_phrases: Texts = Field(
-        default=(), alias="not", description="Phrases in which the tag's name means something else"
+    broader: Texts = _key((), "Broader tags, which entries of this tag get too")
+    excluded_phrases: Texts = _key(
+        (), "Phrases in which the tag's name means something else", alias="not"
     )
 
 
@@ -120,88 +107,72 @@ class FeedTable(_Table):
         description='Tags joined by AND, OR, NOT and parentheses; also lang:fr, source:"A blog", '
         "title:word, text:word, category:word, author:name, is:clipped"
     )
-    title: Text | None = Field(default=None, description="Title of the feed")
-    description: Text | None = Field(default=None, description="Subtitle of the feed")
+    title: Text | None = _key(None, "Title of the feed")
+    description: Text | None = _key(None, "Subtitle of the feed")
 
 
 class MatchingTable(_Table):
     """How entries are matched."""
 
-    semantic: Semantic = Field(
-        default=False,
-        description="Also compare texts by meaning, across languages; needs "
-        f"{DISTRIBUTION}[semantic] and 0.2 seconds for each new entry",
+    semantic: Semantic = _key(
+        False,
+        f"Also compare texts by meaning, across languages; needs {DISTRIBUTION}[semantic] and "
+        "0.2 seconds for each new entry",
     )
 
 
 class StoreTable(_Table):
     """The database."""
 
-    url: Database = Field(
-        default="sqlite:///aggregator.sqlite3",
-        description='"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
+    url: Database = _key(
+        "sqlite:///aggregator.sqlite3",
+        '"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
         f'{DISTRIBUTION}[postgres]; "env:NAME" is read from the environment',
     )
-    keep_unmatched_days: StrictInt = Field(
-        default=180,
+    keep_unmatched_days: StrictInt = _key(
+        180,
+        "Days after which the content of entries in no tag and no combined feed is removed; "
+        "0: never",
         ge=0,
         le=36500,
-        description="Days after which the content of entries in no tag and no combined feed is "
-        "removed; 0: never",
     )
 
 
 class PublishTable(_Table):
     """What is published, and where."""
 
-    directory: Directory = Field(
-        default="outputs",
-        description=f'Folder for the output files, or "s3://bucket/prefix": needs {DISTRIBUTION}[s3]',
+    directory: Directory = _key(
+        "outputs", f'Folder for the output files, or "s3://bucket/prefix": needs {DISTRIBUTION}[s3]'
     )
-    endpoint: Endpoint | None = Field(
-        default=None,
-        description="Server of the bucket, if not Amazon S3; default: AWS_ENDPOINT_URL",
+    endpoint: Endpoint | None = _key(
+        None, "Server of the bucket, if not Amazon S3; default: AWS_ENDPOINT_URL"
     )
-    region: Region | None = Field(
-        default=None, description="Region of the bucket; default: AWS_REGION"
-    )
-    auth: SecretName | None = Field(
-        default=None,
-        description='"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
+    region: Region | None = _key(None, "Region of the bucket; default: AWS_REGION")
+    auth: SecretName | None = _key(
+        None,
+        '"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
-    live: StrictInt = Field(default=50, ge=1, le=1000, description="Entries in a tag's feed")
-    backfill: StrictInt = Field(
-        default=10, ge=0, description="Older entries that a new tag or feed may add at once"
+    live: StrictInt = _key(50, "Entries in a tag's feed", ge=1, le=1000)
+    backfill: StrictInt = _key(10, "Older entries that a new tag or feed may add at once", ge=0)
+    explain: StrictBool = _key(True, "End each entry with the reasons for its tag")
+    per_source: StrictInt = _key(20, "Most entries of one subscription in a live feed", ge=1)
+    also: tuple[Literal["all", "unmatched", "near-miss"], ...] = _key(
+        ("all", "unmatched", "near-miss"),
+        "Feeds in addition to those of the tags: all entries, entries without a tag, and entries "
+        "that nearly got one",
     )
-    explain: StrictBool = Field(
-        default=True, description="End each entry with the reasons for its tag"
+    archive_all: StrictBool = _key(
+        False,
+        'Also archive "all": a second copy of every entry, by month, rewritten for each correction',
     )
-    per_source: StrictInt = Field(
-        default=20, ge=1, description="Most entries of one subscription in a live feed"
+    compress: tuple[Literal["gzip", "br"], ...] = _key(
+        (), "Also write each output as a .gz or .br file"
     )
-    also: tuple[Literal["all", "unmatched", "near-miss"], ...] = Field(
-        default=("all", "unmatched", "near-miss"),
-        description="Feeds in addition to those of the tags: all entries, entries without a "
-        "tag, and entries that nearly got one",
-    )
-    archive_all: StrictBool = Field(
-        default=False,
-        description='Also archive "all": a second copy of every entry, by month, rewritten for '
-        "each correction",
-    )
-    compress: tuple[Literal["gzip", "br"], ...] = Field(
-        default=(), description="Also write each output as a .gz or .br file"
-    )
-    hub: WebAddress | None = Field(
-        default=None, description="A WebSub hub to notify of changed feeds"
-    )
-    allow_private: Networks = Field(
-        default=(), description="Private networks that the hub may be in"
-    )
-    metrics: MetricsFile | None = Field(
-        default="metrics.prom",
-        description='Metrics file for Prometheus node_exporter; "none" for no file',
+    hub: WebAddress | None = _key(None, "A WebSub hub to notify of changed feeds")
+    allow_private: Networks = _key((), "Private networks that the hub may be in")
+    metrics: MetricsFile | None = _key(
+        "metrics.prom", 'Metrics file for Prometheus node_exporter; "none" for no file'
     )
 
 

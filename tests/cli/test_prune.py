@@ -128,11 +128,12 @@ def test_vacuum_shrinks_the_database(old):
 def test_vacuum_without_free_space(old):
     before = rows(old)
     for short in (old.root.absolute(), None):
+
+        def free(folder, short=short):
+            return 0 if short in (None, folder) else 10**12
+
         with closing(old.store()) as store, pytest.raises(StorageError) as refused:
-            vacuum(
-                store.database,
-                lambda folder, short=short: 0 if short in (None, folder) else 10**12,
-            )
+            vacuum(store.database, free)
         assert "giving space back takes" in str(refused.value)
         assert "0.0 MB are free: make room there" in str(refused.value)
     assert rows(old) == before

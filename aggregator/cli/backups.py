@@ -33,7 +33,7 @@ def restore(
     file: Annotated[Path, typer.Argument(help="The backup to restore.")],
     json: AsJson = False,
 ) -> None:
-    """Replace the database with a backup, and keep the old database next to it."""
+    """Replace the database with a backup. The old database is kept next to it."""
     from aggregator.store import backup as backups
 
     console, project = get_console(context), load_project(context)

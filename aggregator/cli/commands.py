@@ -125,7 +125,7 @@ def run(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Poll the feeds that are due, match their entries, write the output feeds; for cron."""
+    """Poll due feeds, match entries, write the output feeds; for cron."""
     console, project = get_console(context), load_project(context)
     report, was_offline = run_once(project, console, everything=everything)
     if json:
@@ -172,7 +172,7 @@ def demo(
         bool, typer.Option("--serve/--no-serve", help="Serve the outputs until Ctrl-C.")
     ] = True,
 ) -> None:
-    """Try it without a network: two runs on a few feeds served by this machine."""
+    """Try it without a network, on feeds served by this machine."""
     from aggregator.demo import Demo
 
     console = get_console(context)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def status(context: typer.Context, json: AsJson = False) -> None:
-    """Show each subscription: its last success, next poll, entries and errors."""
+    """Show each subscription: state, entries, next poll and errors."""
     from aggregator.inspect.status import failed_jobs, subscription_status
 
     config_file, console = get_options(context).config, get_console(context)

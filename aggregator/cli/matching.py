@@ -62,7 +62,7 @@ def retag(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Match the stored entries again, after changes to clippings or tags; poll nothing."""
+    """Match all stored entries again, without polling. Use it after changes to clippings or tags."""
     from aggregator.inspect.suggestions import preview_retag
     from aggregator.run import pipeline
 
@@ -136,7 +136,7 @@ suggest_app = typer.Typer(
 
 @suggest_app.command("sources")
 def suggest_sources(context: typer.Context, json: AsJson = False) -> None:
-    """List sites that are often clipped or linked, but not subscribed; and sources without matches."""
+    """List popular sites to subscribe to, and subscriptions without matches."""
     from aggregator.inspect import suggestions
 
     console, project = get_console(context), load_project(context)

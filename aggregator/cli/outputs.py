@@ -29,7 +29,7 @@ def prune(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Remove feeds and pages that are no longer configured, and the content of old untagged entries."""
+    """Remove unconfigured feeds and pages, and old untagged content."""
     from aggregator.model import PruneResult
     from aggregator.run.prune import prune_all
 
@@ -109,7 +109,7 @@ def _describe_pruned(pruned: "PruneResult | None", action: str, days: int) -> st
 
 
 def vacuum(context: typer.Context, json: AsJson = False) -> None:
-    """Return the space of pruned content to the disk; needs as much free space meanwhile."""
+    """Return unused database space to the disk. Needs as much free space meanwhile."""
     import shutil
 
     from aggregator.store.vacuum import megabytes
@@ -131,7 +131,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Serve the outputs, and any query as a feed, over HTTP until Ctrl-C."""
+    """Serve the outputs, and any query as a feed, over HTTP."""
     console, project = get_console(context), load_project(context)
     config = project.config
     if config.publish.bucket:

@@ -25,7 +25,6 @@ from aggregator.errors import ConfigError, Diagnostic, StorageError, not_install
 
 if TYPE_CHECKING:
     from aggregator.cluster.loaded_project import ProjectWatcher
-    from aggregator.cluster.queue import Queue
     from aggregator.model import RunReport
     from aggregator.store import Store
     from aggregator.store.advisory_locks import WorkerLocks
@@ -59,12 +58,14 @@ def worker(
     ] = 16,
     alive: Alive = None,
 ) -> None:
-    """Run the jobs that `aggregator schedule` has planned, until SIGTERM or Ctrl-C."""
+    """Run the jobs that `aggregator schedule` plans. SIGTERM or Ctrl-C stops it."""
     import asyncio
 
     from aggregator.cluster.jobs import Jobs
+    from aggregator.cluster.queue import Queue
     from aggregator.cluster.worker import work
     from aggregator.parse.pool import ParsingPool
+    from aggregator.store.engine import conninfo
 
     console = get_console(context)
     offline = False
@@ -79,7 +80,7 @@ def worker(
         with _open_shared(context) as (projects, store, locks), ParsingPool() as parser:
             project = projects.current().project
             async with (
-                _open_queue(project.config.store_url) as queue,
+                Queue(conninfo(project.config.store_url)) as queue,
                 make_fetcher(project.config.site.url) as fetcher,
             ):
                 jobs = Jobs(
@@ -112,11 +113,13 @@ def schedule(
     once: Annotated[bool, typer.Option("--once", help="Plan once and exit, for cron.")] = False,
     alive: Alive = None,
 ) -> None:
-    """Plan the jobs of `aggregator worker`, until SIGTERM or Ctrl-C."""
+    """Plan the jobs of `aggregator worker`. SIGTERM or Ctrl-C stops it."""
     import asyncio
 
+    from aggregator.cluster.queue import Queue
     from aggregator.cluster.worker import plan_once
     from aggregator.cluster.worker import schedule as plan_repeatedly
+    from aggregator.store.engine import conninfo
 
     console = get_console(context)
 
@@ -125,7 +128,7 @@ def schedule(
 
     async def run_scheduler() -> None:
         with _open_shared(context) as (projects, store, locks):
-            async with _open_queue(projects.current().config.store_url) as queue:
+            async with Queue(conninfo(projects.current().config.store_url)) as queue:
                 if once:
                     report_plan(await plan_once(projects, store, locks, queue))
                     return
@@ -144,7 +147,7 @@ def migrate(
         typer.Option("--to", metavar="URL", help="Address of the new database, as in [store] url."),
     ],
 ) -> None:
-    """Copy the database to a new one, from SQLite to PostgreSQL or back."""
+    """Copy the database from SQLite to PostgreSQL or back."""
     import os
 
     from aggregator.config import database_url
@@ -218,13 +221,3 @@ async def _heartbeat(alive: Path | None) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-
-
-@asynccontextmanager
-async def _open_queue(url: str) -> "AsyncIterator[Queue]":
-    """Raises StorageError."""
-    from aggregator.cluster.queue import Queue
-    from aggregator.store.engine import conninfo
-
-    async with Queue(conninfo(url)) as queue:
-        yield queue

@@ -66,24 +66,21 @@ def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config
 
 
 def _read_toml(text: str, file: str) -> dict[str, Any]:
+    line = None
     try:
-        raw = tomllib.loads(text)
+        if raw := tomllib.loads(text):
+            return raw
+        message = "nothing is configured: expected at least one [[subscriptions]] or [clippings]"
     except tomllib.TOMLDecodeError as error:
         reason = re.sub(r" \(at .*\)$", "", str(error))
         position = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
         message = f"not valid TOML: {reason}" + (f" (column {position[2]})" if position else "")
         line = int(position[1]) if position else text.count("\n") + 1
-        raise ConfigError((Diagnostic(file, line, message),)) from None
     except RecursionError:
         message = "not valid TOML: lists are nested too deeply"
-        raise ConfigError((Diagnostic(file, None, message),)) from None
     except ValueError as error:  # a number with more digits than Python converts
         message = f"not valid TOML: {str(error).partition(':')[0]}"
-        raise ConfigError((Diagnostic(file, None, message),)) from None
-    if not raw:
-        message = "nothing is configured: expected at least one [[subscriptions]] or [clippings]"
-        raise ConfigError((Diagnostic(file, None, message),))
-    return raw
+    raise ConfigError((Diagnostic(file, line, message),))
 
 
 def _raise_errors(errors: Iterable[tuple[Path, str]], text: str, file: str) -> NoReturn:

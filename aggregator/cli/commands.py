@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 class _Program(TyperGroup):
     """Every command runs inside `exit_codes`."""
 
-    def invoke(self, context: Any) -> Any:  # of click, of which typer has a copy
+    def invoke(self, context: Any) -> Any:  # typer's own copy of click
         with exit_codes(lambda: context.obj.console if context.obj else Console()):
             return super().invoke(context)
 
@@ -91,6 +91,7 @@ def _options(
             "--verbose",
             "-v",
             count=True,
+            show_default=False,
             help="Show more messages, and logs; -vv: also debug logs.",
         ),
     ] = 0,

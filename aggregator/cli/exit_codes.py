@@ -36,7 +36,7 @@ def exit_codes(get_console: Callable[[], Console]) -> Iterator[None]:
 
 
 def resource_shortage(error: BaseException | None) -> str | None:
-    """What the system refused to this process, and what to do, if that is the cause."""
+    """A message if the cause is a missing resource of the system, such as memory; else None."""
     while error is not None:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
             return "out of memory: raise the limit of this process (ulimit -v) or add memory"

@@ -1,4 +1,4 @@
-"""The commands that prune what is no longer needed, and serve the outputs."""
+"""The commands that prune, vacuum, and serve the outputs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +64,7 @@ def prune(
 def _remove_ended(
     project: "Project", store: "Store", *, dry_run: bool
 ) -> "tuple[list[Channel], list[str]]":
-    """Remove what is no longer configured; returns the feeds, and the names of pages and archives.
+    """Remove unconfigured feeds, pages and archives; returns the feeds, and the other names.
 
     Files are removed before rows: the next ``prune`` finds what could not be removed.
     """

@@ -35,7 +35,7 @@ def print_report(
         if watched or (offline and trouble.new):
             streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""
             console.warn(f'"{trouble.title}": {trouble.reason}{streak}')
-    # Troubles that are listed include what broke and what has gone.
+    # Broken and gone subscriptions are among the listed troubles.
     listed = {FeedEventKind.BROKEN, FeedEventKind.GONE} if watched else {FeedEventKind.SILENT}
     for event in report.events:
         if event.kind not in listed:

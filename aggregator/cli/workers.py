@@ -41,7 +41,7 @@ Alive = Annotated[
 
 @contextmanager
 def _needs_postgres() -> Iterator[None]:
-    """Raises StorageError if what workers need is not installed."""
+    """Raises StorageError if the modules for PostgreSQL are not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,6 +1,6 @@
 """The plain-text export: bulleted blocks of title, link, excerpt and hashtags.
 
-• A title                                   the first bullet stands at the margin,
+• A title                                   the first bullet is at the margin,
     https://example.org/page                the others may be indented by up to 3 columns
 
     A paragraph of the excerpt.

@@ -1,4 +1,4 @@
-"""Checks across the tables of feeds.toml: what each table allows, but the whole file does not.
+"""Checks across the tables of feeds.toml: errors that no single table shows.
 
 Each check gives (path, message) for every error: the path leads to the key, for its line.
 """
@@ -19,7 +19,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.
 
 
 def check_tables(table: FeedsToml, environment: Mapping[str, str]) -> Errors:
-    """Every error that only shows when tables are compared, or variables read."""
+    """All errors between tables, and in the environment variables that they name."""
     if not table.subscriptions and not table.clippings.files:
         yield (), "nothing to do: expected at least one [[subscriptions]] or [clippings] files"
     yield from _check_addresses(table)

@@ -11,7 +11,7 @@ _ENV = "env:"
 
 
 def variable_name(value: str) -> str | None:
-    """The environment variable that a value such as ``env:NAME`` stands for, if it does."""
+    """``NAME`` of a value ``env:NAME``; None for other values."""
     return value.removeprefix(_ENV) if value.startswith(_ENV) else None
 
 
@@ -27,7 +27,7 @@ def resolve(value: str, environment: Mapping[str, str]) -> str:
 def database_url(url: str, environment: Mapping[str, str]) -> str:
     """``[store] url`` in SQLAlchemy's form.
 
-    Raises KeyError for a variable that is not set, ValueError for what is no database address.
+    Raises KeyError for a variable that is not set, ValueError for an invalid address.
     """
     return database(resolve(url, environment))
 

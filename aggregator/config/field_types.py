@@ -1,6 +1,7 @@
 """The types of values in feeds.toml: web addresses, durations, networks, and so on.
 
-Each validator raises ValueError with what was expected; `parse` adds file, line and key.
+Validators raise ValueError with a message that starts with "expected"; `parse` adds file, line,
+key and value.
 """
 
 import re

@@ -7,6 +7,7 @@ subscription carries its title: ``extra={"subscription": subscription.title}``.
 import logging
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from aggregator.cli.console import printable
@@ -37,10 +38,8 @@ class _StderrHandler(logging.Handler):
     """Writes to the current ``sys.stderr``: a progress bar replaces it while it is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
+        with suppress(OSError):  # a full disk or a closed pipe must not stop the run
             print(self.format(record), file=sys.stderr)
-        except Exception:
-            self.handleError(record)
 
 
 class _Formatter(logging.Formatter):

@@ -163,7 +163,7 @@ def plan_subscriptions(
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
         for subscription, state in schedule.limit_per_host(due)
     ]
-    logger.info("%d of %d subscriptions are due", len(polls), len(subscriptions))
+    logger.debug("%d of %d subscriptions are due", len(polls), len(subscriptions))
     return PollPlan(polls, states, holds, len(subscriptions) - len(polls))
 
 

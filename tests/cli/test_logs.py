@@ -93,12 +93,14 @@ def test_verbosity_selects_the_level(project):
     environment = os.environ | {"LOGIN": "me:PASSWORD1", "KEY": "KEY1"}
     err, debug_stages = run(project, environment, "-vv")
     assert {"fetch", "poll"} <= debug_stages
+    assert "DEBUG poll: 1 of 1 subscriptions are due\n" in err
     assert re.search(
         r'DEBUG fetch: "http://.*/feed\?token=…": HTTP 200, \d+ bytes from http://.*=…\n', err
     )
     assert re.search(r'DEBUG poll: ".*": stored: 1 new, 0 modified', err)
     err, debug_stages = run(project, environment, "-v")
     assert debug_stages == set()
-    assert "INFO poll: 0 of 1 subscriptions are due" in err
+    assert re.search(r"INFO run: run of process \d+ on ", err)
+    assert re.search(r"INFO publish: \d+\.\d{3} s, \d+ entries", err)
     assert run(project, environment)[0] == ""
     assert run(project, environment, "-q", "-vv")[0] == ""

@@ -174,10 +174,10 @@ def demo(
     ] = True,
 ) -> None:
     """Try it without a network, on feeds served by this machine."""
-    from aggregator.demo import Demo
+    from aggregator.demo import open_demo
 
     console = get_console(context)
-    with Demo(folder, port) as demonstration:
+    with open_demo(folder, port) as demonstration:
         project = open_config(demonstration.config)
         for attempt in ("first", "second"):
             console.info(f"The {attempt} run:")

@@ -27,9 +27,9 @@ def show_logs(verbosity: int) -> None:
 
 def _add_context(record: logging.LogRecord) -> bool:
     """Give every record a stage and a subscription (None if it is about no single one)."""
-    folder, *module = record.name.split(".")[1:]
+    _, folder, module, *_ = f"{record.name}..".split(".")
     # run/ joins all stages; its modules are named after them.
-    record.stage = getattr(record, "stage", module[0] if folder == "run" and module else folder)
+    record.stage = getattr(record, "stage", (folder == "run" and module) or folder)
     record.subscription = getattr(record, "subscription", None)
     return True
 

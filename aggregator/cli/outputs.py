@@ -146,7 +146,7 @@ def serve(
         console.error(not_installed(str(error.name), "serve"))
         raise typer.Exit(EXIT_USAGE) from None
     folder = project.root / config.publish.directory
-    application = server.application(
+    application = server.make_application(
         config, tuple(project.clippings), folder, lambda: open_store(project), read_clock
     )
     console.info(f"Serving {folder} on http://{host}:{port}/; Ctrl-C stops it.")

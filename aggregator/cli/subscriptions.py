@@ -23,7 +23,7 @@ from aggregator.cli.signals import run_async
 
 if TYPE_CHECKING:
     from aggregator.config.edit import NewSubscription
-    from aggregator.discover import Search
+    from aggregator.discover import Discovery
 
 import_app = typer.Typer(help="Import subscriptions from another feed reader.")
 export_app = typer.Typer(help="Export subscriptions for another feed reader.")
@@ -46,14 +46,14 @@ def discover(
     has_project = get_options(context).config.exists()
     site_url = load_project(context).config.site.url if has_project else None
 
-    async def search_feeds() -> "Search":
+    async def search_feeds() -> "Discovery":
         with ParsingPool() as parser:
             async with make_fetcher(site_url) as fetcher:
                 return await search(address, fetcher, parser, read_clock(), networks)
 
     result = run_async(search_feeds())
-    if result.trouble:
-        console.error(f"{redact(address)}: {result.trouble}")
+    if result.error:
+        console.error(f"{redact(address)}: {result.error}")
         raise typer.Exit(EXIT_ALL_FAILED)
     new = [
         NewSubscription(
@@ -63,10 +63,10 @@ def discover(
             tuple(map(str, networks)),
             f"{feed.entries} entries" + (f", newest {feed.newest:%Y-%m-%d}" if feed.newest else ""),
         )
-        for feed in result.found
+        for feed in result.feeds
     ]
     if json:
-        console.json(result.found)
+        console.json(result.feeds)
     elif add:
         _add(context, new[:1])
     else:

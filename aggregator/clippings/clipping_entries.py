@@ -7,7 +7,8 @@ from html import escape
 
 from aggregator.model import Category, Clipping, Entry
 from aggregator.text.atom_ids import mint_id
-from aggregator.text.folding import ILLEGAL, digest, fold
+from aggregator.text.characters import XML_ILLEGAL
+from aggregator.text.folding import digest, fold
 from aggregator.text.urls import absolute, link_key
 
 
@@ -25,14 +26,14 @@ def clipping_from_entry(entry: Entry) -> Clipping:
 def make_publishable(clipping: Clipping) -> Clipping:
     """The clipping without what would make a feed invalid: characters that XML does not allow, an
     empty title, an address that is not an IRI."""
-    excerpt = ILLEGAL.sub("", clipping.excerpt)
-    link = absolute("", ILLEGAL.sub("", clipping.link)) if clipping.link else None
+    excerpt = XML_ILLEGAL.sub("", clipping.excerpt)
+    link = absolute("", XML_ILLEGAL.sub("", clipping.link)) if clipping.link else None
     return replace(
         clipping,
-        title=ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
+        title=XML_ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
         link=link,
         excerpt=excerpt,
-        tags=tuple(filter(fold, (ILLEGAL.sub("", tag) for tag in clipping.tags))),
+        tags=tuple(filter(fold, (XML_ILLEGAL.sub("", tag) for tag in clipping.tags))),
     )
 
 

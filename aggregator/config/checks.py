@@ -12,7 +12,8 @@ from aggregator.config.field_types import is_one_line
 from aggregator.config.locate import Path
 from aggregator.config.schema import FeedsToml, SubscriptionTable
 from aggregator.text import urls
-from aggregator.text.folding import SENDABLE, fold
+from aggregator.text.characters import HEADER_VALUE
+from aggregator.text.folding import fold
 
 Errors = Iterator[tuple[Path, str]]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -97,7 +98,7 @@ def _check_headers(subscription: SubscriptionTable, environment: Mapping[str, st
             reason = "which is not set"
         elif not content.strip():
             reason = "which is empty"
-        elif not SENDABLE.fullmatch(
+        elif not HEADER_VALUE.fullmatch(
             authorization_header(content) if path == ("auth",) else content
         ):
             reason = "which has a character that headers must not contain, such as a line break"
@@ -106,7 +107,7 @@ def _check_headers(subscription: SubscriptionTable, environment: Mapping[str, st
         key = ".".join(map(str, path))
         yield path, f'"{key}" names the environment variable {variable}, {reason}'
     for name, value in subscription.headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not SENDABLE.fullmatch(value):
+        if not _HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
             yield ("headers",), f'"{name}" cannot be a request header (RFC 9110 section 5)'
 
 

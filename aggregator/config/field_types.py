@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from aggregator.errors import not_installed
 from aggregator.model import Network
 from aggregator.text import urls
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.query import QueryError, parse_query
 
 BUCKET_SCHEME = "s3://"
@@ -34,7 +34,7 @@ def database(value: str) -> str:
     """The address of a database in SQLAlchemy's form. Raises ValueError."""
     value = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value)
     pattern = r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+"
-    if not re.fullmatch(pattern, value) or ILLEGAL.search(value):
+    if not re.fullmatch(pattern, value) or XML_ILLEGAL.search(value):
         raise ValueError(
             'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
             "and the name of the database"
@@ -96,7 +96,7 @@ def _parse_network(value: object) -> object:
 
 def is_one_line(value: str) -> bool:
     """Whether a name can stand in a feed and in a message."""
-    return not any(c in value for c in "\t\r\n") and not ILLEGAL.search(value)
+    return not any(c in value for c in "\t\r\n") and not XML_ILLEGAL.search(value)
 
 
 def _check_text(value: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import listparser
 
 from aggregator.text import urls
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ListedFeed:
 
 def _one_line(text: str) -> str:
     """``text`` without line breaks and characters that XML and TOML do not allow."""
-    return " ".join(ILLEGAL.sub(" ", text).split())
+    return " ".join(XML_ILLEGAL.sub(" ", text).split())
 
 
 def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:

@@ -22,7 +22,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.text.folding import fold
-from aggregator.text.query import Query, Term, holds, parse_query, terms
+from aggregator.text.query import Query, Term, evaluate, parse_query, terms
 
 _STALE = timedelta(days=30)
 
@@ -95,7 +95,7 @@ class QueryMatcher:
 
     def finds(self, query: Query, story: Story) -> bool:
         """Whether ``query`` is true of ``story``: each term of one of its copies."""
-        return holds(query, partial(self._is_true, story))
+        return evaluate(query, partial(self._is_true, story))
 
     def _is_true(self, story: Story, term: Term) -> bool:
         return any(self._is_true_of(copy, term) for copy in story.copies)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import nh3
 
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.urls import is_web
 
 _MAX_CHARACTERS = 1024 * 1024
@@ -125,7 +125,7 @@ def legal(text: str) -> str:
         return text
     data = text.encode("utf-8", "surrogatepass")
     if any(start in data for start in _SUSPICIOUS) or data != data.translate(None, _CONTROLS):
-        return ILLEGAL.sub("", text)
+        return XML_ILLEGAL.sub("", text)
     return text
 
 

@@ -18,7 +18,7 @@ from feedgen.util import xml_elem
 
 from aggregator import __version__
 from aggregator.model import Category, Enclosure, OutputFeed, PublishedEntry, Source
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 
 _ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -81,7 +81,7 @@ def render_atom(feed: OutputFeed) -> bytes:
 
 def _legible(entry: PublishedEntry) -> PublishedEntry:
     """Without the characters that XML cannot hold: one of them must not cost a feed its others."""
-    summary, content = (ILLEGAL.sub("", html) for html in (entry.summary, entry.content))
+    summary, content = (XML_ILLEGAL.sub("", html) for html in (entry.summary, entry.content))
     return replace(entry, summary=summary, content=content)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from aggregator.model import Subscription
-from aggregator.text.folding import slugs
+from aggregator.text.slugs import assign_slugs
 
 SOURCES = "_source"  # no feed's folder: slugs begin with a letter or a digit
 SITE = (  # the files about everything
@@ -26,5 +26,5 @@ KINDS = ("atom", "json", "html")  # of the live documents of a channel
 
 def source_files(sources: Iterable[Subscription]) -> dict[str, str]:
     """The file of each subscription's page, by its key."""
-    names = slugs({source.key: source.title for source in sources}, {})
+    names = assign_slugs({source.key: source.title for source in sources}, {})
     return {key: f"{SOURCES}/{slug}.html" for key, slug in names.items()}

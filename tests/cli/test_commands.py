@@ -85,7 +85,7 @@ def test_failure_and_recovery_of_new_subscription_are_reported_once(working, pub
     good = publisher.answers["/feed"]
     publisher["/feed"] = Answer(status=500)
     _, err = call(working.root, "run", code=4)
-    assert err == f'"{publisher.url("/feed")}": HTTP 500 Internal Server Error (it will be asked again)\n'  # fmt: skip
+    assert err == f'"{publisher.url("/feed")}": HTTP 500 Internal Server Error (it will be retried)\n'  # fmt: skip
     assert call(working.root, "run") == ("", "")  # not due
     assert call(working.root, "run", "--all", code=4) == ("", "")
     assert "(3 times in a row)" in call(working.root, "-v", "run", "--all", code=4)[1]

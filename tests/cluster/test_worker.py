@@ -110,18 +110,16 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
 def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
     """Either they do not end, or the server goes."""
     call(working.root, "run")
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 60 if cut else 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 60 if cut else 1)
     project = open_config(working.root / "feeds.toml")
     engine = sqlalchemy.create_engine(working.database)
     with engine.connect() as theirs:
-        theirs.execute(advisory_locks._SHARED, {"it": advisory_locks._JOBS})
+        theirs.execute(advisory_locks._LOCK_SHARED, {"lock": advisory_locks._JOBS})
         if cut:
             waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
             ending = threading.Timer(2, working.sql, [waiting])
             ending.start()
-        wrong = (
-            (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
-        )
+        wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
         with pytest.raises(wrong[0], match=wrong[1]):
             commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
@@ -183,7 +181,7 @@ def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
 
 
 def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
-    monkeypatch.setattr(advisory_locks, "_MOST_SECONDS", 0.1)
+    monkeypatch.setattr(advisory_locks, "CHECK_INTERVAL_SECONDS", 0.1)
     told = []
 
     def run():
@@ -212,7 +210,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
 
 def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
     """Neither the end of its worker, nor the next run."""
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 1)
 
     async def wait(share):
         async with share.job_lock():

@@ -421,11 +421,11 @@ def test_combined_feeds():
     [
         (
             '[[feeds]]\nname = "B"\nquery = "a AND (b"\n',
-            'feeds.toml:5: "feeds.query" is "a AND (b": it ends too soon (column 9)',
+            'feeds.toml:5: "feeds.query" is "a AND (b": unexpected end (column 9)',
         ),
         (
             '[[feeds]]\nname = "B"\nquery = "colour:red"\n',
-            'feeds.toml:5: "feeds.query" is "colour:red": no field is called "colour": expected one '
+            'feeds.toml:5: "feeds.query" is "colour:red": unknown field "colour": expected one '
             "of author, category, is, lang, source, tag, text, title (column 1)",
         ),
         (

@@ -116,7 +116,7 @@ def test_something_else_stands_there(settled, undisturbed, case):
     else:
         path.write_text("a file")
     _, err = settled.call("run", "--all", code=3)
-    one_line(err, path, "take away what has its name")
+    one_line(err, path, "remove what has its name")
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
@@ -648,7 +648,7 @@ def test_the_database_is_taken_away(settled, undisturbed, case):
 
 
 CALLS = {
-    "fsync=EIO": ("outputs", "Input/output error (see to that disk)"),
+    "fsync=EIO": ("outputs", "Input/output error (check that disk)"),
     "fsync=EDQUOT": ("outputs", "Disk quota exceeded (make room there)"),
     "fdatasync=EIO": ("aggregator.sqlite3", "disk I/O error"),
     "pwrite64=EIO": ("aggregator.sqlite3", "disk I/O error"),

@@ -25,8 +25,8 @@ from aggregator.model import (
 )
 from aggregator.parse import parse_document, read_page
 from aggregator.publish.atom import render_atom
-from aggregator.text.folding import ILLEGAL
-from aggregator.text.query import QueryError, holds, parse_query, terms
+from aggregator.text.characters import XML_ILLEGAL
+from aggregator.text.query import QueryError, evaluate, parse_query, terms
 from aggregator.text.urls import is_web
 from tests.atomrules import complaints
 
@@ -92,7 +92,7 @@ def queries(data: bytes) -> None:
         assert 1 <= error.column <= len(text) + 1
     else:
         assert terms(query)
-        assert holds(query, lambda _: True) in (True, False)
+        assert evaluate(query, lambda _: True) in (True, False)
 
 
 def opml(data: bytes) -> None:
@@ -115,7 +115,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def _check_legal(value: object) -> None:
     """Every text in ``value`` can stand in an XML document."""
     if isinstance(value, str):
-        assert not ILLEGAL.search(value), repr(value)
+        assert not XML_ILLEGAL.search(value), repr(value)
     elif isinstance(value, tuple):
         for part in value:
             _check_legal(part)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aggregator.parse import sanitize
 from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
-from aggregator.text.folding import ILLEGAL
+from aggregator.text.characters import XML_ILLEGAL
 
 BASE = "https://a.example/dir/page"
 
@@ -163,20 +163,20 @@ def test_frames_of_well_known_players_only(frame, kept):
 def test_every_character_is_legal_or_not_wherever_it_stands():
     for number in range(0x110000):
         character = chr(number)
-        wanted = ILLEGAL.sub("", character)
+        wanted = XML_ILLEGAL.sub("", character)
         assert legal(character) == wanted, number
         assert legal(f"\n{character}") == f"\n{wanted}", number
 
 
 def slowly(text):
     """`text_from_html` without any of its short ways."""
-    text = ILLEGAL.sub("", text)
+    text = XML_ILLEGAL.sub("", text)
     spaces = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
     if "<" in text:
         text = sanitize._to_blocks.clean(spaces.sub(" ", text))
         text = sanitize._TAG.sub("\n", sanitize._PARAGRAPH.sub("\n\n", text))
     lines = [spaces.sub(" ", line).strip() for line in html.unescape(text).split("\n")]
-    return ILLEGAL.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()
+    return XML_ILLEGAL.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()
 
 
 WORDS = st.sampled_from([
@@ -191,4 +191,4 @@ WORDS = st.sampled_from([
 def test_short_ways_to_a_text_lead_to_the_same(text):
     assert text_from_html(text) == slowly(text)
     breaks = re.compile("[ \t\r\n\f\u2028\u2029]+")
-    assert one_line(text) == breaks.sub(" ", ILLEGAL.sub("", text)).strip()
+    assert one_line(text) == breaks.sub(" ", XML_ILLEGAL.sub("", text)).strip()

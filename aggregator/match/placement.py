@@ -22,7 +22,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.text.folding import fold
-from aggregator.text.query import Query, Term, holds, parse_query, terms
+from aggregator.text.query import Query, Term, evaluate, parse_query, terms
 
 _MAX_NEWS_AGE = timedelta(days=30)
 
@@ -94,7 +94,7 @@ class QueryMatcher:
 
     def matches(self, query: Query, story: Story) -> bool:
         """Whether ``query`` is true for ``story``. A term is true if it is for one of its copies."""
-        return holds(query, partial(self._matches_term, story))
+        return evaluate(query, partial(self._matches_term, story))
 
     def _matches_term(self, story: Story, term: Term) -> bool:
         return any(self._copy_matches(copy, term) for copy in story.copies)

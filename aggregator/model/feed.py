@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 
 from aggregator.model.config import Subscription
 
@@ -48,6 +48,18 @@ class Move:
     adopted: bool = False
 
 
+class FeedCondition(StrEnum):
+    """How a subscription is doing."""
+
+    NEW = "new"
+    OK = "ok"
+    DEGRADED = "degraded"  # the last document was damaged
+    FAILING = "failing"
+    SILENT = "silent"  # no entry for a year
+    MOVED = "moved"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class FeedState:
     """What the store remembers of a subscription between two runs, under its ``key``.
@@ -83,20 +95,19 @@ class FeedState:
     last_error: str | None = None
 
     @property
-    def condition(self) -> str:
-        """How the subscription is: new, ok, failing, gone, moved, silent (for a year), or degraded
-        (what it serves is damaged)."""
+    def condition(self) -> FeedCondition:
+        """How the subscription is doing: of several conditions the most severe."""
         if self.gone_confirmed:
-            return "gone"
+            return FeedCondition.GONE
         if self.failing_since_at is not None:
-            return "failing"
+            return FeedCondition.FAILING
         if self.fetched_at is None:
-            return "new"
+            return FeedCondition.NEW
         if self.move and self.move.adopted:
-            return "moved"
+            return FeedCondition.MOVED
         if self.is_silent:
-            return "silent"
-        return "degraded" if self.warning else "ok"
+            return FeedCondition.SILENT
+        return FeedCondition.DEGRADED if self.warning else FeedCondition.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +303,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntry:
-    """An entry as it stood in a document: enough to know it again without reading it.
+    """An entry of the previous document: enough to recognise it without parsing it again.
 
-    ``digest`` is of its bytes; ``names`` are its guid, page and atom:id, by which entries of one
-    document are told apart; ``date`` is when it was published, or else updated.
+    ``digest`` is that of its bytes. ``names`` are digests of its guid, page and atom:id, which
+    identify it if no other entry shares them; ``own_name`` is a digest of guid, link and title
+    together. ``date`` is when it was published, or else updated.
     """
 
     digest: str
     key: str
     names: tuple[str, ...]
+    own_name: str
     date: datetime | None = None
 
 

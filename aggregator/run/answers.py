@@ -57,7 +57,7 @@ def fail(
     subscription: Subscription, state: FeedState, failure: FetchFailed, now: datetime
 ) -> AnswerEffect:
     """The request failed, or the document is no feed."""
-    new_state, events = transitions.failed(subscription, state, failure, now)
+    new_state, events = transitions.on_failed(subscription, state, failure, now)
     return _failure(subscription, new_state, events, failure.reason)
 
 
@@ -65,7 +65,7 @@ def mark_gone(
     subscription: Subscription, state: FeedState, outcome: Gone, now: datetime
 ) -> AnswerEffect:
     """The publisher answered 410."""
-    new_state, events = transitions.gone(subscription, state, now)
+    new_state, events = transitions.on_gone(subscription, state, now)
     return _failure(subscription, new_state, events, new_state.last_error or "")
 
 
@@ -73,7 +73,7 @@ def keep(
     subscription: Subscription, state: FeedState, outcome: Fetched | NotModified, now: datetime
 ) -> AnswerEffect:
     """The document is the one that we have: a 304, or a 200 with the same body."""
-    new_state, events = transitions.not_modified(subscription, state, outcome, now)
+    new_state, events = transitions.on_not_modified(subscription, state, outcome, now)
     return AnswerEffect(subscription, AnswerKind.NOT_MODIFIED, "not modified", new_state, events)
 
 
@@ -92,7 +92,7 @@ def accept(
         outcome = replace(outcome, partial=True, validators=Validators())
     if outcome.partial:
         parsed = replace(parsed, seen=None)
-    new_state, events = transitions.fetched(
+    new_state, events = transitions.on_fetched(
         subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
     )
     warnings = [*outcome.warnings, *parsed.warnings]

@@ -116,7 +116,7 @@ def test_something_else_stands_there(settled, undisturbed, case):
     else:
         path.write_text("a file")
     _, err = settled.call("run", "--all", code=3)
-    one_line(err, path, "take away what has its name")
+    one_line(err, path, "remove what has its name")
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
@@ -191,7 +191,7 @@ def test_a_link_in_outputs(settled, undisturbed, case):
     if open_network.is_file():
         assert open_network.read_text() == "mine"
     else:
-        one_line(err, path, open_network, "take the link away")
+        one_line(err, path, open_network, "remove the link")
         settled.call("prune", code=None)
         assert [path.name for path in open_network.iterdir()] == ["mine.html"]
         path.unlink()
@@ -648,7 +648,7 @@ def test_the_database_is_taken_away(settled, undisturbed, case):
 
 
 CALLS = {
-    "fsync=EIO": ("outputs", "Input/output error (see to that disk)"),
+    "fsync=EIO": ("outputs", "Input/output error (check that disk)"),
     "fsync=EDQUOT": ("outputs", "Disk quota exceeded (make room there)"),
     "fdatasync=EIO": ("aggregator.sqlite3", "disk I/O error"),
     "pwrite64=EIO": ("aggregator.sqlite3", "disk I/O error"),

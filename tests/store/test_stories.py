@@ -451,7 +451,7 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
     installation.run(NOON + DAY)
     last, kept = subscriber.read()
     assert "Jardin" in last.title
-    assert "has ended" in last.title
+    assert "has been discontinued" in last.title
     assert kept.title == "Le jardin, 1"
     before = installation.snapshot()
     installation.run(NOON + 2 * DAY)

@@ -7,9 +7,9 @@ Wilson's at 95 %: three right of four found may mean anything from 0.30 to 0.95.
 
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import sqrt
 
@@ -27,6 +27,7 @@ EXCERPT_CHARACTERS = 500  # of a post that serves as a clipping
 MIN_CLIPPINGS = 3  # of a tag that counts when posts are evaluated
 _MAX_SINGLE_CLIPPINGS = 200  # up to so many clippings, each is left out alone
 _MAX_CONFUSIONS = 20
+_PRECISE = None  # as a base: the default thresholds
 _SHUFFLE_SEED = 4287
 _Z = 1.96  # 95 % of the normal distribution
 
@@ -219,23 +220,19 @@ def evaluate_clippings(
     return counts.evaluation(matcher)
 
 
-@dataclass(slots=True)
-class _Predictions:
-    """Predicted pairs at one operating point, by tag key."""
-
-    found: Counter[str] = field(default_factory=Counter)
-    right: Counter[str] = field(default_factory=Counter)
-
-
 class _Counts:
-    """Counts predictions for tags with at least ``min_clippings``, at both operating points."""
+    """Counts predictions for tags with at least ``min_clippings``.
+
+    An operating point is the ``base`` that `Matcher.threshold` gets.
+    """
 
     def __init__(self, vocabulary: Vocabulary, min_clippings: int) -> None:
         self._vocabulary = vocabulary
         self._keys = {tag.key for tag in vocabulary.tags if tag.clippings >= min_clippings}
         self._entries = 0
         self._support: Counter[str] = Counter()
-        self._precise, self._high_recall = _Predictions(), _Predictions()
+        self._found: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
+        self._right: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
         self._confusions: Counter[tuple[str, str]] = Counter()
         self._unexplained: list[str] = []
 
@@ -249,14 +246,14 @@ class _Counts:
         true = {key for key in map(self._vocabulary.key, post.tags) if key in self._keys}
         self._entries += 1
         self._support.update(key for key in true if key)
-        for predictions, base in ((self._precise, None), (self._high_recall, HIGH_RECALL)):
+        for base in (_PRECISE, HIGH_RECALL):
             predicted = {
                 key
                 for key, probability in probabilities.items()
                 if key in self._keys and probability >= matcher.threshold(key, base)
             }
-            predictions.found.update(predicted)
-            predictions.right.update(predicted & true)
+            self._found[base].update(predicted)
+            self._right[base].update(predicted & true)
         # From here on with high recall.
         self._confusions.update(
             (missed, wrong) for missed in true - predicted if missed for wrong in predicted - true
@@ -268,14 +265,14 @@ class _Counts:
         """The figures. ``matcher`` was trained on all clippings and gives the thresholds."""
         names = {tag.key: tag.name for tag in self._vocabulary.tags}
         keys = sorted(self._keys, key=lambda key: (-self._support[key], key))
-        high_recall = self._operating_point(self._high_recall, keys, names)
+        high_recall = self._operating_point(HIGH_RECALL, keys, names)
         confusions = sorted(self._confusions.items(), key=lambda item: (-item[1], item[0]))
         return Evaluation(
             entries=self._entries,
             micro=high_recall.micro,
             macro=high_recall.macro,
             tags=high_recall.tags,
-            precise=self._operating_point(self._precise, keys, names),
+            precise=self._operating_point(_PRECISE, keys, names),
             thresholds={names[key]: matcher.threshold(key) for key in keys},
             confusions=tuple(
                 Confusion(names[missed], names[wrong], times)
@@ -285,9 +282,9 @@ class _Counts:
         )
 
     def _operating_point(
-        self, predictions: _Predictions, keys: Sequence[str], names: Mapping[str, str]
+        self, base: float | None, keys: Sequence[str], names: Mapping[str, str]
     ) -> OperatingPoint:
-        right, found = predictions.right, predictions.found
+        right, found = self._right[base], self._found[base]
         tags = {names[key]: _scores(right[key], found[key], self._support[key]) for key in keys}
         means = (
             _ratio(sum(getattr(scores, name) for scores in tags.values()), len(tags))

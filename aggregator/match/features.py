@@ -15,13 +15,13 @@ from aggregator.match.tag_statistics import TagStatistics
 from aggregator.match.text_vectors import Lexicon
 
 FEATURES = (
-    "title",  # the name stands in the title: 0 or 1
+    "title",  # the name is in the title: 0 or 1
     "lead",  # in the first fifty words of the text: 0 or 1
     "count",  # log(1 + how often in the text)
     "support",  # log odds that a clipping which contains the name bears the tag
-    "inflected",  # the name stands there in another form only: 0 or 1
+    "inflected",  # the name is there in another form only: 0 or 1
     "rarity",  # -log of the share of collected entries that contain the name
-    "title_overlap",  # share of the words of the name (by rarity) that stand in the title
+    "title_overlap",  # share of the words of the name (by rarity) that are in the title
     "cooccurrence",  # z-score: nearness to the entries that contain the name
     "words",  # z-score: nearness to the tag's clippings, compared with all clippings
     "meaning",  # z-score: nearness in meaning to the tag's clippings; 0 without embedder
@@ -110,7 +110,7 @@ def compute_features(
 def _name_features(
     document: AnalyzedDocument, lexicon: Lexicon, statistics: TagStatistics
 ) -> dict[int, list[float]]:
-    """`NAME_FEATURES` of the tags whose names stand in a document, or in part in its title."""
+    """`NAME_FEATURES` of the tags whose names are in a document, or in part in its title."""
     features: dict[int, list[float]] = {}
     for tag in {*document.mentions, *document.title_overlap}:
         mentions = document.mentions.get(tag) or Mentions()

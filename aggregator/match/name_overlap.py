@@ -1,4 +1,4 @@
-"""How much of each tag's name stands in a title, even if not as a phrase."""
+"""How much of each tag's name is in a title, even if not as a phrase."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class TagNameIndex:
         self._shares = Memo(self._stem_shares)
 
     def title_overlap(self, title: Words, language: str) -> dict[int, float]:
-        """By tag, the share of its name (weighed by rarity) that stands in ``title``.
+        """By tag, the share of its name (weighed by rarity) that is in ``title``.
 
         Of a tag with aliases, the name with the largest share counts.
         """

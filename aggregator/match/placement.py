@@ -67,8 +67,8 @@ class PlacementRules:
     def channels(self, story: Story) -> frozenset[str]:
         """The keys of the channels that ``story`` belongs to.
 
-        Pruned stories and clippings without a link are not published. A clipping without tags is
-        not "unmatched": its reader gave it none.
+        Deleted and pruned stories belong to none, and clippings without a link cannot be published.
+        A clipping without tags is not "unmatched": its reader gave it none.
         """
         if story.pruned:
             return frozenset()
@@ -162,7 +162,7 @@ def place(story: Story, current: frozenset[str], rules: PlacementRules) -> Membe
     A story stays in channels that no longer exist, unless it was deleted or pruned itself.
     """
     exists = bool(story.copies) and not story.pruned
-    expected = rules.channels(story) if exists else frozenset[str]()
+    expected = rules.channels(story)
     leaves = (current & rules.keys if exists else current) - expected
     late = _is_late(story) if exists else True
     return MembershipChange(story.row, story.id, story.updated, late, expected - current, leaves)

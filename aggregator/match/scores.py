@@ -17,7 +17,7 @@ from aggregator.match.tag_model import TagModel
 from aggregator.match.text_vectors import Document, Embedder
 from aggregator.match.vocabulary import Vocabulary
 
-MIN_PROBABILITY = 0.05  # below that, a tag is no candidate unless its name stands in the entry
+MIN_PROBABILITY = 0.05  # below that, a tag is no candidate unless its name is in the entry
 _MIN_LOG_ODDS = log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
 _TRUSTED_CLIPPINGS = 3  # from so many clippings of a tag on, only the model decides
 _TRUSTED_TOTAL = 10  # with fewer clippings altogether, the model knows too little of any tag

@@ -30,7 +30,7 @@ _STEMMERS = {
     "it": "italian", "nl": "dutch", "pt": "portuguese", "sv": "swedish",
 }  # fmt: skip
 # Words that reveal the language of a text, and nothing else about it.
-_FUNCTION_WORDS_TEXT = {
+_FUNCTION_WORDS = {
     "de": "der die das und ist nicht mit den von ein eine zu im auf sich des als auch für dem",
     "en": "the of and to in is that for it with as are on this be by from at an or not which",
     "es": "el la de que y los del se las por un para con una es lo como más su al",
@@ -39,14 +39,11 @@ _FUNCTION_WORDS_TEXT = {
     "nl": "de het een van en in is dat op te zijn met voor niet aan ook er bij door om",
     "pt": "o a de que e do da em um para com não uma os no se na por mais as dos",
 }
-_FUNCTION_WORDS = {
-    language: frozenset(words.split()) for language, words in _FUNCTION_WORDS_TEXT.items()
-}
-_ALL_FUNCTION_WORDS = frozenset(fold(word) for words in _FUNCTION_WORDS.values() for word in words)
-_LANGUAGES_BY_WORD = {
-    word: tuple(language for language, words in _FUNCTION_WORDS.items() if word in words)
-    for word in frozenset().union(*_FUNCTION_WORDS.values())
-}
+_LANGUAGES_BY_WORD: dict[str, list[str]] = {}
+for _language, _words in _FUNCTION_WORDS.items():
+    for _word in _words.split():
+        _LANGUAGES_BY_WORD.setdefault(_word, []).append(_language)
+_FOLDED_FUNCTION_WORDS = frozenset(map(fold, _LANGUAGES_BY_WORD))
 LANGUAGE_SAMPLE_WORDS = 200  # of a text, to guess its language
 _MIN_FUNCTION_WORDS = 4  # of the guessed language
 _MIN_LEAD = 1.5  # times as many as of the next language
@@ -130,7 +127,7 @@ def read_words(text: str) -> Words:
 
 def content_stem(word: str, language: str) -> str:
     """The stem of a word; empty for function words and single letters, which have no content."""
-    if FOLDED[word] in _ALL_FUNCTION_WORDS:
+    if FOLDED[word] in _FOLDED_FUNCTION_WORDS:
         return ""
     stemmed = STEMS[language][word]
     return stemmed if len(stemmed) > 1 else ""

@@ -41,7 +41,11 @@ NEAR = replace(BEES, near=True)
 CLIPPED = Match("bees", 1.0, (Evidence(EvidenceKind.CLIPPED, "T", "link", 1.0),))
 CONFIG = replace(
     parse_config('[clippings]\nfiles = ["c.txt"]\n', "feeds.toml", {}),
-    feeds=(CombinedFeed("Honey", "title:honey"), CombinedFeed("Clips", "is:clipped")),
+    feeds=(
+        CombinedFeed("Honey", "title:honey"),
+        CombinedFeed("Clips", "is:clipped"),
+        CombinedFeed("Waxed", "wax"),
+    ),
     subscriptions=(replace(subscription(FEED), title="The Hive"),),
 )
 VOCABULARY = build_vocabulary([Clipping("T", None, "", ("Bees",))], [TagSettings("Wax")], ())
@@ -64,6 +68,8 @@ def with_dates(story, **dates):
     [
         (make_story(BEES), {"tag:bees", "own:all"}),
         (make_story(NEAR), {"own:all", "own:unmatched", "own:near miss"}),
+        (make_story(replace(BEES, tag="wax")), {"tag:wax", "own:all", "query:waxed"}),
+        (make_story(copies=()), set()),
         (make_story(), {"own:all", "own:unmatched"}),
         (make_story(title="Honey!"), {"own:all", "own:unmatched", "query:honey"}),
         (make_story(replace(BEES, tag="gone")), {"own:all"}),
@@ -88,6 +94,7 @@ def test_only_the_own_channels_of_the_settings_exist():
         "tag:wax": (ChannelKind.TAG, "Wax"),
         "query:honey": (ChannelKind.QUERY, "Honey"),
         "query:clips": (ChannelKind.QUERY, "Clips"),
+        "query:waxed": (ChannelKind.QUERY, "Waxed"),
         "own:all": (ChannelKind.OWN, "all"),
     }
     assert channel_key(ChannelKind.TAG, "Bien_Commun") == "tag:bien commun"

@@ -46,7 +46,7 @@ SLOW = (
     "serve/test_app.py::test_no_run_for_a_day",
     "serve/test_app.py::test_what_is_no_request",
     "serve/test_app.py::test_without_the_extra",
-    "store/test_retention.py::test_a_counter",
+    "store/test_retention.py",
     "store/test_stories.py::test_counters_pixels",
     "store/test_stories.py::test_what_is_not_one_story",
     "store/test_stories.py::test_what_queries_may_ask",

@@ -21,11 +21,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
 
 from aggregator.match import Vocabulary, channel_key
-from aggregator.model import ChannelKind, Config, Evidence, EvidenceKind, Match, Placing, Role
+from aggregator.model import (
+    ChannelKind,
+    Config,
+    Evidence,
+    EvidenceKind,
+    Match,
+    MembershipChange,
+    Role,
+)
 from aggregator.publish.paths import source_files
-from aggregator.run.match import fingerprint_of, knowledge_of
+from aggregator.run.match import load_vocabulary, match_fingerprint
 from aggregator.run.project import open_project
-from aggregator.run.publish import editor_of
+from aggregator.run.stale import make_feed_builder
 from aggregator.store import Store, convert, tables
 from aggregator.store.engine import database_path, open_engine
 from aggregator.text.similarity import bands
@@ -53,18 +61,24 @@ def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datet
     project = open_project(config, {}, began)
     with closing(_Grown(project.config.store_url, folder)) as store:
         store.entries = entries
-        vocabulary, _ = knowledge_of(project.config, project.clippings, store)
-        fingerprint = fingerprint_of(vocabulary, store)
+        vocabulary, _ = load_vocabulary(project.config, project.clippings, store)
+        fingerprint = match_fingerprint(vocabulary, store)
     path = database_path(project.config.store_url, folder)
     with _writing(path) as connection:
         feeds = _add_feeds(connection, project.config, vocabulary, began)
         with _without_indexes(connection):
-            placings = _add_entries(connection, feeds, vocabulary, fingerprint, entries, began)
+            membership_changes = _add_entries(
+                connection, feeds, vocabulary, fingerprint, entries, began
+            )
     with closing(Store(project.config.store_url, folder)) as store:
-        for start in range(0, len(placings), _PLACED_AT_ONCE):
-            some = placings[start : start + _PLACED_AT_ONCE]
-            live = {(channel, placing.story) for placing in some for channel in placing.enters}
-            store.save_placings(some, live, began)
+        for start in range(0, len(membership_changes), _PLACED_AT_ONCE):
+            some = membership_changes[start : start + _PLACED_AT_ONCE]
+            live = {
+                (channel, membership_change.story)
+                for membership_change in some
+                for channel in membership_change.enters
+            }
+            store.channels.save_membership_changes(some, live, began)
     with _writing(path) as connection:
         _settle(connection, project.config, folder / project.config.publish.directory)
     subprocess.run(RUN, cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -150,7 +164,7 @@ def _add_feeds(
     settled = {
         "first_succeeded_at": began - YEAR - _DAY,
         "dirty": False,
-        "rendered": editor_of(config, vocabulary).settings_digest,
+        "rendered": make_feed_builder(config, vocabulary).settings_digest,
     }
     connection.execute(update(feed).where(ours).values(settled))
     return list(connection.execute(select(feed.c.id).where(ours).order_by(feed.c.id)).scalars())
@@ -159,21 +173,25 @@ def _add_feeds(
 def _add_entries(
     connection: Connection, feeds: Sequence[int], vocabulary: Vocabulary, fingerprint: str,
     entries: int, began: datetime,
-) -> list[Placing]:  # fmt: skip
+) -> list[MembershipChange]:  # fmt: skip
     """Entries, each with its story, over a year up to yesterday; gives where those are to stand
     that belong to a tag."""
     entry, story, match, band = map(
-        _table, (tables.EntryRow, tables.StoryRow, tables.MatchRow, tables.BandRow)
+        _table, (tables.EntryRow, tables.StoryRow, tables.MatchRow, tables.MinHashBandRow)
     )
     known = began - YEAR - _DAY  # since the feeds are; those that were read a moment ago too
     connection.execute(update(entry).values(first_seen_at=known, changed_at=known))
     stored = connection.execute(select(func.count(), func.max(entry.c.id)).select_from(entry)).one()
     first = max(stored[1], connection.execute(select(func.max(story.c.id))).scalar_one()) + 1
-    like = _a_row(connection, entry) | {"vocabulary": fingerprint, "updated": None}
-    story_like = _a_row(connection, story) | {"listed": True, "unlisted": False, "revisions": 0}
+    like = _a_row(connection, entry) | {"matched_fingerprint": fingerprint, "updated": None}
+    story_like = _a_row(connection, story) | {
+        "ever_published": True,
+        "placement_pending": False,
+        "revisions": 0,
+    }
     tags = [tag.key for tag in vocabulary.tags]
     texts, rest = Texts(5005), entries - stored[0]
-    placings: list[Placing] = []
+    membership_changes: list[MembershipChange] = []
 
     def rows() -> Iterator[tuple[Row, Row, Row | None, list[Row]]]:
         for number in range(rest):
@@ -186,12 +204,14 @@ def _add_entries(
             }  # fmt: skip
             matched = None
             if (number + number // len(feeds)) % _MATCHED == 0:  # now of these feeds, now of those
-                tag = tags[len(placings) % len(tags)]
+                tag = tags[len(membership_changes) % len(tags)]
                 why = Evidence(EvidenceKind.PHRASE, tag, "title", 1.0)
                 columns = convert.match_columns(Match(tag, 0.9, (why,)))
                 matched = {"entry_id": row, "matched_at": at, **columns}
                 enters = frozenset({channel_key(ChannelKind.TAG, tag)})
-                placings.append(Placing(row, made.id, at, False, enters, frozenset()))
+                membership_changes.append(
+                    MembershipChange(row, made.id, at, False, enters, frozenset())
+                )
             names = bands(made.text) if at > began - _BANDS_KEPT else ()
             told = story_like | {"id": row, "atom_id": made.id, "updated": at}
             yield told, one, matched, [{"name": name, "entry_id": row} for name in names]
@@ -203,24 +223,25 @@ def _add_entries(
         _insert(connection, match, [matched for *_, matched, _ in some if matched])
         _insert(connection, band, [name for *_, names in some for name in names])
         connection.commit()
-    return placings
+    return membership_changes
 
 
 def _settle(connection: Connection, config: Config, outputs: Path) -> None:
     """Note that all is rendered but the live feeds and the open documents."""
     channel, page, listing, story = map(
-        _table, (tables.ChannelRow, tables.PageRow, tables.ListingRow, tables.StoryRow)
+        _table,
+        (tables.ChannelRow, tables.ArchiveDocumentRow, tables.ChannelStoryRow, tables.StoryRow),
     )
     told = select(story.c.updated).where(story.c.id == listing.c.story_id).scalar_subquery()
-    connection.execute(update(listing).values(listed_at=told))
+    connection.execute(update(listing).values(entered_at=told))
     open_ones = connection.execute(
-        select(page.c.channel, func.max(page.c.month)).group_by(page.c.channel)
+        select(page.c.channel, func.max(page.c.name)).group_by(page.c.channel)
     ).all()
-    held = select(page.c.channel, page.c.month, channel.c.slug).join(channel)
+    held = select(page.c.channel, page.c.name, channel.c.slug).join(channel)
     for key, month, slug in connection.execute(held).all():
         if (key, month) not in open_ones:
             name = f"{slug}/{month}.atom"
-            this = (page.c.channel == key) & (page.c.month == month)
+            this = (page.c.channel == key) & (page.c.name == month)
             done = {"dirty": False, "rendered": f"{config.site.url}{name}"}
             connection.execute(update(page).where(this).values(done))
             _make(outputs / name)

@@ -33,22 +33,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.loaded_project import Projects
+from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import STALLED_SECONDS, Queue
-from aggregator.cluster.scheduler import POLL, put_polls, put_settle
+from aggregator.cluster.scheduler import POLL, queue_matching, queue_polls
 from aggregator.cluster.worker import work
 from aggregator.errors import StorageError
 from aggregator.fetch.poller import Fetcher
 from aggregator.fetch.schedule import spread
-from aggregator.files.atomic import LEFTOVERS
+from aggregator.files.atomic import TEMPORARY_PATTERN
 from aggregator.parse.pool import ParsingPool
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
-from aggregator.run.poll import Nobody
+from aggregator.run.poll import NullProgress
 from aggregator.run.project import Project, open_project
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 from aggregator.store.engine import conninfo
 from tests import databases
 
@@ -219,7 +219,7 @@ def one_process(folder: Path, world: World, rounds: tuple[int, ...] = ROUNDS) ->
         now = world.turn(minute)
 
         @asynccontextmanager
-        async def outside() -> AsyncIterator[tuple[Fetcher, ParsingPool]]:
+        async def open_network() -> AsyncIterator[tuple[Fetcher, ParsingPool]]:
             with ParsingPool() as parser:
                 async with Fetcher("aggregator/benchmark", gap_seconds=0) as fetcher:
                     yield fetcher, parser
@@ -229,10 +229,10 @@ def one_process(folder: Path, world: World, rounds: tuple[int, ...] = ROUNDS) ->
                 project.config,
                 project.clippings,
                 store,
-                outside,
+                open_network,
                 OutputFolder(folder / "outputs"),
-                Nobody(),
-                Meter(),
+                NullProgress(),
+                StageTimer(),
                 now,
             )
         )
@@ -260,9 +260,11 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
     def warn(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
-    projects = Projects(folder / "feeds.toml", lambda path: open_project(path, {}, START), warn)
+    projects = ProjectWatcher(
+        folder / "feeds.toml", lambda path: open_project(path, {}, START), warn
+    )
     url = projects.current().config.store_url
-    with ParsingPool() as parser, Turns(url, folder) as turns:
+    with ParsingPool() as parser, WorkerLocks(url, folder) as turns:
         async with (
             Queue(conninfo(url), stalled_seconds) as queue,
             Fetcher("aggregator/benchmark", gap_seconds=0) as fetcher,
@@ -270,12 +272,12 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
             jobs = Jobs(
                 projects=projects,
                 store=open_store(folder, url),
-                turns=turns,
+                locks=turns,
                 queue=queue,
-                poller=fetcher,
+                fetcher=fetcher,
                 parser=parser,
-                outputs_of=lambda known, part: OutputFolder(folder / "outputs", alone=False),
-                tell=lambda job, report: None,
+                open_outputs=lambda known, part: OutputFolder(folder / "outputs", exclusive=False),
+                report=lambda job, report: None,
                 write_metrics=lambda config, store: None,
             )
             await work(jobs, 16, warn)
@@ -332,17 +334,17 @@ class Rounds:
 
     async def run(self, rounds: tuple[int, ...], half: Callable[[], None] = lambda: None) -> None:
         """Each round: poll what is due, and when all is polled, settle and publish it."""
-        projects = Projects(
+        projects = ProjectWatcher(
             self.folder / "feeds.toml", lambda path: open_project(path, {}, START), print
         )
         store = open_store(self.folder, self.url)
-        with Turns(self.url, self.folder) as turns:
+        with WorkerLocks(self.url, self.folder) as turns:
             async with Queue(conninfo(self.url)) as queue:
                 for number, minute in enumerate(rounds):
                     now = self.world.turn(minute)
                     store.clock.write_text(now.isoformat())
                     began = time.monotonic()
-                    await _insist(partial(put_polls, projects, store, turns, queue, now))
+                    await _insist(partial(queue_polls, projects, store, turns, queue, now))
                     await _drained(queue)
                     self.seconds.append(time.monotonic() - began)
                     if number == len(rounds) // 2:
@@ -355,12 +357,12 @@ class Rounds:
         store.close()
 
     async def _settled(self, queue: Queue) -> None:
-        await _insist(partial(put_settle, queue))
+        await _insist(partial(queue_matching, queue))
         await _drained(queue)
 
     async def _unsettled(self, store: Store) -> bool:
-        failed = await _insist(partial(asyncio.to_thread, store.parked))
-        return any(not parked.name.startswith(POLL) for parked in failed)
+        failed = await _insist(partial(asyncio.to_thread, store.job_failures.all))
+        return any(not job_failures.name.startswith(POLL) for job_failures in failed)
 
 
 async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
@@ -372,7 +374,7 @@ async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
 
 
 async def _drained(queue: Queue) -> None:
-    while await _insist(queue.waiting):
+    while await _insist(queue.queued_locks):
         await asyncio.sleep(0.2)
 
 
@@ -419,7 +421,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in files
-        if not path.match(LEFTOVERS)  # of those that were killed: no reader sees them
+        if not path.match(TEMPORARY_PATTERN)  # of those that were killed: no reader sees them
     }
 
 
@@ -441,7 +443,7 @@ def main(feeds: int = FEEDS, hosts: int = HOSTS, workers: int = WORKERS) -> None
         began = time.monotonic()
         one_process(root / "one", publishers)
         print(f"  one process, SQLite    {time.monotonic() - began:6.1f} s")
-        alone, wanted = publishers.seen(), outputs(root / "one")
+        exclusive, wanted = publishers.seen(), outputs(root / "one")
         entries = stored(root / "one", databases.SQLITE)
         for title, chaos in ((f"{workers} workers", False), (f"{workers} workers, killed", True)):
             folder = root / title
@@ -450,14 +452,14 @@ def main(feeds: int = FEEDS, hosts: int = HOSTS, workers: int = WORKERS) -> None
             crew, planner = many(folder, publishers, workers, chaos=chaos, stalled_seconds=patience)
             seen, found = publishers.seen(), outputs(folder)
             twice = sum(
-                n > alone.asked[m][p] for m, ps in seen.asked.items() for p, n in ps.items()
+                n > exclusive.asked[m][p] for m, ps in seen.asked.items() for p, n in ps.items()
             )
             missed = sum(
-                seen.asked[m][p] < n for m, ps in alone.asked.items() for p, n in ps.items()
+                seen.asked[m][p] < n for m, ps in exclusive.asked.items() for p, n in ps.items()
             )
             print(
                 f"  {title:22} {time.monotonic() - began:6.1f} s; {crew.killed} killed; "
-                f"at most {seen.at_once} requests of a host at once; of {alone_total(alone)} polls "
+                f"at most {seen.at_once} requests of a host at once; of {alone_total(exclusive)} polls "
                 f"{missed} missed, {twice} done twice; {len(found)} files, "
                 f"{'equal' if found == wanted else 'NOT equal'}; {len(entries)} entries, "
                 f"{'equal' if stored(folder, planner.url) == entries else 'NOT equal'}"

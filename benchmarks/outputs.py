@@ -19,14 +19,14 @@ from aggregator.model import (
     Entry,
     Feed,
     FeedState,
+    ParsedAnswer,
     ParsedFeed,
-    Reading,
     Subscription,
 )
 from aggregator.publish.folder import OutputFolder
-from aggregator.run.match import match, vocabulary_of
+from aggregator.run.match import build_tag_vocabulary, match
 from aggregator.run.publish import place_stories, publish
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
 from aggregator.text.atom_ids import mint_id
 
@@ -69,17 +69,17 @@ def _save(store: Store, subscription: Subscription, entries: list[Entry], now: d
     feed = Feed(subscription.key, subscription.title, f"https://{subscription.title}.example/")
     state = FeedState(subscription.key, fetched_at=now, succeeded_at=now)
     parsed = ParsedFeed(subscription.key, feed, tuple(entries))
-    store.save_readings([Reading(subscription, parsed, state)], now)
+    store.feeds.save_answers([ParsedAnswer(subscription, parsed, state)], now)
 
 
 def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> dict[str, float]:
     """Seconds of each step after the last document is stored; and how many files were written."""
     clock = time.monotonic
     began = clock()
-    store.group(now)
+    store.stories.group_entries(now)
     grouped = clock()
-    vocabulary = vocabulary_of(config, [])
-    match(config, vocabulary, [], store, Meter(), now)
+    vocabulary = build_tag_vocabulary(config, [])
+    match(config, vocabulary, [], store, StageTimer(), now)
     matched = clock()
     place_stories(config, vocabulary, store, now)
     placed = clock()

@@ -32,9 +32,9 @@ from aggregator.model import (
     FeedState,
     Fetched,
     FetchFailed,
-    Hints,
     NotModified,
     ParsedFeed,
+    PollHints,
     Subscription,
     Validators,
 )
@@ -54,7 +54,7 @@ class Habit:
 
     key: str
     dates: tuple[datetime, ...]
-    hints: Hints
+    hints: PollHints
     headers: Mapping[str, str]
     conditional: bool
     outage: tuple[datetime, datetime] | None
@@ -85,7 +85,7 @@ def _hash(*parts: object) -> float:
     return int.from_bytes(sha256(repr(parts).encode()).digest()[:6]) / 2**48
 
 
-def _real() -> Iterator[tuple[list[float], Hints]]:
+def _real() -> Iterator[tuple[list[float], PollHints]]:
     """(gaps in seconds, hints) of real documents."""
     for path in sorted((_REPOSITORY.parent / "shared" / "corpus" / "feeds").glob("*")):
         parsed = parse_document(Fetched(path.name, "http://a.example/", path.read_bytes()), START)
@@ -96,11 +96,11 @@ def _real() -> Iterator[tuple[list[float], Hints]]:
                 yield gaps, parsed.hints
 
 
-def _generated() -> Iterator[tuple[list[float], Hints]]:
+def _generated() -> Iterator[tuple[list[float], PollHints]]:
     for number in range(FEEDS):
         usual = 1800 * 2 ** (_hash("usual", number) * 12)  # half an hour to three months
         gaps = [usual * 4 ** (_hash("gap", number, n) * 2 - 1) for n in range(20)]
-        yield gaps, Hints(ttl=HOUR if _hash("ttl", number) < 0.1 else None)
+        yield gaps, PollHints(ttl=HOUR if _hash("ttl", number) < 0.1 else None)
 
 
 def habits() -> list[Habit]:
@@ -122,7 +122,7 @@ def habits() -> list[Habit]:
     return made
 
 
-def _habit(key: str, dates: tuple[datetime, ...], hints: Hints) -> Habit:
+def _habit(key: str, dates: tuple[datetime, ...], hints: PollHints) -> Habit:
     kind = _hash("cache", key)
     seconds = int(300 * 2 ** (_hash("age", key) * 9.2))  # 5 minutes to 2 days
     headers = {} if kind < 0.33 else {"Cache-Control": f"max-age={seconds}"}
@@ -204,14 +204,16 @@ def _told(
     if reply.status not in (200, 304):
         status = reply.status or None
         failure = FetchFailed(key, "down", status, said, unreached=not status)
-        return transitions.failed(subscription, state, failure, now)[0]
+        return transitions.on_failed(subscription, state, failure, now)[0]
     if reply.status == 304:
-        return transitions.not_modified(subscription, state, NotModified(key, caching=said), now)[0]
+        return transitions.on_not_modified(
+            subscription, state, NotModified(key, caching=said), now
+        )[0]
     dates = habit.dates[: bisect_right(habit.dates, now)][-15:]
     entries = tuple(Entry(str(d), str(d), "", published=d) for d in reversed(dates))
     parsed = ParsedFeed(key, Feed(key, key), entries, hints=habit.hints)
     outcome = Fetched(key, key, b"", validators=Validators("e", None, key), caching=said)
-    return transitions.fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
+    return transitions.on_fetched(subscription, state, outcome, parsed, "h", now, same_feed=True)[0]
 
 
 def hourly(server: Server) -> None:

@@ -19,11 +19,12 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.parse import parse_document
+from aggregator.parse.pool import ParsingPool
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
-from aggregator.run.poll import Nobody
+from aggregator.run.poll import NullProgress
 from aggregator.run.project import open_project
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
 from aggregator.text.urls import without_secrets
 from tests import databases
@@ -65,7 +66,7 @@ class Installation:
         writer = OutputFolder(project.root / settings.directory, settings.compress)
 
         @asynccontextmanager
-        async def outside() -> AsyncIterator[tuple[Fetcher, InThisProcess]]:
+        async def open_network() -> AsyncIterator[tuple[Fetcher, InThisProcess]]:
             async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
                 yield fetcher, InThisProcess()
 
@@ -74,12 +75,12 @@ class Installation:
                 project.config,
                 project.clippings,
                 store,
-                outside,
+                open_network,
                 writer,
-                Nobody(),
-                Meter(),
+                NullProgress(),
+                StageTimer(),
                 now,
-                everything=everything,
+                include_not_due=everything,
             )
 
         try:
@@ -107,11 +108,8 @@ class Installation:
         }
 
 
-class InThisProcess:
+class InThisProcess(ParsingPool):
     """Parses without a child process: quicker, and coverage sees it."""
-
-    wall_seconds = 0.0
-    cpu_seconds = 0.0
 
     async def parse(
         self,

@@ -1,4 +1,4 @@
-"""A clipping is an entry too, and an entry of a bookmarks feed (Seenthis, Shaarli) a clipping."""
+"""Clippings as entries to republish, and entries of bookmark feeds (Seenthis, Shaarli) as clippings."""
 
 import re
 from collections.abc import Iterable
@@ -7,12 +7,13 @@ from html import escape
 
 from aggregator.model import Category, Clipping, Entry
 from aggregator.text.atom_ids import mint_id
-from aggregator.text.folding import ILLEGAL, digest, fold
+from aggregator.text.characters import XML_ILLEGAL
+from aggregator.text.folding import digest, fold
 from aggregator.text.urls import absolute, link_key
 
 
 def clipping_from_entry(entry: Entry) -> Clipping:
-    """The reader's own tags are the entry's categories."""
+    """An entry of a bookmark feed as a clipping: its categories are the reader's tags."""
     return Clipping(
         title=entry.title,
         link=entry.link,
@@ -22,25 +23,25 @@ def clipping_from_entry(entry: Entry) -> Clipping:
     )
 
 
-def legible(clipping: Clipping) -> Clipping:
-    """Without what no feed can hold, which would keep all from being written: characters that are
-    not XML's, a title of nothing else, an address that is no IRI."""
-    excerpt = ILLEGAL.sub("", clipping.excerpt)
-    link = absolute("", ILLEGAL.sub("", clipping.link)) if clipping.link else None
+def make_publishable(clipping: Clipping) -> Clipping:
+    """The clipping without what would make a feed invalid: characters that XML does not allow, an
+    empty title, an address that is not an IRI."""
+    excerpt = XML_ILLEGAL.sub("", clipping.excerpt)
+    link = absolute("", XML_ILLEGAL.sub("", clipping.link)) if clipping.link else None
     return replace(
         clipping,
-        title=ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
+        title=XML_ILLEGAL.sub("", clipping.title).strip() or link or excerpt.partition("\n")[0],
         link=link,
         excerpt=excerpt,
-        tags=tuple(filter(fold, (ILLEGAL.sub("", tag) for tag in clipping.tags))),
+        tags=tuple(filter(fold, (XML_ILLEGAL.sub("", tag) for tag in clipping.tags))),
     )
 
 
 def entries_from_clippings(clippings: Iterable[Clipping]) -> list[Entry]:
-    """What we republish of the clippings. One page clipped twice is one entry with all its tags.
+    """The entries to republish. A page that was clipped twice is one entry with all its tags.
 
-    The key is the page, so a clipping that is moved to another file stays the same entry. One that
-    says nothing is none.
+    The key is the page, so a clipping stays the same entry when it moves to another file. An empty
+    clipping gives no entry.
     """
     entries: dict[str, Entry] = {}
     for clipping in filter(lambda clipping: clipping.title, clippings):

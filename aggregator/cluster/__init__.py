@@ -1,9 +1,9 @@
-"""Many workers on one PostgreSQL database, for more subscriptions than one machine can poll.
+"""Workers that share one PostgreSQL database, for more subscriptions than one machine can poll.
 
-    schedule | what is due, by host | queue | workers | poll, match     one job a host
-                                            | workers | settle          one job for all
-                                            | workers | publish         one job a feed
+    scheduler | plans what is due, by host | queue | workers | poll and match      a job per host
+                                                   | workers | match and place    one job for all
+                                                   | workers | publish            a job per feed
 
-The same stages as in a run, on the same tables. What is queued holds nothing that is not stored
-elsewhere: it may be thrown away, and is planned anew.
+The stages and tables are those of a run. The queue holds nothing that is not stored elsewhere: it may
+be dropped, and is planned again.
 """

@@ -1,4 +1,4 @@
-"""What tells a health check, or systemd's watchdog, that a process goes on."""
+"""Shows health checks and systemd's watchdog that a process is alive."""
 
 import asyncio
 import os
@@ -6,26 +6,28 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-EVERY_SECONDS = 10.0
+INTERVAL_SECONDS = 10.0
 
 
-async def show_life(file: Path | None) -> None:
-    """Touch ``file``, and tell systemd where it asks, every 10 s: as long as our loop goes round,
-    whether there is work or not, and whether the database is up or not."""
+async def send_heartbeats(file: Path | None) -> None:
+    """Touch ``file`` and notify systemd every 10 s, as long as the event loop runs.
+
+    The heartbeat does not depend on work or on the database: restarting a worker would not bring
+    the database back.
+    """
     while True:
         if file is not None:
-            with suppress(OSError):  # which shows in its age
+            with suppress(OSError):  # the age of the file then shows the trouble
                 file.touch()
-        _tell_systemd()
-        await asyncio.sleep(EVERY_SECONDS)
+        _notify_systemd()
+        await asyncio.sleep(INTERVAL_SECONDS)
 
 
-def _tell_systemd() -> None:
-    """As sd_notify(3) does: a datagram to the socket that systemd has named."""
+def _notify_systemd() -> None:
+    """Send a datagram to the socket that systemd named, as sd_notify(3) does."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-            there.setblocking(False)
-            there.sendto(
-                b"READY=1\nWATCHDOG=1", "\0" + address[1:] if address[0] == "@" else address
-            )
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.setblocking(False)
+            target = "\0" + address[1:] if address[0] == "@" else address
+            connection.sendto(b"READY=1\nWATCHDOG=1", target)

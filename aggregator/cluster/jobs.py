@@ -1,8 +1,8 @@
-"""What the workers do. Each job may be done twice, by whomever: the second time does nothing.
+"""The jobs of the workers. Each job may run twice, on any machine: the second run does nothing.
 
-poll a host     | ask, read, store, match     what is due there, one request at a time
-settle          | group, learn, match, place  what all polls have stored, alone
-publish a part  | render, write               what of it is stale
+poll a host      | fetch, parse, store, match   the due feeds of a host, one request at a time
+match and place  | group, train, match, place   everything that the polls have stored
+publish a part   | render, write                one `run.stale.RenderPart` that is out of date
 """
 
 import asyncio
@@ -10,139 +10,147 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from aggregator.cluster.loaded_project import Known, Projects
+from aggregator.cluster.loaded_project import LoadedProject, ProjectWatcher
 from aggregator.cluster.queue import Job, Queue
 from aggregator.cluster.scheduler import PUBLISH
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.model import Config, RunReport
 from aggregator.run import pipeline
-from aggregator.run.match import KeptMatcher, knowledge_of, match
-from aggregator.run.pipeline import Asker
-from aggregator.run.poll import Collected, Nobody, Parser, collect, plan_of
-from aggregator.run.publish import publish, stale_parts
-from aggregator.run.stale import EVERYTHING, Writer
-from aggregator.run.timing import Meter
+from aggregator.run.match import MatcherCache, load_vocabulary, match
+from aggregator.run.poll import NullProgress, PollResult, plan_subscriptions, poll_feeds
+from aggregator.run.publish import publish
+from aggregator.run.stale import SITE_PART, OutputWriter, RenderPart, RenderPlanner
+from aggregator.run.timing import StageTimer
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
+
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
 
 _T = TypeVar("_T")
-_HEARD_SECONDS = 300  # since when somebody must have answered, for silence to be the publisher's
+# A host that does not answer is to blame if another host has answered in the last five minutes.
+RECENT_ANSWER_SECONDS = 300
 
 
 @dataclass(slots=True)
 class Jobs:
-    """The shells of one worker, and its jobs. ``outputs_of`` opens the outputs, of which a
-    job asks all or part; ``tell`` is what the operator hears of a job, ``write_metrics`` what
-    monitoring does."""
+    """What the jobs of one worker need.
 
-    projects: Projects
+    ``open_outputs(project, part)`` opens the outputs; ``part``: the job checks only few files.
+    ``report`` shows what a job did, ``write_metrics`` writes the file for Prometheus.
+    """
+
+    projects: ProjectWatcher
     store: Store
-    turns: Turns
+    locks: WorkerLocks
     queue: Queue
-    poller: Asker
-    parser: Parser
-    outputs_of: Callable[[Known, bool], Writer]
-    tell: Callable[[str, RunReport], None]
+    fetcher: "Fetcher"
+    parser: "ParsingPool"
+    open_outputs: Callable[[LoadedProject, bool], OutputWriter]
+    report: Callable[[str, RunReport], None]
     write_metrics: Callable[[Config, Store], None]
-    _matcher: KeptMatcher = field(default_factory=KeptMatcher, init=False)
-    _heard_at: float | None = field(default=None, init=False)
+    _matcher_cache: MatcherCache = field(default_factory=MatcherCache, init=False)
+    _last_answer_at: float | None = field(default=None, init=False)  # monotonic seconds
 
     async def poll(self, job: Job) -> None:
-        """Poll what is due of one host, store what is new, and match it."""
-        known = self.projects.current()
+        """Poll the due feeds of one host, store what is new, and match it."""
+        project = self.projects.current()
         keys = [str(key) for key in job.details["keys"]]
-        theirs = [known.by_key[key] for key in keys if key in known.by_key]
-        async with self.turns.job():
+        subscriptions = [project.by_key[key] for key in keys if key in project.by_key]
+        async with self.locks.job_lock():
             now = self.store.server_time()
-            planned = plan_of(theirs, self.store, now, few=True)
-            if not planned.polls:
+            plan = plan_subscriptions(subscriptions, self.store, now, only_these=True)
+            if not plan.polls:
                 return
-            told = await collect(
-                planned,
-                self.store,
-                self.poller,
-                self.parser,
-                Nobody(),
-                Meter(),
-                now,
-                turn=self.turns.write,
-                online=self._online(known),
-            )
-            self._hear(told)
-            if told.new or told.modified:
-                async with self.turns.write():
-                    vocabulary, clippings = knowledge_of(known.config, known.clippings, self.store)
+            result = await poll_feeds(
+                plan, self.store, self.fetcher, self.parser, NullProgress(), StageTimer(), now,
+                write_lock=self.locks.write_lock, online=self._is_online(project),
+            )  # fmt: skip
+            self._note_answers(result)
+            if result.new or result.modified:
+                async with self.locks.write_lock():
+                    vocabulary, clippings = load_vocabulary(
+                        project.config, project.clippings, self.store
+                    )
                     match(
-                        known.config, vocabulary, clippings, self.store, Meter(), now,
-                        feeds=keys, kept=self._matcher,
+                        project.config, vocabulary, clippings, self.store, StageTimer(), now,
+                        feeds=keys, cache=self._matcher_cache,
                     )  # fmt: skip
-        self.tell(job.lock, told.report())
+        self.report(job.lock, result.report())
 
-    def _online(self, known: Known) -> bool | None:
-        """Whether somebody has answered this worker of late. A job asks one host only: where there
-        are others, its silence by itself does not tell whose fault it is."""
-        if self._heard_at is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
+    def _is_online(self, project: LoadedProject) -> bool | None:
+        """Whether another host has answered recently; None if there is no other host to ask.
+
+        A job polls one host, so its silence alone does not show whether our network is down.
+        """
+        if (
+            self._last_answer_at is not None
+            and time.monotonic() - self._last_answer_at < RECENT_ANSWER_SECONDS
+        ):
             return True
-        hosts = {host_of(subscription.url) for subscription in known.config.subscriptions[:100]}
+        hosts = {domain_of(subscription.url) for subscription in project.config.subscriptions[:100]}
         return False if len(hosts) > 1 else None
 
-    def _hear(self, told: Collected) -> None:
-        if told.fetched or told.not_modified or (told.troubles and not told.offline):
-            self._heard_at = time.monotonic()
+    def _note_answers(self, result: PollResult) -> None:
+        if result.fetched or result.not_modified or (result.troubles and not result.offline):
+            self._last_answer_at = time.monotonic()
 
-    async def settle(self, job: Job) -> None:
-        """Decide where all stands that was stored, and put what is to be rendered into the queue."""
-        async with self.turns.job():
-            parts = await _to_the_end(self._settle, self.projects.current(), job)
-        await self.queue.put([Job(PUBLISH, part) for part in parts])
+    async def match_and_place(self, job: Job) -> None:
+        """Match and place all that is stored, and queue a job for each part to render."""
+        async with self.locks.job_lock():
+            parts = await _finish_in_thread(self._match_and_place, self.projects.current(), job)
+        await self.queue.put([Job(PUBLISH, part.name) for part in parts])
 
-    def _settle(self, known: Known, job: Job) -> list[str]:
-        config, store = known.config, self.store
-        writer = self.outputs_of(known, False)
-        meter = Meter(time.perf_counter, time.thread_time)
-        with self.turns.writing():
+    def _match_and_place(self, project: LoadedProject, job: Job) -> list[RenderPart]:
+        config, store = project.config, self.store
+        writer = self.open_outputs(project, False)
+        timer = StageTimer(time.perf_counter, time.thread_time)
+        with self.locks.write_lock_in_thread():
             now = store.server_time()
-            number = store.start_run(os.getpid(), now)
-            vocabulary, clippings, done = pipeline.settle(
-                config, known.clippings, store, meter, now
+            number = store.runs.start(os.getpid(), now)
+            vocabulary, clippings, report = pipeline.match_and_place(
+                config, project.clippings, store, timer, now
             )
-            ended = store.server_time()
-            store.finish_run(number, ended, offline=False, stages=meter.costs())
-        self.tell(job.lock, done)
-        return stale_parts(config, vocabulary, clippings, store, writer, known.files)
+            ended_at = store.server_time()
+            store.runs.finish(number, ended_at, offline=False, stages=timer.costs())
+        self.report(job.lock, report)
+        planner = RenderPlanner(config, vocabulary, clippings, store, writer, project.source_files)
+        return planner.parts()
 
     async def publish(self, job: Job) -> None:
-        """Render one part of what is stale: a feed with its archive, some pages of sources, or what is
-        about everything; and then tell the hub."""
-        known = self.projects.current()
-        async with self.turns.job():
-            written = await _to_the_end(self._publish, known, job.name)
+        """Render one part of the outputs; after the last part, ping the hub."""
+        project, part = self.projects.current(), RenderPart(job.name)
+        async with self.locks.job_lock():
+            written = await _finish_in_thread(self._publish, project, part)
             warnings: list[str] = []
-            if job.name == EVERYTHING and known.config.publish.hub:
-                warnings = await pipeline.tell_hub(known.config.publish, self.store, self.poller)
-        self.tell(job.lock, RunReport(written=written, warnings=tuple(warnings)))
+            if part == SITE_PART and project.config.publish.hub:
+                warnings = await pipeline.ping_hub(project.config.publish, self.store, self.fetcher)
+        self.report(job.lock, RunReport(written=written, warnings=tuple(warnings)))
 
-    def _publish(self, known: Known, part: str) -> tuple[str, ...]:
-        config, store = known.config, self.store
-        vocabulary, clippings = knowledge_of(config, known.clippings, store)
-        writer = self.outputs_of(known, True)
-        turn = self.turns.writing
+    def _publish(self, project: LoadedProject, part: RenderPart) -> tuple[str, ...]:
+        config, store = project.config, self.store
+        vocabulary, clippings = load_vocabulary(config, project.clippings, store)
         written = publish(
-            config, vocabulary, clippings, store, writer, part=part, turn=turn, files=known.files
-        )
-        if part == EVERYTHING:
+            config, vocabulary, clippings, store, self.open_outputs(project, True),
+            part=part, write_lock=self.locks.write_lock_in_thread, files=project.source_files,
+        )  # fmt: skip
+        if part == SITE_PART:
             self.write_metrics(config, store)
         return written
 
 
-async def _to_the_end(this: Callable[..., _T], *arguments: Any) -> _T:
-    """In a thread, which nothing can stop: who is cancelled meanwhile is at work until it ends. A run that
-    began before would write the same files, and what was rendered first might be written last."""
-    working = asyncio.create_task(asyncio.to_thread(this, *arguments))
+async def _finish_in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    """Run a function in a thread, and wait for its end even if this task is cancelled.
+
+    A thread cannot be stopped. If the job ended before its thread, a run could start, render newer
+    files, and have the thread overwrite them with older ones.
+    """
+    task = asyncio.create_task(asyncio.to_thread(function, *arguments))
     try:
-        return await asyncio.shield(working)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.gather(working, return_exceptions=True)
+        await asyncio.gather(task, return_exceptions=True)
         raise

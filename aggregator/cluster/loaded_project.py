@@ -1,4 +1,4 @@
-"""The project as it is written now, for processes that outlive its editing."""
+"""The project for processes that live longer than one version of feeds.toml."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,8 +10,8 @@ from aggregator.publish.paths import source_files
 from aggregator.run.project import Project
 
 
-class Known:
-    """A project, with its subscriptions by their keys."""
+class LoadedProject:
+    """A project with what is computed from it once."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -20,53 +20,54 @@ class Known:
 
     @cached_property
     def by_key(self) -> dict[str, Subscription]:
-        """The subscriptions by their keys."""
+        """The subscriptions by key."""
         return {subscription.key: subscription for subscription in self.config.subscriptions}
 
     @cached_property
-    def files(self) -> dict[str, str]:
-        """The files of the pages of sources."""
+    def source_files(self) -> dict[str, str]:
+        """The page of each source, by the source's key."""
         return source_files(self.config.sources)
 
 
-class Projects:
-    """Reads feeds.toml and the clippings again when one of these files has changed.
+class ProjectWatcher:
+    """Loads feeds.toml and the clippings again after one of the files changed.
 
-    While there is a mistake in them, what was read before stays, and ``warn`` tells the mistake once.
+    While a file has errors, the last valid project stays in use, and ``warn`` shows them once.
     """
 
     def __init__(
-        self, path: Path, open_it: Callable[[Path], Project], warn: Callable[[str], None]
+        self, path: Path, load: Callable[[Path], Project], warn: Callable[[str], None]
     ) -> None:
-        """Read them. Raises ConfigError."""
+        """Raises ConfigError."""
         self._path = path
-        self._open = open_it
+        self._load = load
         self._warn = warn
-        self._current = Known(open_it(path))
-        self._stamp = self._stamped()
+        self._current = LoadedProject(load(path))
+        self._stamps = self._file_stamps()
 
-    def current(self) -> Known:
-        """The project as it is now, or was when it was last right."""
-        stamp = self._stamped()
-        if stamp != self._stamp:
-            self._stamp = stamp
+    def current(self) -> LoadedProject:
+        """The project as the files are now, or as they were when last valid."""
+        stamps = self._file_stamps()
+        if stamps != self._stamps:
+            self._stamps = stamps
             try:
-                self._current = Known(self._open(self._path))
+                self._current = LoadedProject(self._load(self._path))
             except ConfigError as error:
-                self._warn(f"{error}\nwhat was read before stays in use until that is mended")
+                self._warn(f"{error}\nthe previous configuration stays in use until this is fixed")
         return self._current
 
-    def _stamped(self) -> tuple[tuple[str, int, int], ...]:
+    def _file_stamps(self) -> list[tuple[str, int, int]]:
+        """(path, modification time in ns, size in bytes) of each file."""
         root = self._current.project.root
-        found = {self._path.absolute()}
+        paths = {self._path.absolute()}
         for pattern in self._current.config.clippings:
-            plain = root / pattern
-            found.update([plain] if plain.exists() else root.glob(pattern))
-        stats = []
-        for path in sorted(found):
+            path = root / pattern
+            paths.update([path] if path.exists() else root.glob(pattern))
+        stamps = []
+        for path in sorted(paths):
             try:
-                told = path.stat()
+                stat = path.stat()
             except OSError:
                 continue
-            stats.append((str(path), told.st_mtime_ns, told.st_size))
-        return tuple(stats)
+            stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return stamps

@@ -1,46 +1,45 @@
-"""What is due becomes jobs: at most one of each host is in the queue, so it never grows past that."""
+"""Plans jobs for what is due. A host has at most one job in the queue, so the queue stays short."""
 
 from collections import defaultdict
 from datetime import datetime
 
-from aggregator.cluster.loaded_project import Projects
+from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, Queue
-from aggregator.fetch.domains import host_of
-from aggregator.run.poll import plan
+from aggregator.fetch.domains import domain_of
+from aggregator.run.poll import plan_polls
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 
-POLL, SETTLE, PUBLISH = "poll", "settle", "publish"
+# The kinds of jobs. They are stored, and named in messages.
+POLL, MATCH_AND_PLACE, PUBLISH = "poll", "settle", "publish"
 ALL = "all"
 
 
-async def put_polls(
-    projects: Projects, store: Store, turns: Turns, queue: Queue, now: datetime
+async def queue_polls(
+    projects: ProjectWatcher, store: Store, locks: WorkerLocks, queue: Queue, now: datetime
 ) -> int:
-    """Put what is due into the queue, a job for each host; gives how many jobs those are.
+    """Queue a job for each host with due feeds; return how many jobs were added.
 
-    A host whose last job waits or is at work is left until that has ended, and one whose jobs have
-    failed too often (`model.Parked`) for a day.
+    Skip a host that still has a job, and one that is parked because its jobs failed too often.
     """
     config = projects.current().config
-    async with turns.write():
-        planned = plan(config, store, now)
-    by_host: defaultdict[str, list[str]] = defaultdict(list)
-    for poll in planned.polls:
-        by_host[host_of(poll.url)].append(poll.subscription.key)
-    failed = {parked.name: parked for parked in store.parked()}
-    waiting = await queue.waiting()
+    async with locks.write_lock():
+        plan = plan_polls(config, store, now)
+    keys_by_host: defaultdict[str, list[str]] = defaultdict(list)
+    for poll in plan.polls:
+        keys_by_host[domain_of(poll.url)].append(poll.subscription.key)
+    failures = {failure.name: failure for failure in store.job_failures.all()}
+    queued_locks = await queue.queued_locks()
     jobs = []
-    for host, keys in by_host.items():
+    for host, keys in keys_by_host.items():
         job = Job(POLL, host, {"keys": keys})
-        parked = failed.get(job.lock)
-        if job.lock in waiting or (parked and parked.is_given_up(now)):
+        failure = failures.get(job.lock)
+        if job.lock in queued_locks or (failure and failure.is_parked(now)):
             continue
-        jobs.append(job if parked is None else Job(POLL, host, {"keys": keys, "failed": True}))
+        jobs.append(job if failure is None else Job(POLL, host, {"keys": keys, "failed": True}))
     return await queue.put(jobs)
 
 
-async def put_settle(queue: Queue) -> int:
-    """What was polled is settled when the jobs before have begun; gives whether that was not yet in
-    the queue."""
-    return await queue.put([Job(SETTLE, ALL)])
+async def queue_matching(queue: Queue) -> int:
+    """Queue the job that matches what the polls store; return 0 if it is queued already."""
+    return await queue.put([Job(MATCH_AND_PLACE, ALL)])

@@ -1,4 +1,4 @@
-"""The processes: a worker that does jobs, and the one that plans them."""
+"""The long-running processes: workers that run jobs, and the scheduler that plans them."""
 
 import asyncio
 import signal
@@ -6,179 +6,192 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.loaded_project import Projects
-from aggregator.cluster.queue import Job, Later, Queue
-from aggregator.cluster.scheduler import POLL, PUBLISH, SETTLE, put_polls, put_settle
+from aggregator.cluster.loaded_project import ProjectWatcher
+from aggregator.cluster.queue import Job, Queue, RetryLater
+from aggregator.cluster.scheduler import (
+    MATCH_AND_PLACE,
+    POLL,
+    PUBLISH,
+    queue_matching,
+    queue_polls,
+)
 from aggregator.errors import StorageError
-from aggregator.model import MOST_ATTEMPTS
+from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 
-PATIENCE_SECONDS = 15.0  # it is not heard of meanwhile, and must not be taken for dead
-_SERVER_SECONDS = 5  # until the server is asked again, when it has gone
-_FIRST_RETRY_SECONDS = 10
-_MOST_SECONDS = 900  # between attempts
-_STALLED = "its worker has died, or has lost the database"
+# A stopped worker sends no heartbeat while its jobs end. It must end before it counts as dead.
+SHUTDOWN_SECONDS = 15.0
+RECONNECT_SECONDS = 5
+FIRST_RETRY_SECONDS = 10
+MAX_RETRY_SECONDS = 900
+STALLED = "its worker has died, or has lost the database"
 
 Warn = Callable[[str], None]
 
 
 async def work(
-    jobs: Jobs, concurrency: int, warn: Warn, patience_seconds: float = PATIENCE_SECONDS
+    jobs: Jobs, concurrency: int, warn: Warn, shutdown_seconds: float = SHUTDOWN_SECONDS
 ) -> None:
-    """Do jobs until SIGTERM or SIGINT: then those at work have ``patience_seconds`` to end, and
-    what has not ended is given back. A server that has gone is waited for."""
-    queue, store = jobs.queue, jobs.store
-    tried = _Tried(store, warn)
+    """Run jobs until SIGTERM or SIGINT, and reconnect if the database server goes away.
+
+    Running jobs then have ``shutdown_seconds`` to end; after that they go back into the queue.
+    """
+    queue = jobs.queue
+    failures = FailureCounter(jobs.store, warn)
     handlers = {
-        POLL: tried.careful(jobs.poll),
-        SETTLE: tried.careful(jobs.settle),
-        PUBLISH: tried.careful(jobs.publish),
+        POLL: failures.wrap(jobs.poll),
+        MATCH_AND_PLACE: failures.wrap(jobs.match_and_place),
+        PUBLISH: failures.wrap(jobs.publish),
     }
-    server = _Server(warn)
-    with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried, server))
+    server = ServerMonitor(warn)
+    with _stop_signals() as stop:
+        rescuer = asyncio.create_task(_rescue_jobs(queue, failures, server))
         while not stop.is_set():
-            working = asyncio.create_task(queue.work(handlers, concurrency, patience_seconds))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            worker = asyncio.create_task(queue.work(handlers, concurrency, shutdown_seconds))
+            stopper = asyncio.create_task(stop.wait())
+            await asyncio.wait((worker, stopper), return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
-                working.cancel()
+                worker.cancel()
             with suppress(asyncio.CancelledError):
                 try:
-                    await working
+                    await worker
                 except StorageError as error:
-                    server.gone(error)
-            stopped.cancel()
+                    server.lost(error)
+            stopper.cancel()
             if not stop.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _SERVER_SECONDS)
-        rescuing.cancel()
+                    await asyncio.wait_for(stop.wait(), RECONNECT_SECONDS)
+        rescuer.cancel()
 
 
 async def schedule(
-    projects: Projects,
+    projects: ProjectWatcher,
     store: Store,
-    turns: Turns,
+    locks: WorkerLocks,
     queue: Queue,
-    every_seconds: float,
+    interval_seconds: float,
     warn: Warn,
-    told: Callable[[int], None],
+    report: Callable[[int], None],
 ) -> None:
-    """Plan what is due, again and again, until SIGTERM or SIGINT. Of several such processes one is
-    at work, and another when that is gone."""
-    tried = _Tried(store, warn)
-    server = _Server(warn)
+    """Plan what is due, at an interval, until SIGTERM or SIGINT.
+
+    Of several schedulers one plans, and another takes over when that one is gone.
+    """
+    failures = FailureCounter(store, warn)
+    server = ServerMonitor(warn)
     loop = asyncio.get_running_loop()
-    with _stopping() as stop:
-        rescuing = asyncio.create_task(_rescue(queue, tried, server))
+    with _stop_signals() as stop:
+        rescuer = asyncio.create_task(_rescue_jobs(queue, failures, server))
         while not stop.is_set():
-            next_at = loop.time() + every_seconds
+            next_at = loop.time() + interval_seconds
             try:
-                if turns.leads():
-                    told(await plan_once(projects, store, turns, queue))
-                server.back()
+                if locks.try_lead():
+                    report(await plan_once(projects, store, locks, queue))
+                server.answered()
             except StorageError as error:
-                server.gone(error)
-                next_at = loop.time() + _SERVER_SECONDS
-            left = next_at - loop.time()
+                server.lost(error)
+                next_at = loop.time() + RECONNECT_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(0.0, left))
-        rescuing.cancel()
+                await asyncio.wait_for(stop.wait(), max(0.0, next_at - loop.time()))
+        rescuer.cancel()
 
 
-async def plan_once(projects: Projects, store: Store, turns: Turns, queue: Queue) -> int:
-    """Put what is due into the queue, and what settles it; gives how many hosts that are.
+async def plan_once(
+    projects: ProjectWatcher, store: Store, locks: WorkerLocks, queue: Queue
+) -> int:
+    """Queue what is due, and the matching after it; return the number of hosts.
 
     Raises StorageError.
     """
-    number = await put_polls(projects, store, turns, queue, store.server_time())
-    await put_settle(queue)
-    return number
+    hosts = await queue_polls(projects, store, locks, queue, store.server_time())
+    await queue_matching(queue)
+    return hosts
 
 
-async def _rescue(queue: Queue, tried: "_Tried", server: "_Server") -> None:
-    """Every few seconds, give back what workers that have died had begun."""
+async def _rescue_jobs(queue: Queue, failures: "FailureCounter", server: "ServerMonitor") -> None:
+    """Every few seconds, put the jobs of dead workers back into the queue."""
     while True:
         try:
-            await queue.rescue(tried.again)
-            server.back()
+            await queue.rescue(failures.should_retry)
+            server.answered()
         except StorageError as error:
-            server.gone(error)
+            server.lost(error)
         await asyncio.sleep(queue.stalled_seconds / 2)
 
 
-class _Server:
-    """Tells once that the database's server has gone, and once that it is back."""
+class ServerMonitor:
+    """Warns once when the database server goes away, and once when it is back."""
 
     def __init__(self, warn: Warn) -> None:
         self._warn = warn
-        self._gone = False
+        self._is_lost = False
 
-    def gone(self, error: StorageError) -> None:
-        if not self._gone:
+    def lost(self, error: StorageError) -> None:
+        """The server did not answer."""
+        if not self._is_lost:
             self._warn(f"{error}; waiting for it")
-        self._gone = True
+        self._is_lost = True
 
-    def back(self) -> None:
-        if self._gone:
+    def answered(self) -> None:
+        """The server answered."""
+        if self._is_lost:
             self._warn("the database answers again")
-        self._gone = False
+        self._is_lost = False
 
 
-class _Tried:
-    """Counts the failures of jobs, by their locks, and gives up those that fail too often."""
+class FailureCounter:
+    """Counts the failures of jobs by their locks, and gives up jobs that fail too often."""
 
     def __init__(self, store: Store, warn: Warn) -> None:
         self._store = store
         self._warn = warn
 
-    def careful(
-        self, handler: Callable[[Job], Awaitable[None]]
-    ) -> Callable[[Job], Awaitable[None]]:
-        """``handler``, of which nothing comes out but `Later`."""
+    def wrap(self, handler: Callable[[Job], Awaitable[None]]) -> Callable[[Job], Awaitable[None]]:
+        """A handler that counts failures, and raises only `RetryLater`."""
 
         async def handle(job: Job) -> None:
             try:
                 await handler(job)
-                # Of a poll it is known beforehand whether one failed; the others are few.
+                # A poll job says beforehand whether it failed before; the other jobs are few.
                 if job.tries or job.details.get("failed") or job.kind != POLL:
-                    self._store.note_success(job.lock)
-            except StorageError as error:  # no job's fault
-                self._warn(f"{job.lock}: {error}; it is done again")
-                raise Later(min(_SERVER_SECONDS * 2**job.tries, _MOST_SECONDS)) from error
+                    self._store.job_failures.clear(job.lock)
+            except StorageError as error:  # the database's fault, not the job's
+                self._warn(f"{job.lock}: {error}; retrying")
+                raise RetryLater(
+                    min(RECONNECT_SECONDS * 2**job.tries, MAX_RETRY_SECONDS)
+                ) from error
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                if self._failed(job, reason):
-                    seconds = min(_FIRST_RETRY_SECONDS * 2**job.tries, _MOST_SECONDS)
-                    raise Later(seconds) from error
+                if self._count(job, f"{type(error).__name__}: {error}"):
+                    seconds = min(FIRST_RETRY_SECONDS * 2**job.tries, MAX_RETRY_SECONDS)
+                    raise RetryLater(seconds) from error
 
         return handle
 
-    def again(self, job: Job) -> bool:
-        """Whether a job is tried again whose worker was not heard of."""
-        return self._failed(job, _STALLED)
+    def should_retry(self, job: Job) -> bool:
+        """Whether to retry a job of a dead worker."""
+        return self._count(job, STALLED)
 
-    def _failed(self, job: Job, reason: str) -> bool:
-        attempts = self._store.note_failure(job.lock, reason, self._store.server_time())
-        if attempts < MOST_ATTEMPTS:
+    def _count(self, job: Job, reason: str) -> bool:
+        """Count a failure; return whether to retry the job."""
+        attempts = self._store.job_failures.record(job.lock, reason, self._store.server_time())
+        if attempts < MAX_ATTEMPTS:
             return True
-        when = "in a day" if job.kind == POLL else "when it is next planned"
-        self._warn(
-            f"{job.lock}: given up after {attempts} attempts, and tried again {when}: {reason}"
-        )
+        when = "in a day" if job.kind == POLL else "when it is planned again"
+        self._warn(f"{job.lock}: given up after {attempts} attempts, next try {when}: {reason}")
         return False
 
 
 @contextmanager
-def _stopping() -> Iterator[asyncio.Event]:
-    """Set by SIGTERM and SIGINT."""
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
         yield stop
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in signals:
             loop.remove_signal_handler(number)

@@ -1,5 +1,5 @@
-"""The demonstration: a small site of feeds on this machine, and a project that polls it."""
+"""The demonstration: a project and its publishers, on this machine."""
 
-from aggregator.demo.demo_project import Demo
+from aggregator.demo.demo_project import open_demo
 
-__all__ = ["Demo"]
+__all__ = ["open_demo"]

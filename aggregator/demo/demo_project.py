@@ -1,53 +1,43 @@
-"""A project in a folder of its own, whose subscriptions are the demonstration's publishers."""
+"""The project of the demonstration. It polls publishers that run on this machine."""
 
 import tempfile
-from contextlib import ExitStack
-from importlib.resources import files
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Self
 
 from aggregator.demo.demo_servers import outputs_server, publishers_server, running
 
-_DATA = files("aggregator.demo") / "data"
 
-
+@dataclass(frozen=True, slots=True)
 class Demo:
-    """A context manager: publishers answer while it is open.
+    """A project with running publishers. ``serve`` serves its outputs until it is interrupted."""
 
-    ``folder`` keeps the project; without one it is temporary, and gone afterwards. ``port`` is
-    where the outputs will be served, 0 for any that is free.
+    config: Path
+    outputs: Path
+    address: str
+    serve: Callable[[], None]
+
+
+@contextmanager
+def open_demo(folder: Path | None, port: int) -> Iterator[Demo]:
+    """Start the publishers and write the project, by default into a temporary folder.
+
+    ``port`` is for the outputs; 0 means any free port.
     """
-
-    def __init__(self, folder: Path | None, port: int) -> None:
-        self._folder = folder
-        self._port = port
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        with self._stack:
-            folder = self._folder or Path(
-                self._stack.enter_context(tempfile.TemporaryDirectory(prefix="aggregator-demo-"))
-            )
-            self.outputs = folder / "outputs"
-            self.outputs.mkdir(parents=True, exist_ok=True)
-            self._server = self._stack.enter_context(outputs_server(self.outputs, self._port))
-            publishers = self._stack.enter_context(running(publishers_server()))
-            self.address = f"http://127.0.0.1:{self._server.server_port}/"
-            self.config = folder / "feeds.toml"
-            text = (_DATA / "feeds.toml").read_text("utf-8")
-            self.config.write_text(
-                text.replace("{site}", self.address).replace(
-                    "{publishers}", f"http://127.0.0.1:{publishers.server_port}"
-                ),
-                "utf-8",
-            )
-            (folder / "clippings.txt").write_bytes((_DATA / "clippings.txt").read_bytes())
-            self._stack = self._stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def serve(self) -> None:
-        """Serve the outputs until interrupted."""
-        self._server.serve_forever()
+    with ExitStack() as stack:
+        data = stack.enter_context(as_file(files("aggregator.demo") / "data"))
+        if folder is None:
+            temporary = tempfile.TemporaryDirectory(prefix="aggregator-demo-")
+            folder = Path(stack.enter_context(temporary))
+        outputs, config = folder / "outputs", folder / "feeds.toml"
+        outputs.mkdir(parents=True, exist_ok=True)
+        server = stack.enter_context(outputs_server(outputs, port))
+        publishers = stack.enter_context(running(publishers_server(data)))
+        address = f"http://127.0.0.1:{server.server_port}/"
+        text = (data / "feeds.toml").read_text("utf-8").replace("{site}", address)
+        text = text.replace("{publishers}", f"http://127.0.0.1:{publishers.server_port}")
+        config.write_text(text, "utf-8")
+        (folder / "clippings.txt").write_bytes((data / "clippings.txt").read_bytes())
+        yield Demo(config, outputs, address, server.serve_forever)

@@ -1,5 +1,5 @@
-"""From the address of a page to the feeds of its site."""
+"""Finds the feeds of a site from the URL of one of its pages."""
 
-from aggregator.discover.search import Candidate, Search, discover
+from aggregator.discover.search import Candidate, Discovery, discover
 
-__all__ = ["Candidate", "Search", "discover"]
+__all__ = ["Candidate", "Discovery", "discover"]

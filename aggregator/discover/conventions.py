@@ -1,4 +1,4 @@
-"""Where the feeds of well-known publishing systems are. Pure."""
+"""The URLs at which well-known publishing systems have their feeds. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -6,26 +6,16 @@ from urllib.parse import parse_qs, quote, urljoin, urlsplit, urlunsplit
 
 from aggregator.parse import Page
 
-# Miniflux's list (internal/reader/subscription/finder.go), and Blogger's and JSON Feed's.
+# From Miniflux (internal/reader/subscription/finder.go), Blogger and JSON Feed.
 _WELL_KNOWN = (
-    "feed/",
-    "feed",
-    "rss/",
-    "rss.xml",
-    "atom.xml",
-    "feed.xml",
-    "index.xml",
-    "feed.atom",
-    "feed.json",
-    "feeds/posts/default",
-)
-_LOOKS_LIKE_A_FEED = re.compile(
-    r"(?:\.(?:rss|atom|rdf)|/(?:feed|rss|atom)/?|(?:feed|rss|atom)\.xml)$"
-)
+    "feed/", "feed", "rss/", "rss.xml", "atom.xml", "feed.xml", "index.xml", "feed.atom",
+    "feed.json", "feeds/posts/default",
+)  # fmt: skip
+_FEED_PATH = re.compile(r"(?:\.(?:rss|atom|rdf)|/(?:feed|rss|atom)/?|(?:feed|rss|atom)\.xml)$")
 
 
 def conventional_feeds(url: str, page: Page | None) -> Iterator[str]:
-    """The feeds that a system we recognise has for this page, the likeliest first."""
+    """Feeds of the page's publishing system if it is recognised, the likeliest first."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
     path = parts.path
@@ -40,16 +30,16 @@ def conventional_feeds(url: str, page: Page | None) -> Iterator[str]:
     elif host == "medium.com" and len(path) > 1:
         yield f"https://medium.com/feed{path.rstrip('/')}"
     elif account := re.fullmatch(r"/(?:@[\w.]+|users/[\w.]+|tags/[^/]+)", path.rstrip("/")):
-        yield _at(url, f"{account[0]}.rss")  # Mastodon and its kin
+        yield _with_path(url, f"{account[0]}.rss")  # Mastodon and compatible servers
     if generator.startswith("MediaWiki") or "/index.php" in path:
         yield from _mediawiki(url, page)
     if generator.startswith("WordPress"):
-        yield _at(url, f"{path.rstrip('/')}/feed/")
-        yield _at(url, "/feed/")
+        yield _with_path(url, f"{path.rstrip('/')}/feed/")
+        yield _with_path(url, "/feed/")
 
 
 def _youtube(url: str, page: Page | None) -> Iterator[str]:
-    """By channel or by playlist; a handle's page names its channel as its canonical address."""
+    """Feeds of playlists and channels. The page of a handle has its channel as canonical link."""
     feeds = "https://www.youtube.com/feeds/videos.xml"
     for playlist in parse_qs(urlsplit(url).query).get("list", ()):
         yield f"{feeds}?playlist_id={quote(playlist)}"
@@ -61,35 +51,28 @@ def _youtube(url: str, page: Page | None) -> Iterator[str]:
 
 
 def _mediawiki(url: str, page: Page | None) -> Iterator[str]:
-    """New pages, then recent changes. The page's EditURI link tells where the scripts are."""
-    scripts = [
-        urljoin(link.url, "index.php")
-        for link in (page.links if page else ())
-        if "edituri" in link.rel
-    ]
-    script = (scripts or [_at(url, urlsplit(url).path.partition("/index.php")[0] + "/index.php")])[
-        0
-    ]
+    """New pages, then recent changes. The EditURI link of a page shows where the scripts are."""
+    script = _with_path(url, urlsplit(url).path.partition("/index.php")[0] + "/index.php")
+    for link in page.links if page else ():
+        if "edituri" in link.rel:
+            script = urljoin(link.url, "index.php")
+            break
     for special in ("NewPages", "RecentChanges"):
         yield f"{script}?title=Special:{special}&feed=atom"
 
 
 def linked_feeds(page: Page) -> Iterator[str]:
-    """Addresses in the text of a page that look like a feed's."""
-    seen = set()
-    for anchor in page.anchors:
-        if _LOOKS_LIKE_A_FEED.search(urlsplit(anchor.url).path) and anchor.url not in seen:
-            seen.add(anchor.url)
-            yield anchor.url
+    """Links in the text of a page that look like a feed, each once."""
+    links = dict.fromkeys(anchor.url for anchor in page.anchors)
+    return (url for url in links if _FEED_PATH.search(urlsplit(url).path))
 
 
 def well_known_feeds(url: str) -> Iterator[str]:
-    """Usual places: below the page's folder, then at the root of its site."""
-    folder = urljoin(url, ".")
-    for base in dict.fromkeys((folder, urljoin(url, "/"))):
+    """Usual URLs of feeds: in the page's folder, then at the root of its site."""
+    for base in dict.fromkeys((urljoin(url, "."), urljoin(url, "/"))):
         for path in _WELL_KNOWN:
             yield urljoin(base, path)
 
 
-def _at(url: str, path: str) -> str:
+def _with_path(url: str, path: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=path, query="", fragment=""))

@@ -1,41 +1,26 @@
-"""Asks for what a page announces, then for what its publishing system has by convention."""
+"""Finds the feeds of a page: those it announces, then those its publishing system usually has."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
-from aggregator.model import (
-    Fetched,
-    FetchFailed,
-    FetchOutcome,
-    Gone,
-    Network,
-    ParseFailed,
-    Poll,
-    Subscription,
-)
+from aggregator.model import Fetched, FetchFailed, Gone, Network, ParseFailed, Poll, Subscription
 from aggregator.parse import read_page
 from aggregator.text import urls
 
 if TYPE_CHECKING:
-    from aggregator.run.poll import Parser
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
 
-_MOST_ASKED = 10  # of what a page announces; one a second, for they are of one host
-
-
-class Visitor(Protocol):
-    """What discovery needs of `fetch`."""
-
-    async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome:
-        """Ask once, politely; trouble is a value."""
+MAX_REQUESTS = 10  # of one kind of URL: they go to one host, with a second between them
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A feed that was found, and read."""
+    """A feed that was fetched and parsed."""
 
     url: str
     title: str
@@ -45,84 +30,76 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """What was found, the best first, or why nothing was. ``asked`` counts requests."""
+class Discovery:
+    """The feeds, the best first, or the reason why there are none."""
 
-    found: tuple[Candidate, ...]
-    trouble: str | None
-    asked: int
+    feeds: tuple[Candidate, ...]
+    error: str | None
+    requests: int
 
 
 async def discover(
     address: str,
-    visitor: Visitor,
-    parser: "Parser",
+    fetcher: "Fetcher",
+    parser: "ParsingPool",
     now: datetime,
     allow_private: tuple[Network, ...] = (),
-) -> Search:
-    """The feeds of the page at ``address``, which may leave out ``https://``, or that feed itself."""
+) -> Discovery:
+    """Find the feeds of a page. ``address`` may be a feed itself, and may omit ``https://``."""
     url = address if "://" in address else f"https://{address}"
     if not urls.is_web(url):
-        return Search((), "no web address", 0)
-    search = _Search(visitor, parser, now, allow_private)
-    outcome = await search.ask(url)
+        return Discovery((), "no web address", 0)
+    search = _Search(fetcher, parser, now, allow_private)
+    outcome = await search.fetch(url)
+    page, error = None, "no feed found"
     if isinstance(outcome, Candidate):
-        return Search((outcome,), None, search.asked)
-    page = None
+        return search.result([outcome], error)
     if isinstance(outcome, Fetched):
         page, url = read_page(outcome.body, outcome.final_url), outcome.final_url
-    elif outcome.unreached:
-        return Search((), outcome.reason, search.asked)
+    else:
+        error = outcome.reason
+        if outcome.unreached:
+            return search.result([], error)
     announced = [link.url for link in page.feeds()] if page else []
-    likely = dict.fromkeys((*announced, *conventional_feeds(url, page)))
-    found = await search.try_each(likely, _MOST_ASKED)
-    if not found and page:
-        found = await search.try_each(linked_feeds(page), _MOST_ASKED, enough=1)
-    if not found:
-        found = await search.try_each(well_known_feeds(url), _MOST_ASKED * 2, enough=1)
-    # A blog's comments are announced beside its posts, and are what nobody looks for.
-    found.sort(key=lambda candidate: "/comments/" in candidate.url)
-    if found:
-        return Search(tuple(found), None, search.asked)
-    trouble = outcome.reason if isinstance(outcome, FetchFailed) else "no feed was found there"
-    return Search((), trouble, search.asked)
+    feeds = await search.try_each([*announced, *conventional_feeds(url, page)], MAX_REQUESTS)
+    if not feeds and page:
+        feeds = await search.try_each(linked_feeds(page), MAX_REQUESTS, enough=1)
+    if not feeds:
+        feeds = await search.try_each(well_known_feeds(url), 2 * MAX_REQUESTS, enough=1)
+    # A blog announces a feed of its comments too, which is rarely wanted.
+    feeds.sort(key=lambda candidate: "/comments/" in candidate.url)
+    return search.result(feeds, error)
 
 
+@dataclass(slots=True)
 class _Search:
-    def __init__(
-        self,
-        visitor: Visitor,
-        parser: "Parser",
-        now: datetime,
-        allow_private: tuple[Network, ...],
-    ) -> None:
-        self.asked = 0
-        self._visitor = visitor
-        self._parser = parser
-        self._now = now
-        self._allow_private = allow_private
-        self._seen: set[str] = set()
+    fetcher: "Fetcher"
+    parser: "ParsingPool"
+    now: datetime
+    allow_private: tuple[Network, ...]
+    requested: set[str] = field(default_factory=set)
 
-    async def ask(self, url: str) -> Candidate | Fetched | FetchFailed:
-        """The feed at ``url``, or the document that is none, or the trouble."""
-        self.asked += 1
-        self._seen.add(url)
+    def result(self, feeds: list[Candidate], error: str) -> Discovery:
+        return Discovery(tuple(feeds), None if feeds else error, len(self.requested))
+
+    async def fetch(self, url: str) -> Candidate | Fetched | FetchFailed:
+        """The feed at ``url``, or a document that is no feed, or the failure."""
+        self.requested.add(url)
         key = urls.without_secrets(url)
-        subscription = Subscription(url, key, key, allow_private=self._allow_private)
-        outcome = await self._visitor.fetch(Poll(subscription, url), self._now)
+        subscription = Subscription(url, key, key, allow_private=self.allow_private)
+        outcome = await self.fetcher.fetch(Poll(subscription, url), self.now)
         if isinstance(outcome, FetchFailed):
             return outcome
+        if isinstance(outcome, Gone):
+            return FetchFailed(key, "HTTP 410 (gone for good)", 410)
         if not isinstance(outcome, Fetched):
-            gone = isinstance(outcome, Gone)
-            reason = "HTTP 410 (gone for good)" if gone else "its host asked us to wait"
-            return FetchFailed(key, reason, 410 if gone else None)
-        parsed = await self._parser.parse(outcome, self._now, None)
+            return FetchFailed(key, "its host asked us to wait")
+        parsed = await self.parser.parse(outcome, self.now, None)
         if isinstance(parsed, ParseFailed):
             return outcome
-        dates = [date for e in parsed.entries if (date := e.updated or e.published)]
-        # The final address only if it moved for good: any other redirect may change tomorrow.
+        dates = [date for entry in parsed.entries if (date := entry.updated or entry.published)]
         return Candidate(
-            url=outcome.moved_to or url,
+            url=outcome.moved_to or url,  # a temporary redirect may change tomorrow
             title=parsed.feed.title,
             language=parsed.feed.language,
             entries=len(parsed.entries),
@@ -130,15 +107,15 @@ class _Search:
         )
 
     async def try_each(
-        self, addresses: Iterable[str], most: int, enough: int | None = None
+        self, addresses: Iterable[str], max_requests: int, enough: int | None = None
     ) -> list[Candidate]:
-        """The feeds among ``addresses``, of which ``most`` are asked; ``enough`` ends it early."""
-        found: dict[str, Candidate] = {}
-        new = (url for url in addresses if url not in self._seen)
-        for url in islice(new, most):
-            answer = await self.ask(url)
-            if isinstance(answer, Candidate):
-                found.setdefault(urls.link_key(answer.url), answer)
-                if len(found) == enough:
+        """The feeds among the first ``addresses`` that are new; stop when there are ``enough``."""
+        feeds: dict[str, Candidate] = {}
+        new = (url for url in addresses if url not in self.requested)
+        for url in islice(new, max_requests):
+            outcome = await self.fetch(url)
+            if isinstance(outcome, Candidate):
+                feeds.setdefault(urls.link_key(outcome.url), outcome)
+                if len(feeds) == enough:
                     break
-        return list(found.values())
+        return list(feeds.values())

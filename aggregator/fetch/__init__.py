@@ -1,1 +1,1 @@
-"""Asking publishers, politely and guarded: `poller` and `client` do; the rest decides."""
+"""Requests to publishers, polite and guarded. Only `client` and `poller` do input and output."""

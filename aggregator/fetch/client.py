@@ -1,8 +1,8 @@
-"""The one place that talks HTTP: httpx over aiohttp's transport.
+"""HTTP requests: httpx over aiohttp's transport.
 
-Every request goes through `Client.get`: feeds, redirects, discovery, clippings. aiohttp's transport
-costs less than half the CPU of httpx's own on thousands of conditional requests
-(`benchmarks/transport.py` measures it), and lets us check addresses where they are connected to.
+Every request goes through `Client.request`: feeds, redirects, discovery, WebSub. For thousands of
+conditional requests, aiohttp's transport needs less than half the CPU time of httpx's own
+(`benchmarks/transport.py`). It also lets us check the address of each connection.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self
 
@@ -23,22 +22,22 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from aggregator.errors import ConfigError, Mistake
-from aggregator.fetch.conditional import WITH_BODY
+from aggregator.errors import ConfigError, Diagnostic
+from aggregator.fetch.conditional import WITH_BODY, Answer
 from aggregator.fetch.content_coding import ACCEPTED, TooLarge, Undecodable, decode
-from aggregator.fetch.ssrf import Guard, is_public, to_allow
+from aggregator.fetch.ssrf import Guard, address_to_allow, is_public
 from aggregator.model import Network
 from aggregator.text import urls
 
-MAX_BODY_BYTES = 10 * 1024 * 1024  # as it came, and decoded
-_TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)
-_EXTENSIONS = {"timeout": _TIMEOUT.as_dict()}
-_DNS_SECONDS = 300
+MAX_BODY_BYTES = 10 * 1024 * 1024  # both as sent and decoded
+_EXTENSIONS = {"timeout": httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=None).as_dict()}
+_DNS_CACHE_SECONDS = 300
+_TOO_LARGE = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
 Resolver = AbstractResolver
 
 
-class Trouble(Exception):
-    """No answer that can be used, in words; ``unreached``: there was no HTTP answer at all."""
+class RequestFailed(Exception):
+    """There was no usable answer, for a ``reason`` in words; ``unreached``: no HTTP answer at all."""
 
     def __init__(self, reason: str, *, unreached: bool = False) -> None:
         super().__init__(reason)
@@ -46,19 +45,19 @@ class Trouble(Exception):
         self.unreached = unreached
 
 
-class Silent(Trouble):
-    """Nothing came, for as long as we wait."""
+class NoResponse(RequestFailed):
+    """The server did not answer in time."""
 
 
-class Garbled(Trouble):
-    """What came is not HTTP, or more than HTTP."""
+class MalformedResponse(RequestFailed):
+    """The answer is not HTTP, or has bytes after its end."""
 
 
-class _Refused(OSError):
-    """A connection that the guard forbids."""
+class _AddressRefused(OSError):
+    """The guard does not allow a connection to this address."""
 
     def __init__(self, address: str) -> None:
-        address = to_allow(address)
+        address = address_to_allow(address)
         prefix = 128 if ":" in address else 32
         super().__init__(
             f"refused: {address} is a private address; if this subscription is meant to be fetched "
@@ -66,83 +65,63 @@ class _Refused(OSError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer. ``body`` is decoded; ``public``: it came from the public Internet.
+class _ResolverLoop:
+    """The two methods of an event loop that `aiohttp.ThreadedResolver` calls.
 
-    ``headers`` ignore the case of names.
+    Each look-up has its own thread. asyncio has only a few: a DNS server that does not answer
+    would delay all other look-ups, and asyncio waits for its threads when the program stops.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    public: bool
-
-
-class _SystemResolver(aiohttp.ThreadedResolver):
-    """The system's, with a thread for each question.
-
-    In the few threads that asyncio has for everything, names whose servers do not answer would keep
-    others waiting; and it waits for these threads at the end, whoever wants us to stop.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(_Asking())  # type: ignore[arg-type]  # all that it needs of a loop
-
-
-class _Asking:
-    """What a resolver asks of an event loop."""
-
-    async def getaddrinfo(self, *arguments: Any, **settings: Any) -> Any:
-        return await self._in_thread(lambda: socket.getaddrinfo(*arguments, **settings))
+    async def getaddrinfo(self, *arguments: Any, **options: Any) -> Any:
+        return await self._in_thread(lambda: socket.getaddrinfo(*arguments, **options))
 
     async def getnameinfo(self, *arguments: Any) -> Any:
         return await self._in_thread(lambda: socket.getnameinfo(*arguments))
 
-    async def _in_thread(self, ask: Callable[[], Any]) -> Any:
-        answered: Future[Any] = Future()
-        answered.set_running_or_notify_cancel()  # who asks may be gone before it is answered
+    async def _in_thread(self, look_up: Callable[[], Any]) -> Any:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # so that a cancelled caller cannot cancel it
 
-        def answer() -> None:
+        def run() -> None:
             try:
-                found = ask()
+                addresses = look_up()
             except BaseException as error:
-                answered.set_exception(error)
+                future.set_exception(error)
             else:
-                answered.set_result(found)
+                future.set_result(addresses)
 
-        threading.Thread(target=answer, daemon=True).start()
-        return await asyncio.wrap_future(answered)
+        threading.Thread(target=run, daemon=True).start()
+        return await asyncio.wrap_future(future)
 
 
 class _GuardedResolver(AbstractResolver):
-    """Gives only the addresses that the guard allows."""
+    """Resolves a name to the addresses that the guard allows."""
 
     def __init__(self, inner: AbstractResolver, guard: Guard) -> None:
         self._inner = inner
         self._guard = guard
-        self.private: set[str] = set()  # names with an address that is not public
+        self.private_hosts: set[str] = set()  # with an address that is not public
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        allowed = [result for result in found if self._guard.allows(result["host"])]
-        if found and not allowed:
-            raise _Refused(found[0]["host"])
+        results = await self._inner.resolve(host, port, family)
+        allowed = [result for result in results if self._guard.allows(result["host"])]
+        if results and not allowed:
+            raise _AddressRefused(results[0]["host"])
         if any(not is_public(result["host"]) for result in allowed):
-            self.private.add(host)
+            self.private_hosts.add(host)
         return allowed
 
     async def close(self) -> None:
         await self._inner.close()
 
 
-class _Door:
+class GuardedPool:
     """Connections behind one guard.
 
-    Subscriptions with other ``allow_private`` have another: a connection that one of them was
-    allowed to make is never used for the rest.
+    Each value of ``allow_private`` has its own pool. A connection that one subscription may make
+    is therefore never used for another.
     """
 
     def __init__(
@@ -152,96 +131,80 @@ class _Door:
         self._resolver = _GuardedResolver(resolver, self._guard)
         connector = aiohttp.TCPConnector(
             limit=0,
-            # Kept open, those of thousands of hosts would be more than a process may have (1,024
-            # mostly); and between two requests of one host there is a second.
+            # Open connections to thousands of hosts would exceed a process's limit of descriptors
+            # (often 1,024), and requests to one host are a second apart.
             force_close=True,
-            ttl_dns_cache=_DNS_SECONDS,
+            ttl_dns_cache=_DNS_CACHE_SECONDS,
             ssl=tls,
             resolver=self._resolver,
-            socket_factory=self._socket,
+            socket_factory=self._make_socket,
         )
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # The transport by itself: of what a client adds (cookies, redirects, credentials, proxies of
-        # the environment) we want nothing. The connector verifies certificates.
-        self.http = AiohttpTransport(client=session, verify=False)
+        # Only the transport: a client would add cookies, redirects, credentials, and proxies from
+        # the environment. The connector verifies certificates.
+        self.transport = AiohttpTransport(client=session, verify=False)
 
-    def _socket(self, info: "aiohttp.AddrInfoType") -> socket.socket:
-        """The last word: the very address that will be connected to, however it was found."""
-        family, kind, protocol, _, where = info
-        if not self._guard.allows(where[0]):
-            raise _Refused(where[0])
+    def _make_socket(self, info: "aiohttp.AddrInfoType") -> socket.socket:
+        """Check the address again right before the connection, however it was resolved."""
+        family, kind, protocol, _, address = info
+        if not self._guard.allows(address[0]):
+            raise _AddressRefused(address[0])
         return socket.socket(family, kind, protocol)
 
     def is_public(self, host: str) -> bool:
-        """Whether ``host``, to which we have connected, is on the public Internet."""
+        """Whether ``host``, which must have answered, is on the public Internet."""
         try:
             return is_public(str(ip_address(host)))
         except ValueError:
-            return host not in self._resolver.private
+            return host not in self._resolver.private_hosts
 
 
 class Client:
-    """An asynchronous context manager; ``resolver`` stands in for the system's."""
+    """Sends requests, an asynchronous context manager. ``resolver`` replaces the system's."""
 
     def __init__(self, resolver: AbstractResolver | None = None) -> None:
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
-        self._doors: dict[tuple[Network, ...], _Door] = {}
-        self._tls = _certificates()
+        self._pools: dict[tuple[Network, ...], GuardedPool] = {}
+        self._tls = _make_tls_context()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def _door(self, allow_private: tuple[Network, ...]) -> _Door:
-        if allow_private not in self._doors:
-            resolver = self._resolver or _SystemResolver()
-            door = self._doors[allow_private] = _Door(allow_private, self._tls, resolver)
-            await self._stack.enter_async_context(door.http)
-        return self._doors[allow_private]
+    async def _pool(self, allow_private: tuple[Network, ...]) -> GuardedPool:
+        if allow_private not in self._pools:
+            loop: Any = _ResolverLoop()
+            resolver = self._resolver or aiohttp.ThreadedResolver(loop)
+            pool = self._pools[allow_private] = GuardedPool(allow_private, self._tls, resolver)
+            await self._stack.enter_async_context(pool.transport)
+        return self._pools[allow_private]
 
-    async def get(
+    async def request(
         self,
-        url: str,
-        headers: Mapping[str, str],
-        allow_private: tuple[Network, ...],
-        seconds: float,
-    ) -> Answer:
-        """One GET, redirects not followed, in ``seconds`` at most. Raises Trouble, TimeoutError."""
-        return await self._ask("GET", url, headers, allow_private, seconds)
-
-    async def post(
-        self,
-        url: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str],
-        allow_private: tuple[Network, ...],
-        seconds: float,
-    ) -> Answer:
-        """One POST of a form, like `get`."""
-        return await self._ask("POST", url, headers, allow_private, seconds, form)
-
-    async def _ask(
-        self,
-        method: str,
         url: str,
         headers: Mapping[str, str],
         allow_private: tuple[Network, ...],
         seconds: float,
         form: Mapping[str, str] | None = None,
     ) -> Answer:
+        """GET ``url``, or POST ``form`` to it, within ``seconds``. Redirects are not followed.
+
+        Raises RequestFailed, TimeoutError.
+        """
         if len(url) > urls.MAX_CHARACTERS:
-            raise Trouble(f"an address of more than {urls.MAX_CHARACTERS} characters")
-        door = await self._door(allow_private)
+            raise RequestFailed(f"an address of more than {urls.MAX_CHARACTERS} characters")
+        pool = await self._pool(allow_private)
         headers = {**headers, "Accept-Encoding": ACCEPTED}
+        method = "GET" if form is None else "POST"
         try:
             async with asyncio.timeout(seconds):
                 request = httpx.Request(
                     method, url, headers=headers, data=form, extensions=_EXTENSIONS
                 )
-                response = await door.http.handle_async_request(request)
+                response = await pool.transport.handle_async_request(request)
                 try:
                     raw = await _read(response) if response.status_code in WITH_BODY else b""
                 finally:
@@ -249,22 +212,21 @@ class Client:
         except TimeoutError:
             raise
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _in_words(error) from error
+            raise _explain(error) from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise _not_asked(error) from error
-        codings = response.headers.get("Content-Encoding", "")
+            raise _invalid_url(error) from error
         try:
-            body = decode(raw, codings, MAX_BODY_BYTES)
+            body = decode(raw, response.headers.get("Content-Encoding", ""), MAX_BODY_BYTES)
         except TooLarge:
-            raise Trouble(_TOO_LARGE) from None
+            raise RequestFailed(_TOO_LARGE) from None
         except Undecodable as error:
-            raise Trouble(str(error)) from error
-        public = door.is_public(urls.host(url))
+            raise RequestFailed(str(error)) from error
+        public = pool.is_public(urls.host(url))
         return Answer(response.status_code, response.headers, body, public)
 
 
-def _certificates() -> ssl.SSLContext:
-    """Those of the authorities that we believe. Raises ConfigError."""
+def _make_tls_context() -> ssl.SSLContext:
+    """Trusts the authorities of SSL_CERT_FILE, or else those of certifi. Raises ConfigError."""
     try:
         return httpx.create_ssl_context(trust_env=True)
     except OSError as error:
@@ -275,48 +237,45 @@ def _certificates() -> ssl.SSLContext:
             f"no certificates can be read there ({error.strerror}): let the environment variable "
             "SSL_CERT_FILE name a file that has them in PEM, or unset it"
         )
-        raise ConfigError((Mistake(file, None, message),)) from error
-
-
-_TOO_LARGE = f"larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
+        raise ConfigError((Diagnostic(file, None, message),)) from error
 
 
 async def _read(response: httpx.Response) -> bytes:
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and (len(length) > 15 or int(length) > MAX_BODY_BYTES):
-        raise Trouble(_TOO_LARGE)
+        raise RequestFailed(_TOO_LARGE)
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise Trouble(_TOO_LARGE)
+            raise RequestFailed(_TOO_LARGE)
     return bytes(body)
 
 
-def _not_asked(error: BaseException) -> Trouble:
-    return Trouble(f"not an address that can be asked: {urls.redact(str(error))}")
+def _invalid_url(error: BaseException) -> RequestFailed:
+    return RequestFailed(f"not a valid address: {urls.redact(str(error))}")
 
 
-def _in_words(error: BaseException) -> Trouble:
-    """The cause, for a person.
+def _explain(error: BaseException) -> RequestFailed:
+    """The cause in words.
 
-    aiohttp's exceptions stand behind httpx's as ``__cause__``, and only they can be trusted:
-    the transport calls a refused connection or a failed TLS handshake a ConnectTimeout.
+    It comes from aiohttp's exception, the ``__cause__`` of httpx's: the transport maps a refused
+    connection or a failed TLS handshake to ConnectTimeout.
     """
     cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__ or error
     match cause:
-        case aiohttp.ClientConnectorError(os_error=_Refused() as refused):
-            return Trouble(str(refused))
+        case aiohttp.ClientConnectorError(os_error=_AddressRefused() as refused):
+            return RequestFailed(str(refused))
         case aiohttp.InvalidURL():
-            return _not_asked(cause)  # such as a host called 2130706433
+            return _invalid_url(cause)  # such as a host called 2130706433
         case TimeoutError():
-            return Silent("no answer in time", unreached=True)
+            return NoResponse("no answer in time", unreached=True)
         case aiohttp.ClientConnectorDNSError():
             reason = "name not found: check the address, or the network"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as tls):
             reason = f"TLS: {getattr(tls, 'verify_message', '') or tls.reason}"
         case aiohttp.ClientSSLError(os_error=tls):
-            reason = f"TLS: {_tls_in_words(str(getattr(tls, 'reason', None) or tls))}"
+            reason = f"TLS: {_explain_tls(str(getattr(tls, 'reason', None) or tls))}"
         case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
             reason = "connection refused"
         case aiohttp.ClientConnectorError(os_error=os_error):
@@ -324,17 +283,17 @@ def _in_words(error: BaseException) -> Trouble:
         case aiohttp.ServerDisconnectedError():
             reason = "the connection was closed without an answer"
         case aiohttp.ClientPayloadError():
-            return Trouble("the answer was cut short")
+            return RequestFailed("the answer was cut short")
         case aiohttp.ClientResponseError():
-            return Garbled("not an HTTP answer")
+            return MalformedResponse("not an HTTP answer")
         case ConnectionResetError() | aiohttp.ClientOSError(errno=errno.ECONNRESET):
             reason = "the connection was reset"
         case _:
             reason = urls.redact(str(error)) or type(error).__name__
-    return Trouble(reason, unreached=True)
+    return RequestFailed(reason, unreached=True)
 
 
-def _tls_in_words(reason: str) -> str:
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):  # OpenSSL's words for an answer in HTTP
-        return "the server does not speak it there: does the address begin with http://?"
+def _explain_tls(reason: str) -> str:
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):  # the answer is plain HTTP
+        return "the server does not use it there: does the address begin with http://?"
     return reason.replace("_", " ").lower()

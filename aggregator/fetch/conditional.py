@@ -1,13 +1,12 @@
-"""Conditional requests: what we ask with, and what an answer means. Pure.
-
-The words are those of RFC 9110 (HTTP semantics).
-"""
+"""Conditional requests (RFC 9110): the headers of a request, and the meaning of its answer. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from aggregator.fetch.domains import domain_of
 from aggregator.fetch.freshness import caching, http_date
 from aggregator.model import (
     Fetched,
@@ -18,7 +17,7 @@ from aggregator.model import (
     Poll,
     Validators,
 )
-from aggregator.text.folding import SENDABLE
+from aggregator.text.characters import HEADER_VALUE
 from aggregator.text.urls import without_secrets
 
 ACCEPT = (
@@ -26,34 +25,57 @@ ACCEPT = (
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.1"
 )
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
 PERMANENT = frozenset({301, 308})
 WITH_BODY = frozenset({HTTPStatus.OK, HTTPStatus.IM_USED})
-WAIT = frozenset({403, 429, 503})  # where Retry-After is what the host says, not the resource
-_CLOCKS_DIFFER = timedelta(days=1)
+HOST_BUSY = frozenset({403, 429, 503})  # Retry-After applies to the host, not only to the URL
+_CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
+_MAX_CLOCK_SKEW = timedelta(days=1)
+_ADVICE = {
+    204: "empty answer; stored entries stay",
+    206: "partial content that was not requested; stored entries stay",
+    300: "several addresses to choose from: put the feed's own address into feeds.toml",
+    401: "the feed needs a password: set auth",
+    403: "the publisher refuses us, or wants fewer requests",
+    404: "the address may have changed: try aggregator discover with the site's address",
+    429: "too many requests: it will be polled less often",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer with a decoded ``body``.
+
+    The names of ``headers`` are case-insensitive. ``public``: it came from the public Internet.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    public: bool
 
 
 def request_headers(
-    poll: Poll, url: str, own: bool, user_agent: str, now: datetime
+    poll: Poll, url: str, at_origin: bool, user_agent: str, now: datetime
 ) -> dict[str, str]:
-    """Headers of a request to ``url``, the address of ``poll`` or where that redirects.
+    """Headers of a request to ``url``, which is the URL of ``poll`` or a redirect's target.
 
-    ``own``: we never left the origin that is written in feeds.toml, so that its credentials may
-    be sent, and its own headers, which win over ours. Validators go to the address that gave them,
-    but for those that cannot be sent, and those to which any document would be unmodified.
+    ``at_origin``: the request is still at the origin in feeds.toml. Only then are the
+    subscription's credentials and headers sent; its headers override ours. Validators are sent only
+    to the URL that they came from. Left out are validators that no header can contain, and those
+    that would match any document ("*", and dates in the future).
     """
     headers = {"User-Agent": user_agent, "Accept": ACCEPT}
     validators = poll.validators
     if validators.url == without_secrets(url):
         etag, modified = validators.etag or "", validators.last_modified or ""
-        if etag and SENDABLE.fullmatch(etag) and etag.strip() != "*":
+        if etag and HEADER_VALUE.fullmatch(etag) and etag.strip() != "*":
             headers["If-None-Match"] = etag
-            headers["A-IM"] = "feed"  # RFC 3229: only the entries that are new since then
+            headers["A-IM"] = "feed"  # RFC 3229: the answer may be only the new entries
         modified_at = http_date(modified)
-        is_to_come = modified_at is not None and modified_at > now + _CLOCKS_DIFFER
-        if modified and SENDABLE.fullmatch(modified) and not is_to_come:
+        in_future = modified_at is not None and modified_at > now + _MAX_CLOCK_SKEW
+        if modified and HEADER_VALUE.fullmatch(modified) and not in_future:
             headers["If-Modified-Since"] = modified
-    if own:
+    if at_origin:
         if poll.subscription.authorization:
             headers["Authorization"] = poll.subscription.authorization
         headers.update(poll.subscription.headers)
@@ -61,13 +83,13 @@ def request_headers(
 
 
 def unconditional(headers: Mapping[str, str]) -> dict[str, str]:
-    """The same request for the whole document."""
+    """The headers without conditions, to request the whole document."""
     return {name: value for name, value in headers.items() if name not in _CONDITIONS}
 
 
-def same_origin(one: str, other: str) -> bool:
-    """Scheme, host and port are equal (RFC 6454 section 5)."""
-    return _origin(one) == _origin(other)
+def same_origin(first: str, second: str) -> bool:
+    """Whether scheme, host and port are equal (RFC 6454 section 5)."""
+    return _origin(first) == _origin(second)
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -78,54 +100,50 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def classify(
     poll: Poll,
-    final_url: str,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
+    url: str,
+    answer: Answer,
     moved_to: str | None,
-    host: str | None,
+    warnings: tuple[str, ...],
     now: datetime,
 ) -> FetchOutcome:
-    """What an answer that is no redirect means. ``headers`` must ignore the case of names.
-
-    ``host`` is the registrable domain for which its Retry-After would be, None where the address
-    is private: behind one, such as an RSS bridge's, many publishers may stand.
-    """
-    key = poll.subscription.key
-    shown = without_secrets(final_url)
-    validators = Validators(headers.get("ETag"), headers.get("Last-Modified"), shown)
-    told = caching(headers, now)
+    """The outcome of an answer from ``url`` that is no redirect."""
+    key, status, headers = poll.subscription.key, answer.status, answer.headers
+    public_url = without_secrets(url)
+    validators = Validators(headers.get("ETag"), headers.get("Last-Modified"), public_url)
+    freshness = caching(headers, now)
     if status == HTTPStatus.NOT_MODIFIED:  # section 15.4.5
-        if poll.validators.url != shown:
-            reason = "HTTP 304 (not modified), though nothing is known here yet"
-            return FetchFailed(key, reason, status, told)
-        return NotModified(key, validators, moved_to, told)
+        if poll.validators.url != public_url:
+            reason = "HTTP 304 (not modified), but nothing is stored yet"
+            return FetchFailed(key, reason, status, freshness)
+        return NotModified(key, validators, moved_to, freshness)
     if status == HTTPStatus.GONE:
         return Gone(key)
     if status in WITH_BODY:
-        if not body.strip():
-            return FetchFailed(key, "the answer was empty; what is stored stays", None, told)
-        content_type = headers.get("Content-Type") or ""
-        partial = status == HTTPStatus.IM_USED
-        return Fetched(key, final_url, body, content_type, validators, moved_to, told, partial)
-    host = host if status in WAIT and told.retry_after else None
-    return FetchFailed(key, _status_in_words(status, headers), status, told, host)
+        if not answer.body.strip():
+            return FetchFailed(key, _ADVICE[204], None, freshness)
+        return Fetched(
+            key,
+            url,
+            answer.body,
+            headers.get("Content-Type") or "",
+            validators,
+            moved_to,
+            freshness,
+            partial=status == HTTPStatus.IM_USED,
+            warnings=warnings,
+        )
+    # Behind a private address, such as an RSS bridge's, there may be many publishers.
+    is_host_wide = status in HOST_BUSY and freshness.retry_after and answer.public
+    host = domain_of(url) if is_host_wide else None
+    return FetchFailed(key, _explain_status(status, headers), status, freshness, host)
 
 
-def _status_in_words(status: int, headers: Mapping[str, str]) -> str:
+def _explain_status(status: int, headers: Mapping[str, str]) -> str:
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = str(status)
-    advice = {
-        204: "the answer was empty; what is stored stays",
-        206: "a part of a document, which nobody asked for; what is stored stays",
-        300: "several addresses to choose from: put the feed's own into feeds.toml",
-        401: "the feed wants a password: set auth",
-        403: "the publisher refuses us, or wants fewer requests",
-        404: "the address may have changed: try aggregator discover with the site's address",
-        429: "too many requests: it will be asked less often",
-    }.get(status, "it will be asked again" if status >= 500 else "not a feed")
+    advice = _ADVICE.get(status, "it will be retried" if status >= 500 else "not a feed")
     # https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/
     if (headers.get("cf-mitigated") or "").lower() == "challenge":
         advice = "Cloudflare asks for a human: ask the publisher to let feed readers through"

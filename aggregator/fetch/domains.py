@@ -1,4 +1,4 @@
-"""Whose machine an address is on: what politeness is counted by. Pure."""
+"""Registrable domains, the unit of politeness: one request at a time for each. Pure."""
 
 from functools import cache
 from ipaddress import ip_address
@@ -10,14 +10,14 @@ from aggregator.text import urls
 
 @cache
 def _public_suffixes() -> PublicSuffixList:
-    # Without the list's private part: the thousand blogs of one blogging service are one
-    # service's machines, and are to be asked one after another.
+    # Without the list's private part: the thousand blogs of a blogging service share its servers,
+    # so they share one limit.
     return PublicSuffixList(only_icann=True)
 
 
 @cache
 def registrable_domain(host: str) -> str:
-    """``feeds.blog.example.co.uk`` -> ``example.co.uk``; an IP address or a bare name is itself."""
+    """``feeds.blog.example.co.uk`` -> ``example.co.uk``; an IP address or single label is kept."""
     host = host.rstrip(".")
     try:
         return str(ip_address(host))
@@ -25,6 +25,6 @@ def registrable_domain(host: str) -> str:
         return _public_suffixes().privatesuffix(host) or host
 
 
-def host_of(url: str) -> str:
-    """The registrable domain of a web address."""
+def domain_of(url: str) -> str:
+    """The registrable domain of a URL's host."""
     return registrable_domain(urls.host(url))

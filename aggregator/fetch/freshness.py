@@ -1,6 +1,6 @@
-"""What an answer's headers say of asking again. Pure.
+"""Freshness and delays that response headers request. Pure.
 
-Every time is counted from the publisher's own Date, since its clock may be wrong.
+Times are relative to the publisher's own Date header, because its clock may be wrong.
 """
 
 import re
@@ -10,36 +10,36 @@ from email.utils import parsedate_to_datetime
 
 from aggregator.model import Caching
 
-# A publisher's slip (a year, for a file that is thought never to change) must not silence a feed.
+# A publisher's error (a year, as for a file that never changes) must not stop polling.
 MAX_DELAY = timedelta(days=7)
 _DIRECTIVE = re.compile(r"([\w-]+)(?:\s*=\s*(?:\"([^\"]*)\"|([^\s,]*)))?")
-_EPOCH_FROM = 1_000_000_000  # seconds: thirty years to wait, or a time since 1970
+_MIN_TIMESTAMP = 1_000_000_000  # more seconds than this are a time since 1970, not a delay
 _ZERO = timedelta(0)
 
 
 def caching(headers: Mapping[str, str], now: datetime) -> Caching:
-    """Read Cache-Control, Expires, Age, Retry-After and X-RateLimit; ``headers`` must ignore case.
+    """Parse Cache-Control, Expires, Age, Retry-After and X-RateLimit.
 
-    Freshness is that of RFC 9111 section 4.2 for a private cache, at most 7 days: max-age before
-    Expires, less Age; no-cache and no-store mean none.
+    ``headers`` must be case-insensitive. Freshness is that of a private cache (RFC 9111 section
+    4.2), at most 7 days: max-age, or else Expires, minus Age; none for no-cache and no-store.
     """
     date = http_date(headers.get("Date")) or now
-    asked = _retry_after(headers.get("Retry-After"), date)
-    if asked is None:
-        asked = _quota_reset(headers, date)
+    retry_after = _retry_after(headers.get("Retry-After"), date)
+    if retry_after is None:
+        retry_after = _quota_reset(headers, date)
     directives: dict[str, str] = {}
     for name, quoted, plain in _DIRECTIVE.findall(headers.get("Cache-Control") or ""):
-        directives.setdefault(name.lower(), quoted or plain)  # the first counts: section 4.2.1
+        directives.setdefault(name.lower(), quoted or plain)  # section 4.2.1: the first counts
     if directives.keys() & {"no-cache", "no-store"}:
-        return Caching(_ZERO, _ZERO, asked)
+        return Caching(_ZERO, _ZERO, retry_after)
     if "max-age" in directives:
         lifetime = _seconds(directives["max-age"]) or _ZERO
-        return Caching(lifetime, _less_age(lifetime, headers), asked)
-    if "Expires" in headers:  # what cannot be read, such as "0", has expired: section 5.3
+        return Caching(lifetime, _less_age(lifetime, headers), retry_after)
+    if "Expires" in headers:  # section 5.3: an invalid date, such as "0", is in the past
         expires = http_date(headers.get("Expires"))
         lifetime = min(max(expires - date, _ZERO), MAX_DELAY) if expires else _ZERO
-        return Caching(None, _less_age(lifetime, headers), asked)
-    return Caching(None, None, asked)
+        return Caching(None, _less_age(lifetime, headers), retry_after)
+    return Caching(None, None, retry_after)
 
 
 def _less_age(lifetime: timedelta, headers: Mapping[str, str]) -> timedelta:
@@ -56,14 +56,14 @@ def _retry_after(value: str | None, date: datetime) -> timedelta | None:
 
 
 def _quota_reset(headers: Mapping[str, str], date: datetime) -> timedelta | None:
-    """How long a quota that is used up stays so: reddit says it in seconds, GitHub as a time."""
+    """The time until a used-up quota is reset. reddit sends seconds, GitHub a timestamp."""
     if (headers.get("X-RateLimit-Remaining") or "").strip() not in ("0", "0.0"):
         return None
     value = (headers.get("X-RateLimit-Reset") or "").strip()
     if not (value.isascii() and value.isdecimal()):
         return None
     seconds = int(value[:12])
-    if seconds > _EPOCH_FROM:
+    if seconds > _MIN_TIMESTAMP:
         seconds = max(seconds - int(date.timestamp()), 0)
     return min(timedelta(seconds=seconds), MAX_DELAY)
 
@@ -77,7 +77,7 @@ def _seconds(value: str | None) -> timedelta | None:
 
 
 def http_date(value: str | None) -> datetime | None:
-    """A time of a header (RFC 9110 section 5.6.7), None where it is none."""
+    """A header's date (RFC 9110 section 5.6.7), or None if it is invalid."""
     try:
         at = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):

@@ -1,50 +1,50 @@
-"""Subscriptions -> outcomes: whom to ask when, and where an answer leads. No HTTP of its own."""
+"""Polls subscriptions politely: order, pauses between requests, redirects, hosts that are down."""
 
 import asyncio
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
 
 from aggregator.fetch import conditional
-from aggregator.fetch.client import Answer, Client, Garbled, Resolver, Silent, Trouble
-from aggregator.fetch.domains import host_of
-from aggregator.model import (
-    Caching,
-    Deferred,
-    Fetched,
-    FetchFailed,
-    FetchOutcome,
-    Network,
-    Poll,
-    Subscription,
+from aggregator.fetch.client import (
+    Client,
+    MalformedResponse,
+    NoResponse,
+    RequestFailed,
+    Resolver,
 )
+from aggregator.fetch.domains import domain_of
+from aggregator.model import Deferred, FetchFailed, FetchOutcome, Network, Poll, Subscription
 from aggregator.text import urls
 
+logger = logging.getLogger(__name__)
+
 MAX_REDIRECTS = 5
-MAX_AT_ONCE = 16
+MAX_CONCURRENT = 16
 TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
 GAP_SECONDS = 1.0
-MOST_SILENCES = 5  # one after another, of one host: then it is down
+MAX_TIMEOUTS = 5  # of one host in a row; then it counts as down
 _HUB_SECONDS = 10.0
 
 
-class _Turn:
-    """One host's: a request at a time, and a rest after each."""
+class HostThrottle:
+    """Allows one request at a time to a host, and a pause after each."""
 
     def __init__(self, gap_seconds: float) -> None:
         self._gap_seconds = gap_seconds
         self._lock = asyncio.Lock()
         self._free_at = 0.0
 
-    async def rested(self) -> None:
+    async def pause(self) -> None:
+        """Wait until the pause after the last request is over."""
         await asyncio.sleep(self._free_at - asyncio.get_running_loop().time())
 
     async def __aenter__(self) -> None:
         await self._lock.acquire()
         try:
-            await self.rested()
+            await self.pause()
         except BaseException:
             self._lock.release()
             raise
@@ -57,8 +57,9 @@ class _Turn:
 class Fetcher:
     """Polls subscriptions, an asynchronous context manager.
 
-    One request at a time per registrable domain, with ``gap_seconds`` after each, and 16 in all:
-    a host with a thousand feeds is not hammered, and keeps nobody waiting.
+    It sends one request at a time to each registrable domain, with a pause of ``gap_seconds``
+    after each, and at most 16 in all. So a host with a thousand feeds is not overloaded, and does
+    not delay the other hosts.
     """
 
     def __init__(
@@ -72,9 +73,11 @@ class Fetcher:
         self._user_agent = user_agent
         self._total_seconds = total_seconds
         self._client = Client(resolver)
-        self._turns: defaultdict[str, _Turn] = defaultdict(lambda: _Turn(gap_seconds))
+        self._throttles: defaultdict[str, HostThrottle] = defaultdict(
+            lambda: HostThrottle(gap_seconds)
+        )
         self._holds: dict[str, datetime] = {}
-        self._silences: dict[str, int] = {}  # of hosts, since they last spoke
+        self._timeouts: Counter[str] = Counter()  # of each host, since its last answer
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -86,149 +89,147 @@ class Fetcher:
     async def poll(
         self, polls: Iterable[Poll], holds: Mapping[str, datetime], now: datetime
     ) -> AsyncGenerator[tuple[Subscription, FetchOutcome], None]:
-        """Poll all of them; gives each as it is answered.
+        """Poll all subscriptions, and yield each outcome when it arrives.
 
-        ``holds`` are hosts that asked us to wait, and until when. A slot is held until its answer
-        is taken, so that bodies never pile up in memory, but not while a host rests.
+        ``holds`` are the hosts that asked us to wait, and until when. A request keeps its slot until
+        its outcome is taken, so that bodies do not pile up in memory. A host's pause needs no slot.
         """
         self._holds.update(holds)
-        by_host: defaultdict[str, list[Poll]] = defaultdict(list)
+        by_domain: defaultdict[str, list[Poll]] = defaultdict(list)
         for poll in polls:
-            by_host[host_of(poll.url)].append(poll)
-            self._silences.pop(urls.host(poll.url), None)
-        slots = asyncio.Semaphore(MAX_AT_ONCE)
-        answers: asyncio.Queue[tuple[Subscription, FetchOutcome] | None] = asyncio.Queue(1)
+            by_domain[domain_of(poll.url)].append(poll)
+            del self._timeouts[urls.host(poll.url)]
+        slots = asyncio.Semaphore(MAX_CONCURRENT)
+        outcomes: asyncio.Queue[tuple[Subscription, FetchOutcome] | None] = asyncio.Queue(1)
 
-        async def work(host: str) -> None:
-            for poll in by_host[host]:
+        async def work(domain: str) -> None:
+            for poll in by_domain[domain]:
                 if not self._is_down(poll.url):
-                    await self._turns[host].rested()
+                    await self._throttles[domain].pause()
                 async with slots:
-                    await answers.put((poll.subscription, await self.fetch(poll, now)))
+                    await outcomes.put((poll.subscription, await self.fetch(poll, now)))
 
         async def finish() -> None:
             try:
                 await asyncio.gather(*workers)
             except Exception:
-                await answers.put(None)  # not where it is cancelled: nobody may be there to take it
+                await outcomes.put(None)  # not after a cancellation: nobody might take it
                 raise
-            await answers.put(None)
+            await outcomes.put(None)
 
-        longest_first = sorted(by_host, key=lambda host: -len(by_host[host]))
-        workers = [asyncio.create_task(work(host)) for host in longest_first]
+        longest_first = sorted(by_domain, key=lambda domain: -len(by_domain[domain]))
+        workers = [asyncio.create_task(work(domain)) for domain in longest_first]
         finisher = asyncio.create_task(finish())
         try:
-            while answer := await answers.get():
-                yield answer
-            await finisher  # a bug in a worker is raised here, not lost
+            while outcome := await outcomes.get():
+                yield outcome
+            await finisher  # raises the exception of a worker
         finally:
             for task in (*workers, finisher):
                 task.cancel()
 
     async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome:
-        """Poll one subscription, following up to 5 redirects. Never raises for remote trouble."""
+        """Poll one subscription, and follow up to 5 redirects. Remote errors are outcomes."""
         key, url = poll.subscription.key, poll.url
-        own = conditional.same_origin(url, poll.subscription.url)
+        at_origin = conditional.same_origin(url, poll.subscription.url)
         permanent = True
         warnings: tuple[str, ...] = ()
-        left = self._total_seconds
+        seconds = self._total_seconds
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                until = self._holds.get(host_of(url))
-                if until and now < until:
-                    return Deferred(key, until)
-                if self._is_down(url):
-                    reason = (
-                        f"not asked: {urls.host(url)} did not answer {MOST_SILENCES} times in a row"
-                    )
-                    return FetchFailed(key, reason, unreached=True)
-                headers = conditional.request_headers(poll, url, own, self._user_agent, now)
-                answer, left = await self._get(poll.subscription, url, headers, left)
+                if skipped := self._skip(key, url, now):
+                    return skipped
+                headers = conditional.request_headers(poll, url, at_origin, self._user_agent, now)
+                answer, seconds = await self._get(poll.subscription, url, headers, seconds)
+                logger.debug(
+                    "HTTP %d, %d bytes from %s", answer.status, len(answer.body), url,
+                    extra={"subscription": poll.subscription.title},
+                )  # fmt: skip
                 if answer.status not in conditional.REDIRECTS:
                     moved = url if permanent and url != poll.url == poll.subscription.url else None
-                    return self._outcome(poll, url, answer, moved, warnings, now)
+                    outcome = conditional.classify(poll, url, answer, moved, warnings, now)
+                    if isinstance(outcome, FetchFailed) and outcome.host:
+                        wait = outcome.caching.retry_after or timedelta(0)
+                        self._holds[outcome.host] = now + wait
+                    return outcome
                 permanent = permanent and answer.status in conditional.PERMANENT
                 location = answer.headers.get("Location", "").strip()
                 target = urls.absolute(url, location) if location else None
                 if target is None:
                     return FetchFailed(key, f"HTTP {answer.status} redirects to no web address")
                 target = urls.without_userinfo(target)
-                own = own and conditional.same_origin(url, target)
+                at_origin = at_origin and conditional.same_origin(url, target)
                 if url.startswith("https:") and target.startswith("http:"):
                     warnings = (f"redirects from https to {urls.redact(target)}",)
                 url = target
-        except Trouble as trouble:
-            return FetchFailed(key, trouble.reason, unreached=trouble.unreached)
+        except RequestFailed as error:
+            return FetchFailed(key, error.reason, unreached=error.unreached)
         except TimeoutError:
-            reason = f"the answer took longer than {self._total_seconds:g} s"
-            return FetchFailed(key, reason, unreached=True)
+            return FetchFailed(key, _too_slow(self._total_seconds), unreached=True)
         reason = f"too many redirects ({MAX_REDIRECTS}), the last to {urls.redact(url)}"
         return FetchFailed(key, reason)
 
-    async def ping(self, hub: str, topic: str, allow_private: tuple[Network, ...]) -> str | None:
-        """Tell a WebSub hub that ``topic`` changed; gives what went wrong, in words.
+    def _skip(self, key: str, url: str, now: datetime) -> Deferred | FetchFailed | None:
+        """The outcome without a request, if the host asked us to wait or is down."""
+        until = self._holds.get(domain_of(url))
+        if until and now < until:
+            return Deferred(key, until)
+        if self._is_down(url):
+            reason = f"skipped: {urls.host(url)} did not answer {MAX_TIMEOUTS} times in a row"
+            return FetchFailed(key, reason, unreached=True)
+        return None
 
-        What a publisher sends its hub is left open by the recommendation of W3C (section 6):
-        hubs take PubSubHubbub's form, which names the topic twice to be understood by all.
+    async def ping(self, hub: str, topic: str, allow_private: tuple[Network, ...]) -> str | None:
+        """Tell a WebSub hub that ``topic`` changed. Returns an error message, or None.
+
+        The W3C recommendation does not define how a publisher notifies its hub (section 6). Hubs
+        accept PubSubHubbub's form. It has the topic under two names, as hubs differ.
         """
         form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
         headers = {"User-Agent": self._user_agent}
         try:
-            answer = await self._client.post(hub, form, headers, allow_private, _HUB_SECONDS)
-        except Trouble as trouble:
-            return trouble.reason
+            answer = await self._client.request(hub, headers, allow_private, _HUB_SECONDS, form)
+        except RequestFailed as error:
+            return error.reason
         except TimeoutError:
-            return f"the answer took longer than {_HUB_SECONDS:g} s"
+            return _too_slow(_HUB_SECONDS)
         return None if answer.status // 100 == 2 else f"HTTP {answer.status}"
 
     async def _get(
         self, subscription: Subscription, url: str, headers: dict[str, str], seconds: float
-    ) -> tuple[Answer, float]:
-        """The answer, and how many of the seconds are left. Waiting for a turn costs none."""
+    ) -> tuple[conditional.Answer, float]:
+        """The answer, and how many of the seconds remain. Waiting for the host takes none."""
         clock = asyncio.get_running_loop().time
-        # A redirect may lead to a host that another worker is asking: then it waits its turn.
+        host = urls.host(url)
         while True:
-            async with self._turns[host_of(url)]:
-                ends = clock() + seconds
-                silences = self._silences.pop(urls.host(url), 0)
+            # After a redirect, another worker may be sending a request to this host.
+            async with self._throttles[domain_of(url)]:
+                deadline = clock() + seconds
+                timeouts = self._timeouts.pop(host, 0)
                 try:
-                    answer = await self._client.get(
+                    answer = await self._client.request(
                         url, headers, subscription.allow_private, seconds
                     )
-                except (Silent, TimeoutError):
-                    self._silences[urls.host(url)] = silences + 1
+                except (NoResponse, TimeoutError):
+                    self._timeouts[host] = timeouts + 1
                     raise
-                except Garbled:
-                    # Some scripts send a body behind their 304, which aiohttp takes for the next
-                    # answer: they are asked for the whole document, once.
+                except MalformedResponse:
+                    # Some scripts send a body after their 304, and aiohttp parses it as another
+                    # answer. Ask again without conditions, once.
                     whole = conditional.unconditional(headers)
                     if whole == headers:
                         raise
-                    headers, seconds = whole, ends - clock()
+                    headers, seconds = whole, deadline - clock()
                 else:
-                    return answer, ends - clock()
+                    return answer, deadline - clock()
 
     def _is_down(self, url: str) -> bool:
-        """Whether nobody answers there, as these polls have learned: a hundred feeds of such a host
-        would else hold up all others for half an hour."""
-        return self._silences.get(urls.host(url), 0) >= MOST_SILENCES
+        """Whether the host timed out 5 times in a row.
 
-    def _outcome(
-        self,
-        poll: Poll,
-        url: str,
-        answer: Answer,
-        moved_to: str | None,
-        warnings: tuple[str, ...],
-        now: datetime,
-    ) -> FetchOutcome:
-        host = host_of(url) if answer.public else None
-        outcome = conditional.classify(
-            poll, url, answer.status, answer.headers, answer.body, moved_to, host, now
-        )
-        match outcome:
-            case Fetched():
-                return replace(outcome, warnings=warnings)
-            case FetchFailed(host=str(held), caching=Caching(retry_after=timedelta() as wait)):
-                self._holds[held] = now + wait
-        return outcome
+        Otherwise a hundred feeds of such a host would delay all others for half an hour.
+        """
+        return self._timeouts[urls.host(url)] >= MAX_TIMEOUTS
+
+
+def _too_slow(seconds: float) -> str:
+    return f"the answer took longer than {seconds:g} s"

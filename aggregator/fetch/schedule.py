@@ -1,4 +1,4 @@
-"""When a subscription is polled next, and why then. Pure."""
+"""When a subscription is polled next, and the reason. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,38 +7,40 @@ from hashlib import sha256
 from itertools import pairwise
 from statistics import median
 
-from aggregator.fetch.domains import host_of
+from aggregator.fetch.domains import domain_of
 from aggregator.fetch.freshness import MAX_DELAY
-from aggregator.model import Caching, FeedState, Hints, Subscription
+from aggregator.model import Caching, FeedState, PollHints, Subscription
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FLOOR, CEILING = HOUR, DAY
-SILENT_AFTER, WHEN_SILENT = 365 * DAY, 7 * DAY
-WHEN_GONE = 30 * DAY
-REFUSED_WAIT = 4 * HOUR  # 403 and 429 that do not say how long
-MAX_HINT = DAY  # ttl and sy: stand in templates for ever; longer ones are slips
-MOST_OF_A_HOST = 300  # in one run: five minutes
+MIN_INTERVAL, MAX_INTERVAL = HOUR, DAY  # of a feed with recent entries
+SILENT_AFTER, SILENT_INTERVAL = 365 * DAY, 7 * DAY
+GONE_INTERVAL = 30 * DAY
+REFUSED_INTERVAL = 4 * HOUR  # after a 403 or 429 without Retry-After
+MAX_HINT = DAY  # ttl and sy: often come from a template; longer ones are errors
+MAX_PER_HOST = 300  # polls in one run: five minutes
+MAX_GAPS = 10  # between recent entries
+POLLS_PER_GAP = 4
+QUIET_POLLS = 30  # a feed without an entry for 30 days is polled once a day
+_JITTER, _MAX_JITTER = 0.1, timedelta(minutes=30)
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_RECENT = 11  # entries, so ten gaps
-_JITTER, _MOST_JITTER = 0.1, timedelta(minutes=30)
-_POLLS_PER_GAP = 4
-_SLOWING = 30  # no entry for a month: once a day
 
 
 def spread(key: str) -> float:
-    """A number in 0..1 that is always the same for ``key``: so feeds spread, and each is steady."""
+    """A pseudo-random number from 0 to 1, always the same for ``key``."""
     return int.from_bytes(sha256(key.encode()).digest()[:4]) / 2**32
 
 
-def rhythm(dates: Iterable[datetime], now: datetime) -> tuple[timedelta | None, datetime | None]:
-    """The median gap between recent entries, and the time of the newest; None if unknown."""
-    recent = sorted((min(date, now) for date in dates), reverse=True)[:_RECENT]
+def entry_rhythm(
+    dates: Iterable[datetime], now: datetime
+) -> tuple[timedelta | None, datetime | None]:
+    """The median gap between recent entries, and the date of the newest; None if unknown."""
+    recent = sorted((min(date, now) for date in dates), reverse=True)[: MAX_GAPS + 1]
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(recent)]
     return timedelta(seconds=median(gaps)) if gaps else None, recent[0] if recent else None
 
 
 def is_silent(state: FeedState, now: datetime) -> bool:
-    """No entry for a year."""
+    """Whether the feed had no entry for a year."""
     return state.newest_at is not None and now - state.newest_at >= SILENT_AFTER
 
 
@@ -50,11 +52,11 @@ def is_due(
     *,
     everything: bool = False,
 ) -> bool:
-    """Whether to poll in this run. ``everything`` overrides our plan, never a Retry-After.
+    """Whether to poll in this run. ``everything`` overrides our schedule, never a Retry-After.
 
-    A clock that was set back makes a feed due, rather than silent until the old time returns.
+    After the clock was set back, a feed is due. Otherwise it would wait for the old time.
     """
-    if asked_until(subscription, state, holds, now):
+    if held_until(subscription, state, holds, now):
         return False
     if everything or state.fetched_at is None or state.fetched_at > now:
         return True
@@ -63,52 +65,52 @@ def is_due(
     return state.next_poll_at is None or now >= state.next_poll_at
 
 
-def asked_until(
+def held_until(
     subscription: Subscription, state: FeedState, holds: Mapping[str, datetime], now: datetime
 ) -> datetime | None:
-    """Until when its publisher, or its host, asked us to wait; None if not, or no longer.
+    """Until when the publisher or the host asked us to wait, or None.
 
-    What is further ahead than anybody may ask was noted by a clock that was ahead.
+    A time beyond the maximum delay is ignored: it was stored when our clock was ahead.
     """
-    asked = [state.not_before]
+    ends = [state.not_before]
     if holds:
-        asked.append(holds.get(host_of(poll_url(subscription, state))))
-    return max((at for at in asked if at and now < at <= now + MAX_DELAY), default=None)
+        ends.append(holds.get(domain_of(poll_url(subscription, state))))
+    return max((at for at in ends if at and now < at <= now + MAX_DELAY), default=None)
 
 
-def shares(
+def limit_per_host(
     due: Iterable[tuple[Subscription, FeedState]],
 ) -> list[tuple[Subscription, FeedState]]:
-    """At most `MOST_OF_A_HOST` of each host, those that have waited longest first.
+    """At most `MAX_PER_HOST` of each registrable domain, the longest overdue first.
 
-    One request a second: a host of thousands would else keep everybody else's news from being
-    published for hours. The rest are due in the next run, and come first then.
+    At one request a second, a host with thousands of feeds would delay the publication of all
+    others for hours. The next run polls the remaining ones first.
     """
-    longest = sorted(due, key=lambda pair: pair[1].next_poll_at or pair[1].fetched_at or _NEVER)
+    overdue = sorted(due, key=lambda pair: pair[1].next_poll_at or pair[1].fetched_at or _NEVER)
     counts: Counter[str] = Counter()
-    taken = []
-    for subscription, state in longest:
-        host = host_of(poll_url(subscription, state))
-        counts[host] += 1
-        if counts[host] <= MOST_OF_A_HOST:
-            taken.append((subscription, state))
-    return taken
+    limited = []
+    for subscription, state in overdue:
+        domain = domain_of(poll_url(subscription, state))
+        counts[domain] += 1
+        if counts[domain] <= MAX_PER_HOST:
+            limited.append((subscription, state))
+    return limited
 
 
 def poll_url(subscription: Subscription, state: FeedState) -> str:
-    """The address in feeds.toml, or the one to which it has moved for good."""
+    """The URL in feeds.toml, or the one to which the feed has permanently moved."""
     return state.move.url if state.move and state.move.adopted else subscription.url
 
 
 def after_success(
     subscription: Subscription, state: FeedState, caching: Caching, now: datetime
 ) -> tuple[datetime, str]:
-    """The publisher's own rhythm, and never before any bound that the publisher states."""
-    own, reason = _own_rhythm(state, now)
-    bounds = [(now + own, reason), *_bounds(subscription, state, caching, now)]
+    """Follow the rhythm of the feed's entries, but never poll before a bound of the publisher."""
+    interval, reason = _interval(state, now)
+    bounds = [(now + interval, reason), *_bounds(subscription, state, caching, now)]
     at, reason = max(bounds, key=lambda bound: bound[0])
-    at += spread(state.key) * min(_JITTER * own, _MOST_JITTER)
-    return _unskipped(at, reason, state.hints)
+    at += spread(state.key) * min(_JITTER * interval, _MAX_JITTER)
+    return _after_skipped(at, reason, state.hints)
 
 
 def after_failure(
@@ -118,75 +120,75 @@ def after_failure(
     caching: Caching,
     now: datetime,
 ) -> tuple[datetime, str]:
-    """min(7 d, 1 h x 2^(n-1)), up to a fifth more by jitter; never a full stop."""
-    streak = state.failures
-    delay = HOUR * 2 ** min(streak - 1, 10) * (1 + spread(f"{state.key} {streak}") / 5)
+    """Back off exponentially: 1 h x 2^(n-1), plus up to a fifth of jitter, at most 7 days."""
+    failures = state.failures
+    delay = HOUR * 2 ** min(failures - 1, 10) * (1 + spread(f"{state.key} {failures}") / 5)
     if status in (403, 429) and caching.retry_after is None:
-        delay = max(delay, REFUSED_WAIT)
-    times = "failed once" if streak == 1 else f"failed {streak} times in a row"
+        delay = max(delay, REFUSED_INTERVAL)
+    reason = "failed once" if failures == 1 else f"failed {failures} times in a row"
     bounds = _bounds(subscription, state, caching, now)
-    return _unskipped(*max([(now + min(delay, MAX_DELAY), times), *bounds]), state.hints)
+    return _after_skipped(*max([(now + min(delay, MAX_DELAY), reason), *bounds]), state.hints)
 
 
 def after_gone(state: FeedState, now: datetime) -> tuple[datetime, str]:
-    """A second answer a day after the first decides; then a look once a month."""
-    if state.ended:
-        return now + WHEN_GONE, "gone (HTTP 410); a look once a month"
-    return (state.gone_at or now) + DAY, "HTTP 410; asked once more after a day"
+    """Ask again a day after the first 410. Once it is confirmed, ask once a month."""
+    if state.gone_confirmed:
+        return now + GONE_INTERVAL, "gone (HTTP 410); polled once a month"
+    return (state.gone_at or now) + DAY, "HTTP 410; polled again after a day"
 
 
-def _own_rhythm(state: FeedState, now: datetime) -> tuple[timedelta, str]:
+def _interval(state: FeedState, now: datetime) -> tuple[timedelta, str]:
+    """The time between polls that fits the feed's entries, with the reason."""
     if state.newest_at is None:
-        return FLOOR, "no entry has a date yet"
-    quiet = max(now - state.newest_at, timedelta(0))
+        return MIN_INTERVAL, "no entry has a date yet"
     if is_silent(state, now):
-        return WHEN_SILENT, f"silent since {state.newest_at:%Y-%m-%d}"
-    own = (state.gap or timedelta(0)) / _POLLS_PER_GAP
-    if own >= quiet / _SLOWING:
-        reason = f"an entry about every {words(state.gap or own)}"
+        return SILENT_INTERVAL, f"silent since {state.newest_at:%Y-%m-%d}"
+    gap, quiet = state.gap or timedelta(0), max(now - state.newest_at, timedelta(0))
+    if gap / POLLS_PER_GAP >= quiet / QUIET_POLLS:
+        interval, reason = gap / POLLS_PER_GAP, f"an entry about every {format_duration(gap)}"
     else:
-        own, reason = quiet / _SLOWING, f"no entry for {words(quiet)}"
-    return min(max(own, FLOOR), CEILING), reason
+        interval, reason = quiet / QUIET_POLLS, f"no entry for {format_duration(quiet)}"
+    return min(max(interval, MIN_INTERVAL), MAX_INTERVAL), reason
 
 
 def _bounds(
     subscription: Subscription, state: FeedState, caching: Caching, now: datetime
 ) -> list[tuple[datetime, str]]:
-    """Every instant before which somebody asked us not to come."""
+    """The times before which the publisher or the operator asked us not to poll, with reasons."""
     hints = state.hints
     fresh = caching.fresh if caching.fresh is not None else state.lifetime
-    bounds = [
+    delays = [
         (subscription.min_interval, "min_interval in feeds.toml"),
         (caching.retry_after, "the publisher's Retry-After"),
-        (fresh, "fresh until then, says the publisher (Cache-Control or Expires)"),
+        (fresh, "fresh until then (Cache-Control or Expires)"),
         (min(hints.ttl, MAX_HINT) if hints.ttl else None, "the feed's ttl"),
     ]
-    found = [(now + delay, reason) for delay, reason in bounds if delay]
+    bounds = [(now + delay, reason) for delay, reason in delays if delay]
     if hints.period:
-        found.append((_next_update(hints.period, hints.base, now), "the feed's sy:updatePeriod"))
-    return found
+        bounds.append((_next_update(hints.period, hints.base, now), "the feed's sy:updatePeriod"))
+    return bounds
 
 
 def _next_update(period: timedelta, base: datetime | None, now: datetime) -> datetime:
-    """The next instant of the schedule that starts at ``base`` (RSS 1.0 module Syndication)."""
-    ahead = period - (now - base) % period if base else period
-    return now + min(ahead, MAX_HINT)
+    """The next time of the update schedule from ``base`` (RSS 1.0 module Syndication)."""
+    delay = period - (now - base) % period if base else period
+    return now + min(delay, MAX_HINT)
 
 
-def _unskipped(at: datetime, reason: str, hints: Hints) -> tuple[datetime, str]:
-    """Past skipHours and skipDays (RSS 2.0), which are hours and days of GMT."""
+def _after_skipped(at: datetime, reason: str, hints: PollHints) -> tuple[datetime, str]:
+    """Move ``at`` out of skipHours and skipDays (RSS 2.0), which are hours and days in GMT."""
     if len(hints.skip_hours) > 23 or len(hints.skip_days) > 6:
-        return at, reason  # never to come at all cannot be meant
-    skipped = at.astimezone(UTC)
-    while skipped.hour in hints.skip_hours or skipped.weekday() in hints.skip_days:
-        skipped = skipped.replace(minute=0, second=0, microsecond=0) + HOUR
-    if skipped == at:
+        return at, reason  # a feed that may never be polled is an error
+    later = at.astimezone(UTC)
+    while later.hour in hints.skip_hours or later.weekday() in hints.skip_days:
+        later = later.replace(minute=0, second=0, microsecond=0) + HOUR
+    if later == at:
         return at, reason
-    skipped += at - at.replace(minute=0, second=0, microsecond=0)  # keep the spread
-    return skipped, "the feed's skipHours or skipDays"
+    later += at - at.replace(minute=0, second=0, microsecond=0)  # keep the jitter
+    return later, "the feed's skipHours or skipDays"
 
 
-def words(delay: timedelta) -> str:
+def format_duration(delay: timedelta) -> str:
     """A duration in its largest unit: ``3 h``."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (timedelta(minutes=1), "min")):
         if delay >= unit:

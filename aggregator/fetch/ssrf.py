@@ -1,8 +1,8 @@
-"""Which addresses a request may be connected to. Pure.
+"""The guard against server-side request forgery: which addresses may be connected to. Pure.
 
-Feeds, redirects and names are written by strangers: without a guard they could make us ask the
-machines of our own network (server-side request forgery). Only addresses of the public Internet
-are allowed, and the networks of a subscription's ``allow_private``.
+Strangers choose the URLs of feeds and redirects, and the addresses of names. Without a guard they
+could make us send requests to machines of our own network. Allowed are addresses of the public
+Internet, and the networks in a subscription's ``allow_private``.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from aggregator.model import Network
 
 Address = IPv4Address | IPv6Address
 
-# What `ipaddress` calls global all the same, in some version of Python or in all of them.
+# Networks that `ipaddress` calls global, at least in some versions of Python.
 _REFUSED = tuple(
     ip_network(network)
     for network in (
@@ -42,13 +42,13 @@ _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1
 
 
 class Guard:
-    """Answers for one subscription's requests: its feed, and wherever that redirects."""
+    """Decides for the requests of one subscription, redirects included."""
 
     def __init__(self, allow_private: Iterable[Network] = ()) -> None:
         self._allowed = tuple(allow_private)
 
     def allows(self, address: str) -> bool:
-        """Whether a connection to ``address`` (as `socket.getaddrinfo` writes it) may be made."""
+        """Whether a connection to ``address``, a result of `socket.getaddrinfo`, is allowed."""
         return is_public(address) or all(
             _is_public(form) or any(form in network for network in self._allowed)
             for form in _forms(_parse(address))
@@ -57,13 +57,12 @@ class Guard:
 
 @lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
-    """Whether this is an address of the public Internet, whatever form it is written in."""
+    """Whether the address is on the public Internet, also where it embeds another address."""
     return all(map(_is_public, _forms(_parse(address))))
 
 
-def to_allow(address: str) -> str:
-    """What one would have to allow for a connection to ``address``, which is refused: the private
-    address itself, and not the form that it is hidden in."""
+def address_to_allow(address: str) -> str:
+    """The private address to allow for ``address``, which is refused; embedded ones are extracted."""
     return str(next(form for form in _forms(_parse(address)) if not _is_public(form)))
 
 
@@ -76,11 +75,11 @@ def _is_public(address: Address) -> bool:
 
 
 def _parse(address: str) -> Address:
-    return ip_address(address.partition("%")[0])  # a scope ("fe80::1%eth0") changes nothing
+    return ip_address(address.partition("%")[0])  # ignore a scope ("fe80::1%eth0")
 
 
 def _forms(address: Address) -> list[Address]:
-    """The address that packets finally go to, and, where it is hidden in another, that one too."""
+    """The address that packets finally reach; for ISATAP also the one that embeds it."""
     if isinstance(address, IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:  # ::ffff:127.0.0.1 is 127.0.0.1

@@ -1,4 +1,4 @@
-"""What an answer does to a subscription's state. Pure: a state in, a state out, and the news."""
+"""How an outcome changes the state of a subscription. Pure: returns the new state, and events."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,18 +14,20 @@ from aggregator.model import (
     NotModified,
     ParsedFeed,
     Subscription,
+    Validators,
 )
 from aggregator.text import urls
 
 BROKEN_AFTER = timedelta(days=3)
+CONFIRM_GONE_AFTER = timedelta(days=1)
 ADOPT_COUNT, ADOPT_AFTER = 5, timedelta(hours=48)
-_GONE = "gone for good, says the publisher (HTTP 410): take it out, or find its new address"
-_GIVE_UP_MOVE = 3  # failures at the new address; then the one in feeds.toml is asked again
+MAX_MOVE_FAILURES = 3  # in a row at an adopted URL; then the one in feeds.toml is polled again
+_GONE = "gone for good (HTTP 410): remove it, or find its new address"
 
 Change = tuple[FeedState, tuple[FeedEvent, ...]]
 
 
-def fetched(
+def on_fetched(
     subscription: Subscription,
     state: FeedState,
     outcome: Fetched,
@@ -35,9 +37,9 @@ def fetched(
     *,
     same_feed: bool,
 ) -> Change:
-    """A document was read. ``same_feed``: what a permanent redirect led to is the feed we know."""
-    gap, newest_at = schedule.rhythm(parsed.dates, now)
-    if outcome.partial:  # RFC 3229: what is not in it has not gone
+    """A document was parsed. ``same_feed``: the target of a permanent redirect is the same feed."""
+    gap, newest_at = schedule.entry_rhythm(parsed.dates, now)
+    if outcome.partial:  # RFC 3229: only the new entries
         gap, newest_at = state.gap or gap, newest_at or state.newest_at
         body_hash = ""
     state = replace(
@@ -54,85 +56,88 @@ def fetched(
     return _succeeded(subscription, state, outcome, now, same_feed=same_feed)
 
 
-def not_modified(
+def on_not_modified(
     subscription: Subscription, state: FeedState, outcome: Fetched | NotModified, now: datetime
 ) -> Change:
-    """A 304, or a 200 whose body we know. It may renew validators and freshness.
+    """A 304, or a 200 with the same body. It may update validators and freshness.
 
-    RFC 9111 section 4.3.4: what it states replaces what is stored, what it does not state stays.
+    RFC 9111 section 4.3.4: fields in the answer replace stored ones; the others stay.
     """
-    held, given = state.validators, outcome.validators
+    new = outcome.validators
+    old = state.validators if state.validators.url == new.url else Validators()
     lifetime = outcome.caching.lifetime
     state = replace(
         state,
         validators=replace(
-            given,
-            etag=given.etag or (held.etag if held.url == given.url else None),
-            last_modified=given.last_modified
-            or (held.last_modified if held.url == given.url else None),
+            new,
+            etag=new.etag or old.etag,
+            last_modified=new.last_modified or old.last_modified,
         ),
         lifetime=state.lifetime if lifetime is None else lifetime,
         fetched_at=now,
     )
-    known = state.move is not None and state.move.url == outcome.moved_to
-    return _succeeded(subscription, state, outcome, now, same_feed=known)
+    same_feed = state.move is not None and state.move.url == outcome.moved_to
+    return _succeeded(subscription, state, outcome, now, same_feed=same_feed)
 
 
-def failed(
+def on_failed(
     subscription: Subscription, state: FeedState, failure: FetchFailed, now: datetime
 ) -> Change:
-    """Trouble: asked again ever later. After three days it is news, once.
+    """Back off. After three days of failures there is an event, once.
 
-    At once where the subscription has never answered: then it was written a moment ago, wrongly.
+    For a subscription that never succeeded the event comes at once: its URL is new, and wrong.
     """
     state = replace(
-        state,
-        failures=state.failures + 1,
-        failing_since_at=state.failing_since_at or now,
-        last_error=failure.reason,
-        fetched_at=now,
+        _count_failure(state, failure.reason, now),
         not_before=_later(now, None if failure.host else failure.caching.retry_after),
         gone_at=state.gone_at if failure.unreached else None,
-        ended=state.ended and failure.unreached,
+        gone_confirmed=state.gone_confirmed and failure.unreached,
     )
-    if state.move and state.move.adopted and state.failures >= _GIVE_UP_MOVE:
+    if state.move and state.move.adopted and state.failures >= MAX_MOVE_FAILURES:
         state = replace(state, move=None)
     at, reason = schedule.after_failure(subscription, state, failure.status, failure.caching, now)
     state = replace(state, next_poll_at=at, next_poll_reason=reason)
-    return _broken(subscription, state, now)
+    return _notify_if_broken(subscription, state, now)
 
 
-def gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
-    """410: believed when it is said twice, a day apart; then it is news, once."""
+def on_gone(subscription: Subscription, state: FeedState, now: datetime) -> Change:
+    """A 410. It is confirmed by a second one at least a day later; then there is an event, once."""
     gone_at = state.gone_at or now
-    ends = not state.ended and now - gone_at >= timedelta(days=1)
+    newly_confirmed = not state.gone_confirmed and now - gone_at >= CONFIRM_GONE_AFTER
     state = replace(
-        state,
-        failures=state.failures + 1,
-        failing_since_at=state.failing_since_at or now,
-        last_error=_GONE,
-        fetched_at=now,
+        _count_failure(state, _GONE, now),
         not_before=None,
         gone_at=gone_at,
-        ended=state.ended or ends,
+        gone_confirmed=state.gone_confirmed or newly_confirmed,
     )
     at, reason = schedule.after_gone(state, now)
     state = replace(state, next_poll_at=at, next_poll_reason=reason)
-    if not ends:
-        return _broken(subscription, state, now)
-    return replace(state, told=True), (_event(subscription, FeedEventKind.GONE, _GONE, now),)
+    if not newly_confirmed:
+        return _notify_if_broken(subscription, state, now)
+    event = _event(subscription, FeedEventKind.GONE, _GONE, now)
+    return replace(state, operator_notified=True), (event,)
 
 
-def _broken(subscription: Subscription, state: FeedState, now: datetime) -> Change:
+def _count_failure(state: FeedState, reason: str, now: datetime) -> FeedState:
+    return replace(
+        state,
+        failures=state.failures + 1,
+        failing_since_at=state.failing_since_at or now,
+        last_error=reason,
+        fetched_at=now,
+    )
+
+
+def _notify_if_broken(subscription: Subscription, state: FeedState, now: datetime) -> Change:
     since = state.failing_since_at or now
-    known = state.succeeded_at is not None
-    if state.told or (known and now - since < BROKEN_AFTER):
+    ever_succeeded = state.succeeded_at is not None
+    if state.operator_notified or (ever_succeeded and now - since < BROKEN_AFTER):
         return state, ()
     message = state.last_error or ""
-    if known:
+    if ever_succeeded:
         message = f"failing since {since:%Y-%m-%d}: {message}"
     event = _event(subscription, FeedEventKind.BROKEN, message, now)
-    return replace(state, told=True), (event,)
+    return replace(state, operator_notified=True), (event,)
 
 
 def _succeeded(
@@ -144,15 +149,15 @@ def _succeeded(
     same_feed: bool,
 ) -> Change:
     events = []
-    if state.told:
+    if state.operator_notified:
         events.append(_event(subscription, FeedEventKind.RECOVERED, "answers again", now))
-    move = _moved(state, outcome.moved_to if same_feed else None, now)
+    move = _count_redirect(state, outcome.moved_to if same_feed else None, now)
     if move and move.adopted and not (state.move and state.move.adopted):
         message = f"moved for good: in feeds.toml, change its address to {move.url}"
         events.append(_event(subscription, FeedEventKind.MOVED, message, now))
     silent = schedule.is_silent(state, now)
-    if silent and not state.silent:
-        message = f"no entry since {state.newest_at:%Y-%m-%d}; it is now asked once a week"
+    if silent and not state.is_silent:
+        message = f"no entry since {state.newest_at:%Y-%m-%d}; it is now polled once a week"
         events.append(_event(subscription, FeedEventKind.SILENT, message, now))
     state = replace(
         state,
@@ -161,21 +166,21 @@ def _succeeded(
         failures=0,
         failing_since_at=None,
         last_error=None,
-        told=False,
+        operator_notified=False,
         gone_at=None,
-        ended=False,
+        gone_confirmed=False,
         move=move,
-        silent=silent,
+        is_silent=silent,
     )
     at, reason = schedule.after_success(subscription, state, outcome.caching, now)
     return replace(state, next_poll_at=at, next_poll_reason=reason), tuple(events)
 
 
-def _moved(state: FeedState, moved_to: str | None, now: datetime) -> Move | None:
-    """Count a permanent redirect; it is adopted after 5 answers in a row over 48 hours.
+def _count_redirect(state: FeedState, moved_to: str | None, now: datetime) -> Move | None:
+    """Count a permanent redirect. It is adopted after 5 answers in a row over 48 hours.
 
-    A publisher's redirect can be a mistake, a login page or a thief's: Feedbin waits for hundreds.
-    An address with a secret in it is never adopted, since it would stand in the database.
+    It may be an error, a login page or an attack; Feedbin waits for hundreds of answers. A URL with
+    a secret is never adopted, because it would be stored in the database.
     """
     move = state.move
     if move and move.adopted:
@@ -185,9 +190,8 @@ def _moved(state: FeedState, moved_to: str | None, now: datetime) -> Move | None
     if move is None or move.url != moved_to:
         return Move(moved_to, now, 1)
     count = move.count + 1
-    return replace(
-        move, count=count, adopted=count >= ADOPT_COUNT and now - move.since_at >= ADOPT_AFTER
-    )
+    adopted = count >= ADOPT_COUNT and now - move.since_at >= ADOPT_AFTER
+    return replace(move, count=count, adopted=adopted)
 
 
 def _later(now: datetime, delay: timedelta | None) -> datetime | None:

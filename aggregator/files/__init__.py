@@ -1,1 +1,1 @@
-"""Files on disk: atomic writes, compression, the run lock."""
+"""Files on disk: atomic writes, compression, locks."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: nobody ever reads half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never a part of it."""
 
 import contextlib
 import errno
@@ -10,38 +10,34 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-LEFTOVERS = ".tmp-*"  # of a process that was killed
-_NAMED = 40  # characters of a file's name that are in its temporary one: there is a longest
+TEMPORARY_PATTERN = ".tmp-*"
+MAX_PREFIX_CHARACTERS = 40  # of the final name: file systems limit the length of names
+_SQLITE_SUFFIX = re.compile("-(journal|wal|shm)$")  # of files that SQLite keeps beside a database
 
-
-_TODO = {
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
-    errno.EACCES: "let this user write there",
-    errno.EPERM: "let this user write there",
-    errno.EROFS: "let this user write there",
-    errno.EISDIR: "take away what has its name",
-    errno.ENOTDIR: "take away what has its name",
-    errno.EEXIST: "take away what has its name",
-    errno.ENOTEMPTY: "take away what has its name",
-    errno.EIO: "see to that disk",
-    errno.ENAMETOOLONG: "give it a shorter name",
-    errno.ENOSYS: "put it on a local disk",  # some file systems of networks have no locks
-    errno.ENOLCK: "put it on a local disk",
+_ADVICE = {
+    "make room there": (errno.ENOSPC, errno.EDQUOT),
+    "let this user write there": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "remove what has its name": (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+    "check that disk": (errno.EIO,),
+    "give it a shorter name": (errno.ENAMETOOLONG,),
+    "put it on a local disk": (errno.ENOSYS, errno.ENOLCK),  # a network file system without locks
 }
 
 
-def in_words(error: OSError) -> str:
+def os_error_message(error: OSError) -> str:
     """What happened to a file, and what to do about it."""
-    todo = _TODO.get(error.errno or 0)
-    return f"{error.strerror or error}" + (f" ({todo})" if todo else "")
+    message = error.strerror or str(error)
+    for advice, numbers in _ADVICE.items():
+        if error.errno in numbers:
+            return f"{message} ({advice})"
+    return message
 
 
-def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
-    """Make ``path`` hold ``data``, with the permissions ``mode``. Raises OSError.
+def write_atomically(path: Path, data: bytes, mode: int, *, sync_name: bool = True) -> None:
+    """Replace the content of ``path`` by ``data``, with the permissions ``mode``. Raises OSError.
 
-    Who replaces many files syncs their names together, with ``sync_name=False`` and `sync_folder`.
-    Assumes a local POSIX file system: a rename within a folder is atomic.
+    For many files in one folder, pass ``sync_name=False`` and call `sync_folder` once at the end.
+    Assumes a POSIX file system, where a rename within a folder is atomic.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
     try:
@@ -49,7 +45,7 @@ def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) 
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(mode)  # mkstemp's 0600 would hide it from others
+        Path(temporary).chmod(mode)  # mkstemp creates it with 0600
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -60,70 +56,71 @@ def replace_file(path: Path, data: bytes, mode: int, *, sync_name: bool = True) 
 
 
 def temporary_prefix(path: Path) -> str:
-    """How files are called that are to become ``path``."""
-    return f"{LEFTOVERS.rstrip('*')}{path.name[:_NAMED]}-"
+    """The start of the names of temporary files for ``path``."""
+    return f"{TEMPORARY_PATTERN.rstrip('*')}{path.name[:MAX_PREFIX_CHARACTERS]}-"
 
 
-def hold_temporary(path: Path) -> tuple[Path, int]:
-    """A new file that is to become ``path``, and its descriptor: while that is open, no `sweep` of
-    another process takes the file for what a killed one has left. Raises OSError."""
+def create_locked_temporary(path: Path) -> tuple[Path, int]:
+    """Create a temporary file for ``path``, and return it with its open descriptor. Raises OSError.
+
+    While the descriptor is open, `sweep` in another process does not delete the file.
+    """
     while True:
         descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(path), dir=path.parent)
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return Path(name), descriptor
-        os.close(descriptor)  # swept before it was held
+        os.close(descriptor)  # it was swept before it was locked
 
 
 def sweep(path: Path) -> None:
-    """Take away what was to become ``path`` when its writer was killed. Raises OSError.
+    """Delete the temporary files of ``path`` that a killed process left. Raises OSError.
 
-    For who is the only writer, or where all others hold what they write.
+    A file of `create_locked_temporary` stays while its writer lives. The caller must exclude any
+    other writer of ``path``.
     """
-    for left in path.parent.glob(f"{glob.escape(temporary_prefix(path))}*"):
-        if not _is_held(left.with_name(_BESIDE.sub("", left.name))):
-            left.unlink(missing_ok=True)
+    for leftover in path.parent.glob(f"{glob.escape(temporary_prefix(path))}*"):
+        # A side file of SQLite has no lock of its own: its database has.
+        if not _is_locked(leftover.with_name(_SQLITE_SUFFIX.sub("", leftover.name))):
+            leftover.unlink(missing_ok=True)
 
 
-_BESIDE = re.compile("-(journal|wal|shm)$")  # what SQLite makes beside a file, which goes with that
-
-
-def _is_held(path: Path) -> bool:
-    """Whether it was made by `hold_temporary`, and its writer lives."""
+def _is_locked(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    except OSError:  # another user's, of whom nobody can tell
+    except OSError:  # another user's file: it may be locked
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
         return False
+    except OSError as error:  # any other error: a file system without locks
+        return isinstance(error, BlockingIOError)
     finally:
         os.close(descriptor)
-    return False
 
 
 @contextlib.contextmanager
-def taking_turns(folder: Path) -> Iterator[None]:
-    """Of those who do this with one folder, one goes on, and the others wait. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Wait until no other process has the lock of this folder, and hold it. Raises OSError."""
+    with _open_folder(folder) as descriptor:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
-    """See to it that the names in a folder outlive a power cut. Raises OSError."""
+    """Make the names in a folder survive a power cut. Raises OSError."""
+    with _open_folder(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _open_folder(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)

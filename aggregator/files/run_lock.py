@@ -1,35 +1,40 @@
-"""One run at a time: a lock of the kernel's, gone when its holder is, however it ends."""
+"""One run at a time. The kernel releases the lock when its process ends, however it ends."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from aggregator.errors import LockedError, StorageError
-from aggregator.files.atomic import in_words, sweep
+from aggregator.files.atomic import os_error_message, sweep
 
 
 @contextmanager
 def run_lock(database: Path) -> Iterator[None]:
-    """Hold the lock of this installation, a file beside its database; what was to become the database
-    when a process was killed is taken away.
+    """Lock this installation with a file beside its database, and sweep the database's leftovers.
 
-    Raises LockedError at once if another run holds it.
+    Raises LockedError at once if another run has the lock, StorageError if there can be none.
     """
-    path = database.with_name(database.name + ".lock")
-    # A file in place of a lock of the kernel's would outlive who was killed, and keep all others away.
-    lock = FileLock(path, fallback_to_soft=False)
+    path = database.with_name(f"{database.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LockedError(f"another run holds {path}") from None
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
-        raise StorageError(f"{path}: {in_words(error)}") from error
+        raise StorageError(f"{path}: {os_error_message(error)}") from error
     try:
+        _lock(descriptor, path)
         with suppress(OSError):
             sweep(database)
         yield
     finally:
-        lock.release()
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # some network file systems say EACCES
+        raise LockedError(f"another run holds {path}") from None
+    except OSError as error:
+        raise StorageError(f"{path}: {os_error_message(error)}") from error

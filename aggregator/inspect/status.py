@@ -1,42 +1,42 @@
-"""What ``status``, ``tags`` and ``explain`` tell: the store's knowledge as plain values."""
+"""The values that ``status``, ``tags`` and ``explain`` print."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from aggregator.fetch.domains import host_of
-from aggregator.fetch.schedule import asked_until, poll_url
+from aggregator.fetch.domains import domain_of
+from aggregator.fetch.schedule import held_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
 from aggregator.match import channel_key
-from aggregator.model import Channel, ChannelKind, Clipping, Config, Copy, FeedState, Match, Parked
-from aggregator.run.match import TeachingKeeper, knowledge_of, matcher_for
+from aggregator.model import (
+    ChannelKind,
+    Clipping,
+    Config,
+    FeedCondition,
+    FeedState,
+    JobFailure,
+    Match,
+)
+from aggregator.run.match import load_matcher, load_vocabulary
 from aggregator.text import urls
 
-_MISSED = 3  # told
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
-
-class Reader(TeachingKeeper, Protocol):
-    """What the reports need of `store`."""
-
-    def states(self) -> dict[str, FeedState]: ...
-    def parked(self) -> list[Parked]: ...
-    def holds(self, now: datetime) -> dict[str, datetime]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def channels(self) -> list[Channel]: ...
-    def counts(self) -> dict[str, dict[str, int]]: ...
-    def find(self, text: str, page: str) -> list[Copy]: ...
+NEAREST_TAGS = 3  # that an entry does not belong to, shown by ``explain``
+POLL_JOB = "poll "  # and the host: the name of a worker's job
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatus:
     """One row of ``status``.
 
-    ``state``: new, ok, waiting (its publisher asked us to come later), failing, broken (for three
-    days), gone, moved, silent (for a year), degraded (what it serves is damaged), parked (workers
-    failed at it, which is no publisher's fault). ``why`` is why
-    the next poll is then; ``error`` is what is wrong, ``warning`` what was odd in the document.
+    ``state`` is the feed's condition, or one of: waiting (the publisher asked us to come later),
+    broken (failing for three days), parked (workers failed at it, not the publisher). ``why`` is
+    the reason for the time of the next poll, ``error`` the last failure, ``warning`` what was odd
+    about the document.
     """
 
     subscription: str
@@ -54,7 +54,7 @@ class SubscriptionStatus:
 
 @dataclass(frozen=True, slots=True)
 class TagStatus:
-    """One row of ``tags``. ``feed`` is empty until a run has made it."""
+    """One row of ``tags``. ``feed`` is empty until the first run, ``also`` are the aliases."""
 
     tag: str
     feed: str
@@ -65,9 +65,12 @@ class TagStatus:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One entry of ``explain``; ``matches`` hold the tag's name, score, threshold, number of
-    clippings, evidence, and whether they are only ``near``; ``missed`` are the nearest others.
-    ``pruned_at``: when its content was removed, since when it is not matched again."""
+    """One stored entry of ``explain``.
+
+    Each of ``matches`` has the tag's name, score, threshold, number of clippings, evidence, and
+    whether it is only ``near``. ``missed`` are the nearest other tags. ``pruned_at``: when the
+    content was removed; such an entry is not matched again.
+    """
 
     title: str
     id: str
@@ -79,24 +82,25 @@ class Explanation:
     pruned_at: datetime | None = None
 
 
-def subscription_status(config: Config, store: Reader, now: datetime) -> list[SubscriptionStatus]:
-    """Every subscription in the order of feeds.toml."""
-    states, counts, holds = store.states(), store.entry_counts(), store.holds(now)
-    parked = {work.name: work for work in store.parked() if work.is_given_up(now)}
+def subscription_status(config: Config, store: "Store", now: datetime) -> list[SubscriptionStatus]:
+    """The status of each subscription, in the order of feeds.toml."""
+    states, counts = store.feeds.states(), store.feeds.entry_counts()
+    holds = store.feeds.host_holds(now)
+    parked_jobs = {job.name: job for job in store.job_failures.all() if job.is_parked(now)}
     rows = []
     for subscription in config.subscriptions:
         state = states.get(subscription.key) or FeedState(subscription.key)
-        until = asked_until(subscription, state, holds, now)
-        next_poll, why = _next_poll(state, until, now)
-        state_name, error = _state(state, until is not None, now), state.last_error
-        work = parked.get(f"{_POLL}{host_of(poll_url(subscription, state))}")
-        if work is not None:
-            state_name, error = "parked", f"given up after {work.attempts} attempts: {work.reason}"
-            next_poll, why = work.parked_at + timedelta(days=1), "its jobs failed too often"
+        hold = held_until(subscription, state, holds, now)
+        condition, error = _condition(state, hold is not None, now), state.last_error
+        next_poll, why = _next_poll(state, hold, now)
+        job = parked_jobs.get(f"{POLL_JOB}{domain_of(poll_url(subscription, state))}")
+        if job is not None:
+            condition, error = "parked", f"given up after {job.attempts} attempts: {job.reason}"
+            next_poll, why = job.failed_at + timedelta(days=1), "its jobs failed too often"
         rows.append(
             SubscriptionStatus(
                 subscription=subscription.title,
-                state=state_name,
+                state=condition,
                 entries=counts.get(subscription.key, 0),
                 last_success=state.succeeded_at,
                 next_poll=next_poll,
@@ -111,38 +115,36 @@ def subscription_status(config: Config, store: Reader, now: datetime) -> list[Su
     return rows
 
 
-_POLL = "poll "  # and the host: what `cluster` calls its jobs
-
-
 def _next_poll(
-    state: FeedState, until: datetime | None, now: datetime
+    state: FeedState, hold: datetime | None, now: datetime
 ) -> tuple[datetime | None, str]:
-    if state.fetched_at is None and until is None:
+    """The time of the next poll and the reason; no time if it is due."""
+    if state.fetched_at is None and hold is None:
         return None, "not polled yet"
     at, why = state.next_poll_at or now, state.next_poll_reason
-    if until is not None and until > at:
-        at, why = until, "asked by the publisher to wait (Retry-After)"
+    if hold is not None and hold > at:
+        at, why = hold, "asked by the publisher to wait (Retry-After)"
     return (at, why) if at > now else (None, "due")
 
 
-def _state(state: FeedState, waiting: bool, now: datetime) -> str:
+def _condition(state: FeedState, is_on_hold: bool, now: datetime) -> str:
     condition = state.condition
-    if condition == "failing" and state.failing_since_at is not None:
+    if condition is FeedCondition.FAILING and state.failing_since_at is not None:
         return "broken" if now - state.failing_since_at >= BROKEN_AFTER else condition
-    return "waiting" if waiting and condition != "gone" else condition
+    return "waiting" if is_on_hold and condition is not FeedCondition.GONE else condition
 
 
-def failing_work(store: Reader) -> list[Parked]:
-    """What workers failed at the last time, and no subscription tells of: settling and publishing."""
-    return [work for work in store.parked() if not work.name.startswith(_POLL)]
+def failed_jobs(store: "Store") -> list[JobFailure]:
+    """The failed jobs of workers that belong to no subscription: matching and publishing."""
+    return [job for job in store.job_failures.all() if not job.name.startswith(POLL_JOB)]
 
 
-def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> list[TagStatus]:
-    """Every tag, those with most clippings first."""
-    channels = {channel.key: channel for channel in store.channels()}
-    counts = store.counts()
+def tag_status(config: Config, clippings: Sequence[Clipping], store: "Store") -> list[TagStatus]:
+    """The status of each tag, most clippings first."""
+    channels = {channel.key: channel for channel in store.published.channels()}
+    counts = store.published.counts_by_month()
+    vocabulary, _ = load_vocabulary(config, clippings, store)
     rows = []
-    vocabulary, _ = knowledge_of(config, clippings, store)
     for tag in vocabulary.tags:
         key = channel_key(ChannelKind.TAG, tag.key)
         channel = channels.get(key)
@@ -158,18 +160,18 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: Reader) -> 
     return sorted(rows, key=lambda row: (-row.clippings, -row.entries, row.tag))
 
 
-def explanations(
-    entry: str, config: Config, clippings: Sequence[Clipping], store: Reader
+def explain_entries(
+    entry: str, config: Config, clippings: Sequence[Clipping], store: "Store"
 ) -> list[Explanation]:
-    """Every stored entry with this link or id, why it belongs to its tags, and to which nearly."""
-    vocabulary, kept = knowledge_of(config, clippings, store)
+    """Why each stored entry with this link or id belongs to its tags, and which tags are near."""
+    vocabulary, all_clippings = load_vocabulary(config, clippings, store)
     tags = {tag.key: tag for tag in vocabulary.tags}
-    copies = store.find(entry, urls.link_key(entry))
-    if not copies:
+    story_entries = store.matches.find_entries(entry, urls.link_key(entry))
+    if not story_entries:
         return []
-    matcher = matcher_for(config, vocabulary, kept, store, keep=False)
+    matcher = load_matcher(config, vocabulary, all_clippings, store, keep=False)
 
-    def told(match: Match) -> dict[str, object]:
+    def describe(match: Match) -> dict[str, object]:
         tag = tags[match.tag]
         return {
             "tag": tag.name,
@@ -180,22 +182,21 @@ def explanations(
             "evidence": [asdict(e) | {"kind": e.kind.value} for e in match.evidence],
         }
 
-    found = []
-    for live in copies:
-        matches = tuple(told(match) for match in live.matches if match.tag in tags)
-        belongs = {match.tag for match in live.matches}
-        missed = [match for match in matcher.score(live.stored) if match.tag not in belongs]
-        stored = live.stored
-        found.append(
+    explanations = []
+    for story_entry in story_entries:
+        stored = story_entry.stored
+        matched_tags = {match.tag for match in story_entry.matches}
+        missed = [m for m in matcher.score(stored) if m.tag not in matched_tags]
+        explanations.append(
             Explanation(
                 title=stored.entry.title,
                 id=stored.entry.id,
                 link=stored.entry.link,
                 feed=stored.feed.title,
                 first_seen_at=stored.first_seen_at,
-                matches=matches,
-                missed=tuple(map(told, missed[:_MISSED])),
+                matches=tuple(describe(m) for m in story_entry.matches if m.tag in tags),
+                missed=tuple(map(describe, missed[:NEAREST_TAGS])),
                 pruned_at=stored.pruned_at,
             )
         )
-    return found
+    return explanations

@@ -1,69 +1,48 @@
-"""What the reader is told before deciding: what would change, what a source would give, what is
-missing from feeds.toml."""
+"""What ``confirm``, ``retag``, ``preview`` and ``suggest`` show before the reader decides."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from itertools import combinations, islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from aggregator.errors import ConfigError, Mistake
-from aggregator.fetch.domains import host_of
-from aggregator.match.matcher import Matcher
+from aggregator.errors import ConfigError, Diagnostic
+from aggregator.fetch.domains import domain_of
 from aggregator.match.tokens import Words, read_words
 from aggregator.model import (
     Clipping,
     Config,
-    Copy,
     Fetched,
     FetchFailed,
-    FetchOutcome,
-    Match,
     Network,
     ParseFailed,
     Poll,
     Role,
     StoredEntry,
-    Story,
     Subscription,
 )
 from aggregator.run.match import (
-    MatchKeeper,
-    fingerprint_of,
-    knowledge_of,
-    matcher_for,
-    vocabulary_of,
+    build_tag_vocabulary,
+    load_matcher,
+    load_vocabulary,
+    match_fingerprint,
 )
-from aggregator.run.poll import Parser
 from aggregator.text import urls
 
-_AT_ONCE = 200
-_READ_STORIES = 1000  # the newest, for the links in them
-_CLIPPED_OFTEN, _LINKED_OFTEN = 2, 5
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.match.matcher import Matcher
+    from aggregator.parse.pool import ParsingPool
+    from aggregator.store import Store
+
+BATCH_SIZE = 200  # entries matched at once
+LINKS_FROM_STORIES = 1000  # the newest; their links suggest sources
+MIN_CLIPPED, MIN_LINKED = 2, 5  # times, before a site is suggested
 _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
-
-
-class AdviceKeeper(MatchKeeper, Protocol):
-    """What advice needs of `store`."""
-
-    def find(self, text: str, page: str) -> list[Copy]: ...
-    def matched(self, rows: Iterable[int]) -> Mapping[int, Sequence[Match]]: ...
-    def matched_counts(self) -> dict[str, int]: ...
-    def entry_counts(self) -> dict[str, int]: ...
-    def newest_listed(self, limit: int) -> list[Story]: ...
-    def save_decision(
-        self, rows: Iterable[int], tag: str, confirmed: bool | None, now: datetime
-    ) -> None: ...
-
-
-class Visitor(Protocol):
-    """What a preview needs of `fetch`."""
-
-    async def fetch(self, poll: Poll, now: datetime) -> FetchOutcome: ...
 
 
 def decide(
@@ -72,61 +51,62 @@ def decide(
     confirmed: bool | None,
     config: Config,
     clippings: Sequence[Clipping],
-    store: AdviceKeeper,
+    store: "Store",
     now: datetime,
 ) -> str | None:
-    """Keep the reader's word on an entry, or take it back (None); gives what to say.
+    """Store the reader's decision about an entry and a tag, or remove it (``confirmed`` None).
 
-    None if there is no such entry. Raises ConfigError if there is no such tag.
+    Return a message, or None if there is no such entry. Raises ConfigError for an unknown tag.
     """
-    vocabulary, _ = knowledge_of(config, clippings, store)
+    vocabulary, _ = load_vocabulary(config, clippings, store)
     key = vocabulary.key(tag)
     if key is None:
-        names = [name for known in vocabulary.tags for name in (known.name, *known.aliases)]
-        near = get_close_matches(tag, names, 1)
-        did_you_mean = f'; did you mean "{near[0]}"?' if near else ""
-        raise ConfigError((Mistake(tag, None, f"no tag is called so{did_you_mean}"),))
-    copies = store.find(entry, urls.link_key(entry))
-    if not copies:
+        names = [name for t in vocabulary.tags for name in (t.name, *t.aliases)]
+        similar = get_close_matches(tag, names, 1)
+        hint = f'; did you mean "{similar[0]}"?' if similar else ""
+        raise ConfigError((Diagnostic(tag, None, f"unknown tag{hint}"),))
+    story_entries = store.matches.find_entries(entry, urls.link_key(entry))
+    if not story_entries:
         return None
-    store.save_decision([copy.stored.row for copy in copies], key, confirmed, now)
-    name = next(known.name for known in vocabulary.tags if known.key == key)
-    said = {True: "belongs to", False: "does not belong to", None: "is left to the matching for"}
-    title = copies[0].stored.entry.title
-    return f'"{title}" {said[confirmed]} #{name}, from the next run or "aggregator retag" on'
+    rows = [story_entry.stored.row for story_entry in story_entries]
+    store.training.save_decision(rows, key, confirmed, now)
+    name = next(t.name for t in vocabulary.tags if t.key == key)
+    verb = {True: "belongs to", False: "does not belong to", None: "is matched again for"}
+    title = story_entries[0].stored.entry.title
+    return f'"{title}" {verb[confirmed]} #{name} from the next run or "aggregator retag" on'
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Titles of the entries that come to a tag and that go, were it all matched again now."""
+    """Titles of the entries that would enter and leave a tag if all were matched again."""
 
     tag: str
     enters: tuple[str, ...]
     leaves: tuple[str, ...]
 
 
-def changes(
-    config: Config, clippings: Sequence[Clipping], store: AdviceKeeper, *, keep: bool = False
+def preview_retag(
+    config: Config, clippings: Sequence[Clipping], store: "Store", *, keep: bool = False
 ) -> list[Moves]:
-    """What another matching would change, by tag; only tags for which something does.
+    """What matching again would change, for the tags that change.
 
-    ``keep`` stores what is learned for it, for the matching that follows.
+    ``keep``: store the trained model for the matching that follows.
     """
-    vocabulary, kept = knowledge_of(config, clippings, store)
-    unmatched = store.unmatched(fingerprint_of(vocabulary, store))
+    vocabulary, all_clippings = load_vocabulary(config, clippings, store)
+    unmatched = store.matches.unmatched_entries(match_fingerprint(vocabulary, store))
     matcher: Matcher | None = None
-    enters: dict[str, list[str]] = {}
-    leaves: dict[str, list[str]] = {}
-    while some := list(islice(unmatched, _AT_ONCE)):
-        matcher = matcher or matcher_for(config, vocabulary, kept, store, keep=keep)
-        held = store.matched(stored.row for stored in some)
-        for stored, matches in matcher.match_all(some):
-            old = {match.tag for match in held.get(stored.row, ()) if not match.near}
-            new = {match.tag for match in matches if not match.near}
+    enters: defaultdict[str, list[str]] = defaultdict(list)
+    leaves: defaultdict[str, list[str]] = defaultdict(list)
+    while batch := list(islice(unmatched, BATCH_SIZE)):
+        matcher = matcher or load_matcher(config, vocabulary, all_clippings, store, keep=keep)
+        stored_matches = store.training.matches_by_entry(entry.row for entry in batch)
+        for entry, matches in matcher.match_all(batch):
+            old = {m.tag for m in stored_matches.get(entry.row, ()) if not m.near}
+            new = {m.tag for m in matches if not m.near}
             for tag in new - old:
-                enters.setdefault(tag, []).append(stored.entry.title)
+                enters[tag].append(entry.entry.title)
             for tag in old - new:
-                leaves.setdefault(tag, []).append(stored.entry.title)
+                leaves[tag].append(entry.entry.title)
     names = {tag.key: tag.name for tag in vocabulary.tags}
     return [
         Moves(
@@ -140,8 +120,7 @@ def changes(
 
 @dataclass(frozen=True, slots=True)
 class PreviewedEntry:
-    """``tags`` are the names and scores of those it would belong to, ``nearly`` of those it would
-    nearly."""
+    """``tags``: name and score of the tags it would belong to; ``nearly``: of those it nearly does."""
 
     title: str
     link: str | None
@@ -151,7 +130,7 @@ class PreviewedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a feed would give. ``trouble`` is why nothing can be said."""
+    """The entries of a feed. ``trouble`` says why there are none."""
 
     url: str
     title: str = ""
@@ -163,85 +142,83 @@ async def preview_feed(
     url: str,
     config: Config,
     clippings: Sequence[Clipping],
-    store: AdviceKeeper,
-    visitor: Visitor,
-    parser: Parser,
+    store: "Store",
+    fetcher: "Fetcher",
+    parser: "ParsingPool",
     now: datetime,
     allow_private: tuple[Network, ...] = (),
 ) -> Preview:
-    """Fetch a feed and match its entries; nothing of it is stored but what texts mean."""
-    shown = urls.redact(url)
+    """Fetch a feed and match its entries. Only the vectors of an embedder are stored."""
+    address = urls.redact(url)
     if not urls.is_web(url):
-        return Preview(shown, trouble="no web address")
-    subscription = Subscription(url, shown, urls.without_secrets(url), allow_private=allow_private)
-    outcome = await visitor.fetch(Poll(subscription, url), now)
+        return Preview(address, trouble="not a web address")
+    key = urls.without_secrets(url)
+    subscription = Subscription(url, address, key, allow_private=allow_private)
+    outcome = await fetcher.fetch(Poll(subscription, url), now)
     if isinstance(outcome, FetchFailed):
-        return Preview(shown, trouble=outcome.reason)
+        return Preview(address, trouble=outcome.reason)
     if not isinstance(outcome, Fetched):
-        return Preview(shown, trouble="it is gone for good, or its host asked us to wait")
+        return Preview(address, trouble="it is gone for good, or its host asked us to wait")
     parsed = await parser.parse(outcome, now, None)
     if isinstance(parsed, ParseFailed):
-        return Preview(
-            shown, trouble=f'{parsed.reason}; "aggregator discover {shown}" may find one'
-        )
-    vocabulary, kept = knowledge_of(config, clippings, store)
-    matcher = matcher_for(config, vocabulary, kept, store, keep=False)
+        hint = f'"aggregator discover {address}" may find one'
+        return Preview(address, trouble=f"{parsed.reason}; {hint}")
+    vocabulary, all_clippings = load_vocabulary(config, clippings, store)
+    matcher = load_matcher(config, vocabulary, all_clippings, store, keep=False)
     names = {tag.key: tag.name for tag in vocabulary.tags}
-    stored = [
+    entries = [
         StoredEntry(0, subscription.key, parsed.feed, Role.SUBSCRIPTION, entry, now, now)
         for entry in parsed.entries
     ]
-    entries = [
+    previews = [
         PreviewedEntry(
-            one.entry.title,
-            one.entry.link,
-            {names[match.tag]: match.score for match in matches if not match.near},
-            {names[match.tag]: match.score for match in matches if match.near},
+            entry.entry.title,
+            entry.entry.link,
+            {names[m.tag]: m.score for m in matches if not m.near},
+            {names[m.tag]: m.score for m in matches if m.near},
         )
-        for one, matches in matcher.match_all(stored)
+        for entry, matches in matcher.match_all(entries)
     ]
-    return Preview(shown, parsed.feed.title, tuple(entries))
+    return Preview(address, parsed.feed.title, tuple(previews))
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """``missing`` are sites that are not subscribed to: how often they were clipped, and how many
-    published entries link there. ``idle`` are the subscriptions of which no entry ever matched."""
+    """``missing``: sites without a subscription, with the number of clippings from there and of
+    published entries that link there. ``idle``: subscriptions without any match."""
 
     missing: tuple[tuple[str, int, int], ...]
     idle: tuple[str, ...]
 
 
-def suggest_sources(config: Config, clippings: Sequence[Clipping], store: AdviceKeeper) -> Sources:
-    """Where the reader reads, and where nothing comes from."""
-    _, kept = knowledge_of(config, clippings, store)
-    known = {host_of(subscription.url) for subscription in config.subscriptions}
-    clipped = Counter(host_of(clipping.link) for clipping in kept if clipping.link)
+def suggest_sources(config: Config, clippings: Sequence[Clipping], store: "Store") -> Sources:
+    """Sites to subscribe to, and subscriptions that no tag ever matched."""
+    _, all_clippings = load_vocabulary(config, clippings, store)
+    subscribed = {domain_of(subscription.url) for subscription in config.subscriptions}
+    clipped = Counter(domain_of(c.link) for c in all_clippings if c.link)
     linked: Counter[str] = Counter()
-    for story in store.newest_listed(_READ_STORIES):
+    for story in store.published.newest_published(LINKS_FROM_STORIES):
         entry = story.copies[0].stored.entry
-        own = host_of(entry.link) if entry.link else ""
-        hosts = {host_of(link) for link in _LINK.findall(entry.content) if urls.is_web(link)}
-        linked.update(hosts - {own})
+        own_host = domain_of(entry.link) if entry.link else ""
+        links = filter(urls.is_web, _LINK.findall(entry.content))
+        linked.update(set(map(domain_of, links)) - {own_host})
     missing = sorted(
         (-clipped[host], -linked[host], host)
-        for host in {*clipped, *linked} - known
-        if clipped[host] >= _CLIPPED_OFTEN or linked[host] >= _LINKED_OFTEN
+        for host in {*clipped, *linked} - subscribed
+        if clipped[host] >= MIN_CLIPPED or linked[host] >= MIN_LINKED
     )
-    counts, matched = store.entry_counts(), store.matched_counts()
-    idle = (
+    entries, matches = store.feeds.entry_counts(), store.training.matched_counts()
+    idle = sorted(
         subscription.title
         for subscription in config.subscriptions
-        if counts.get(subscription.key) and not matched.get(subscription.key)
+        if entries.get(subscription.key) and not matches.get(subscription.key)
     )
-    return Sources(
-        tuple((host, -times, -links) for times, links, host in missing), tuple(sorted(idle))
-    )
+    return Sources(tuple((host, -clips, -links) for clips, links, host in missing), tuple(idle))
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Two tags that look like names of one thing, and why. ``tag`` has more clippings."""
+    """Two tags that look like names of one subject, and why. ``tag`` has more clippings."""
 
     tag: str
     alias: str
@@ -249,23 +226,22 @@ class Alias:
 
 
 def suggest_aliases(config: Config, clippings: Sequence[Clipping]) -> list[Alias]:
-    """Pairs of tags of the clippings that are joined nowhere yet."""
-    vocabulary = vocabulary_of(config, clippings)
+    """Pairs of tags of the clippings that may be synonyms, and are not joined by an alias."""
+    vocabulary = build_tag_vocabulary(config, clippings)
     tags = sorted(
         (tag for tag in vocabulary.tags if tag.clippings), key=lambda tag: (-tag.clippings, tag.key)
     )
-    found = []
-    for one, other in combinations(tags, 2):
-        for same, why in _LIKENESSES:
-            if same(one.name, other.name):
-                found.append(Alias(one.name, other.name, why))
+    aliases = []
+    for first, second in combinations(tags, 2):
+        for is_similar, why in _SIMILARITIES:
+            if is_similar(first.name, second.name):
+                aliases.append(Alias(first.name, second.name, why))
                 break
-    return found
+    return aliases
 
 
-@cache
+@cache  # each name is compared with each other name
 def _words(name: str) -> Words:
-    """Read once, since each name is compared with every other."""
     return read_words(name)
 
 
@@ -273,22 +249,22 @@ def _letters(name: str) -> str:
     return "".join(_words(name).folded)
 
 
-def _same_letters(one: str, other: str) -> bool:
-    return _letters(one) == _letters(other)
+def _have_same_letters(first: str, second: str) -> bool:
+    return _letters(first) == _letters(second)
 
 
-def _same_stems(one: str, other: str) -> bool:
-    return any(_words(one).stems(code) == _words(other).stems(code) for code in ("fr", "en"))
+def _have_same_stems(first: str, second: str) -> bool:
+    return any(_words(first).stems(code) == _words(second).stems(code) for code in ("fr", "en"))
 
 
-def _is_initials(one: str, other: str) -> bool:
-    short, long = sorted((one, other), key=len)
+def _are_initials(first: str, second: str) -> bool:
+    short, long = sorted((first, second), key=len)
     initials = "".join(word[0] for word in _words(long).folded)
     return len(initials) >= 2 and _letters(short) in (initials, initials.replace("t", "2"))
 
 
-_LIKENESSES: tuple[tuple[Callable[[str, str], bool], str], ...] = (
-    (_same_letters, "the same letters"),
-    (_same_stems, "forms of one word"),
-    (_is_initials, "the initials"),
+_SIMILARITIES: tuple[tuple[Callable[[str, str], bool], str], ...] = (
+    (_have_same_letters, "the same letters"),
+    (_have_same_stems, "forms of one word"),
+    (_are_initials, "the initials"),
 )

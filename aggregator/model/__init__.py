@@ -1,7 +1,7 @@
-"""The values that cross stages: frozen, slotted, tuples for collections, aware UTC datetimes.
+"""The values that stages exchange: frozen, slotted, tuples for collections, aware UTC datetimes.
 
-Times that a publisher states keep Atom's names (``published``, ``updated``); times of our own
-clock end in ``_at``. Sizes end in ``_bytes``.
+Publishers' times keep Atom's names (``published``, ``updated``). Times of our own clock end in
+``_at``, sizes in ``_bytes``.
 """
 
 from aggregator.model.config import (
@@ -17,7 +17,7 @@ from aggregator.model.config import (
     TagSettings,
 )
 from aggregator.model.feed import (
-    MOST_ATTEMPTS,
+    MAX_ATTEMPTS,
     Author,
     Caching,
     Category,
@@ -25,6 +25,7 @@ from aggregator.model.feed import (
     Enclosure,
     Entry,
     Feed,
+    FeedCondition,
     FeedEvent,
     FeedEventKind,
     FeedState,
@@ -32,14 +33,14 @@ from aggregator.model.feed import (
     FetchFailed,
     FetchOutcome,
     Gone,
-    Hints,
+    JobFailure,
     Move,
     NotModified,
-    Parked,
+    ParsedAnswer,
     ParsedFeed,
     ParseFailed,
     Poll,
-    Reading,
+    PollHints,
     SeenDocument,
     SeenEntry,
     Validators,
@@ -56,22 +57,22 @@ from aggregator.model.output import (
     Trouble,
 )
 from aggregator.model.story import (
-    Copy,
     Decision,
     EntryChange,
     Evidence,
     EvidenceKind,
     Match,
     MatchedEntry,
-    Placing,
-    Pruned,
+    MembershipChange,
+    PruneResult,
     StoredEntry,
     Story,
+    StoryEntry,
     Tag,
 )
 
 __all__ = [
-    "MOST_ATTEMPTS",
+    "MAX_ATTEMPTS",
     "Author",
     "Bucket",
     "Caching",
@@ -81,7 +82,6 @@ __all__ = [
     "Clipping",
     "CombinedFeed",
     "Config",
-    "Copy",
     "Decision",
     "Deferred",
     "Enclosure",
@@ -90,6 +90,7 @@ __all__ = [
     "Evidence",
     "EvidenceKind",
     "Feed",
+    "FeedCondition",
     "FeedEvent",
     "FeedEventKind",
     "FeedState",
@@ -97,22 +98,22 @@ __all__ = [
     "FetchOutcome",
     "Fetched",
     "Gone",
-    "Hints",
+    "JobFailure",
     "Match",
     "MatchedEntry",
+    "MembershipChange",
     "Move",
     "Network",
     "NotModified",
     "OutputFeed",
-    "Parked",
     "ParseFailed",
+    "ParsedAnswer",
     "ParsedFeed",
-    "Placing",
     "Poll",
-    "Pruned",
+    "PollHints",
+    "PruneResult",
     "PublishSettings",
     "PublishedEntry",
-    "Reading",
     "Reason",
     "Role",
     "RunReport",
@@ -123,6 +124,7 @@ __all__ = [
     "StageCost",
     "StoredEntry",
     "Story",
+    "StoryEntry",
     "Subscription",
     "Tag",
     "TagSettings",

@@ -1,4 +1,4 @@
-"""What the operator and the reader wrote: feeds.toml and the clippings."""
+"""feeds.toml and the clippings, as values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Role(Enum):
-    """What a polled feed is to us."""
+    """How a polled feed is used."""
 
     SUBSCRIPTION = "subscription"  # its entries are matched and republished
     CLIPPINGS = "clippings"  # its entries are the reader's own clippings
@@ -19,10 +19,10 @@ class Role(Enum):
 class Subscription:
     """A feed that we poll, as written in feeds.toml.
 
-    ``key`` is its address without token-like parameters: what we store it under, so that no
-    secret is in the database, and a new token does not make it a new feed. ``url`` (which holds
-    no userinfo), ``headers`` and ``authorization`` may hold secrets, so ``repr`` shows none.
-    ``allow_private`` are the networks, not of the public Internet, that it may be fetched from.
+    ``key``: its address without token-like parameters. The store uses it as the name of the feed, so
+    the database contains no secret, and a new token does not make a new feed. ``url`` (without
+    userinfo), ``headers`` and ``authorization`` may contain secrets, so ``repr`` hides them.
+    ``allow_private``: networks outside the public Internet from which it may be fetched.
     """
 
     url: str = field(repr=False)
@@ -41,8 +41,8 @@ class Subscription:
 class TagSettings:
     """A ``[tags."NAME"]`` table of feeds.toml.
 
-    ``match`` holds regular expressions; ``traps`` (there ``not``) are phrases in which the names
-    mean something else; ``recall`` is "high" or None; ``broader`` are tags that hold all of it.
+    ``match``: regular expressions. ``excluded_phrases`` (``not`` in feeds.toml): phrases in which the
+    tag's names mean something else. ``recall``: "high" or None. ``broader``: tags that contain it.
     """
 
     name: str
@@ -52,13 +52,13 @@ class TagSettings:
     description: str | None = None
     threshold: float | None = None
     recall: str | None = None
-    traps: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CombinedFeed:
-    """A ``[[feeds]]`` table of feeds.toml. ``query`` is its text, which `query` reads."""
+    """A ``[[feeds]]`` table of feeds.toml. `text.query` parses the ``query``."""
 
     name: str
     query: str
@@ -68,7 +68,7 @@ class CombinedFeed:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Who publishes the outputs, and at which address (``url`` ends in a slash)."""
+    """The publisher of the outputs, and their address (``url`` ends with a slash)."""
 
     title: str
     url: str
@@ -78,10 +78,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Where outputs go that go to no folder: S3-compatible object storage.
+    """S3-compatible object storage for the outputs, instead of a folder.
 
-    ``prefix`` has no slash around it; ``endpoint`` None is Amazon's. ``credentials`` are the key
-    and its secret, so ``repr`` shows none; None leaves them to the environment.
+    ``prefix`` has no slash at either end. ``endpoint`` None means Amazon. ``credentials``: key and
+    secret, hidden from ``repr``; None takes them from the environment.
     """
 
     name: str
@@ -93,13 +93,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class PublishSettings:
-    """``live``: entries in a live feed; ``backfill``: how many old ones may enter it at once.
+    """The ``[publish]`` table of feeds.toml.
 
-    ``per_source``: how many of them may come from one subscription. ``summary_only`` are the keys
-    of subscriptions of which only summaries are republished. ``also`` are feeds of ours beside
-    those of the tags; ``archive_all``: that of everything has an archive. ``compress`` are codings ("gzip", "br") of sibling files. ``metrics`` is
-    the path of the file for Prometheus, or None; ``allow_private`` is for the hub. ``bucket`` is
-    what ``directory`` names if that is no folder.
+    ``live``: entries in a live feed; ``per_source``: of one subscription at most. ``backfill``: old
+    entries that may enter a live feed at once. ``summary_only``: keys of the subscriptions that are
+    republished as summaries. ``also``: feeds of our own beside those of the tags. ``archive_all``:
+    "all" has an archive. ``compress``: codings ("gzip", "br") of precompressed siblings.
+    ``metrics``: the path of the file for Prometheus. ``allow_private``: for the hub. ``bucket``:
+    the object storage that ``directory`` names, if it names one.
     """
 
     directory: str
@@ -119,10 +120,10 @@ class PublishSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """feeds.toml, checked. Paths are as written there, relative to its folder.
+    """feeds.toml, validated. Paths are as written there, relative to its folder.
 
-    ``semantic``: entries are also compared with the clippings by what they mean.
-    ``keep_unmatched_days``: how long the content of entries of no tag is kept; 0 is for ever.
+    ``semantic``: entries are also compared with the clippings by meaning (sentence embeddings).
+    ``keep_unmatched_days``: how long entries without a tag keep their content; 0 means for ever.
     """
 
     site: Site
@@ -137,21 +138,21 @@ class Config:
 
     @property
     def sources(self) -> list[Subscription]:
-        """The feeds whose entries are republished, by their titles."""
+        """The subscriptions whose entries are republished, sorted by title."""
         sources = [s for s in self.subscriptions if s.role is Role.SUBSCRIPTION]
         return sorted(sources, key=lambda source: (source.title, source.key))
 
     @property
     def clippings_keys(self) -> tuple[str, ...]:
-        """The polled feeds whose entries are the reader's clippings."""
+        """The keys of polled feeds that contain clippings."""
         return tuple(s.key for s in self.subscriptions if s.role is Role.CLIPPINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class Clipping:
-    """A passage that the reader kept. ``excerpt`` is plain text, paragraphs apart by a blank line.
+    """A passage that the reader kept. ``excerpt`` is plain text with blank lines between paragraphs.
 
-    ``clipped_at`` is known only where the format says it (bookmark files, feeds).
+    ``clipped_at``: known only where the format has it (bookmark files, feeds).
     """
 
     title: str

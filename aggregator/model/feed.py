@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 
 from aggregator.model.config import Subscription
 
@@ -20,7 +20,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class PollHints:
     """What a feed's document itself asks of those who poll it.
 
     ``ttl`` is RSS 2.0's; ``period`` is sy:updatePeriod divided by sy:updateFrequency, counted
@@ -48,6 +48,18 @@ class Move:
     adopted: bool = False
 
 
+class FeedCondition(StrEnum):
+    """How a subscription is doing."""
+
+    NEW = "new"
+    OK = "ok"
+    DEGRADED = "degraded"  # the last document was damaged
+    FAILING = "failing"
+    SILENT = "silent"  # no entry for a year
+    MOVED = "moved"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class FeedState:
     """What the store remembers of a subscription between two runs, under its ``key``.
@@ -56,8 +68,8 @@ class FeedState:
     its reason is our own plan. ``lifetime`` is the freshness lifetime of the stored answer
     (RFC 9111 section 4.2.1), which a 304 that states none renews. ``gap`` is the median time
     between its recent entries, ``newest_at`` the time of the newest. ``failing_since_at`` is
-    when the present streak of failures began, ``told`` whether the operator was told of it.
-    ``gone_at`` is the first of the 410 answers, ``ended`` whether they were believed.
+    when the present streak of failures began, ``operator_notified`` whether the operator was told of it.
+    ``gone_at`` is the first of the 410 answers, ``gone_confirmed`` whether they were believed.
     """
 
     key: str
@@ -69,34 +81,33 @@ class FeedState:
     next_poll_at: datetime | None = None
     next_poll_reason: str = ""
     lifetime: timedelta | None = None
-    hints: Hints = Hints()
+    hints: PollHints = PollHints()
     gap: timedelta | None = None
     newest_at: datetime | None = None
     failures: int = 0
     failing_since_at: datetime | None = None
-    told: bool = False
+    operator_notified: bool = False
     gone_at: datetime | None = None
-    ended: bool = False
+    gone_confirmed: bool = False
     move: Move | None = None
     warning: str | None = None
-    silent: bool = False
+    is_silent: bool = False
     last_error: str | None = None
 
     @property
-    def condition(self) -> str:
-        """How the subscription is: new, ok, failing, gone, moved, silent (for a year), or degraded
-        (what it serves is damaged)."""
-        if self.ended:
-            return "gone"
+    def condition(self) -> FeedCondition:
+        """How the subscription is doing: of several conditions the most severe."""
+        if self.gone_confirmed:
+            return FeedCondition.GONE
         if self.failing_since_at is not None:
-            return "failing"
+            return FeedCondition.FAILING
         if self.fetched_at is None:
-            return "new"
+            return FeedCondition.NEW
         if self.move and self.move.adopted:
-            return "moved"
-        if self.silent:
-            return "silent"
-        return "degraded" if self.warning else "ok"
+            return FeedCondition.MOVED
+        if self.is_silent:
+            return FeedCondition.SILENT
+        return FeedCondition.DEGRADED if self.warning else FeedCondition.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,21 +217,21 @@ class FeedEvent:
     at: datetime
 
 
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """Work of `cluster` that has failed ``attempts`` times in a row, the last at ``parked_at``."""
+class JobFailure:
+    """Work of `cluster` that has failed ``attempts`` times in a row, the last at ``failed_at``."""
 
     name: str
     reason: str
     attempts: int
-    parked_at: datetime
+    failed_at: datetime
 
-    def is_given_up(self, now: datetime) -> bool:
+    def is_parked(self, now: datetime) -> bool:
         """Whether it waits for a day before it is tried again."""
-        return self.attempts >= MOST_ATTEMPTS and now < self.parked_at + timedelta(days=1)
+        return self.attempts >= MAX_ATTEMPTS and now < self.failed_at + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +303,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntry:
-    """An entry as it stood in a document: enough to know it again without reading it.
+    """An entry of the previous document: enough to recognise it without parsing it again.
 
-    ``digest`` is of its bytes; ``names`` are its guid, page and atom:id, by which entries of one
-    document are told apart; ``date`` is when it was published, or else updated.
+    ``digest`` is that of its bytes. ``names`` are digests of its guid, page and atom:id, which
+    identify it if no other entry shares them; ``own_name`` is a digest of guid, link and title
+    together. ``date`` is when it was published, or else updated.
     """
 
     digest: str
     key: str
     names: tuple[str, ...]
+    own_name: str
     date: datetime | None = None
 
 
@@ -327,7 +340,7 @@ class ParsedFeed:
     feed: Feed
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
-    hints: Hints = Hints()
+    hints: PollHints = PollHints()
     known: tuple[SeenEntry, ...] = ()
     seen: SeenDocument | None = None
     is_cut: bool = False
@@ -345,7 +358,7 @@ class ParsedFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedAnswer:
     """A document that was read, with the state that its subscription now has and the news of it."""
 
     subscription: Subscription

@@ -1,4 +1,4 @@
-"""What is published, and what a run has to tell."""
+"""The outputs, and the report of a run."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a story belongs to a tag, with the score in 0..1: its strongest evidence, in words.
+    """Why a story belongs to a tag: the score (0 to 1) and the strongest evidence as a text.
 
-    ``near``: it does not, but nearly.
+    ``near``: the story does not belong to the tag, but nearly.
     """
 
     tag: str
@@ -36,10 +36,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PublishedEntry:
-    """An entry exactly as it stands in an output feed. ``content`` and ``summary`` are HTML.
+    """An entry exactly as an output feed contains it. ``content`` and ``summary`` are HTML.
 
-    ``related`` are the addresses of the other places where the story stands, ``reasons`` why it is
-    here, each tag once; ``lead`` are its first words, plain.
+    ``related``: addresses of other copies of the story. ``reasons``: why the entry is in the feed,
+    one per tag. ``lead``: the first words as plain text.
     """
 
     id: str
@@ -61,19 +61,19 @@ class PublishedEntry:
 
 
 class ChannelKind(Enum):
-    """What makes a story belong to an output feed."""
+    """What decides whether a story belongs to an output feed."""
 
-    TAG = "tag"  # a tag of the reader's
+    TAG = "tag"  # one of the reader's tags
     QUERY = "query"  # a query of [[feeds]]
-    OWN = "own"  # all, unmatched, near-miss
+    OWN = "own"  # ours: all, unmatched, near-miss
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """An output feed, as something that lasts: its ``id`` and ``slug`` never change.
+    """An output feed. Its ``id`` and ``slug`` never change.
 
-    ``key`` is the kind and the folded name; ``slug`` is the name of its files without extension;
-    ``ended_at`` is set once its tag or query is no more.
+    ``key``: the kind and the folded name. ``slug``: the name of its files without extension.
+    ``ended_at``: when its tag or query was removed from feeds.toml.
     """
 
     key: str
@@ -87,19 +87,18 @@ class Channel:
     ended_at: datetime | None = None
 
     def is_archived(self, *, archive_all: bool) -> bool:
-        """Whether it has an archive: of our own feeds, which are there to watch the matching, at most
-        "all" has, if feeds.toml wants it."""
+        """Whether the feed has an archive. Of our own feeds only "all" can have one, if enabled."""
         return self.kind is not ChannelKind.OWN or (archive_all and self.name == "all")
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFeed:
-    """One output document. ``updated`` is its newest entry's, never the time of the run.
+    """One output document. ``updated`` is that of the newest entry, never the time of the run.
 
-    ``path`` is the file's name in the output folder, without its extension. ``archive``: it is a
-    month of the archive (RFC 5005 section 4), else the live feed. ``previous``, ``next`` and
-    ``current`` are paths like ``path``. ``total`` counts the stories of live feed and archives.
-    ``query`` is that of its address, if it was made on demand; then it has no page.
+    ``path``: the file's name in the output folder, without extension; ``previous``, ``next`` and
+    ``current`` likewise. ``archive``: an archive document (RFC 5005 section 4), else the live feed.
+    ``total``: the number of stories in the live feed and the archive. ``query``: the query string
+    of a feed that was made on demand, which has no page.
     """
 
     channel: Channel
@@ -123,20 +122,20 @@ class OutputFeed:
 
     @property
     def home(self) -> str:
-        """The page that shows it: that of its tag, or of the site."""
+        """The address of its page, or of the site if it has none."""
         return self.site.url if self.query else self.address("html", self.channel.slug)
 
     def address(self, extension: str, path: str | None = None) -> str:
-        """Where this document is served, or that of ``path``; names may hold any letters."""
+        """The address of this document, or of the one at ``path``."""
         query = f"?{self.query}" if self.query else ""
         return f"{self.site.url}{quote(path or self.path)}.{extension}{query}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A subscription that failed: ``streak`` counts the failures in a row, this one included.
+    """A failed subscription. ``streak``: failures in a row, including this one.
 
-    ``new``: it has never answered.
+    ``new``: the feed has never been fetched.
     """
 
     title: str
@@ -148,9 +147,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What a stage of a run cost. ``size_bytes`` were read or written, ``entries`` gone through.
+    """The cost of one stage. ``size_bytes``: bytes read or written. ``entries``: entries processed.
 
-    Of "parse" the seconds are those of all children together, while the others' go on.
+    The seconds of "parse" are those of all child processes, which work beside the other stages.
     """
 
     stage: str
@@ -164,9 +163,9 @@ class StageCost:
 class RunReport:
     """What one run did. ``polled`` = fetched + not_modified + len(troubles).
 
-    ``waiting`` were not due, or had asked us to wait. ``offline``: no publisher answered, and
-    none was punished for it. ``events`` are to be told, once. ``pruned`` counts the entries whose
-    content was removed.
+    ``waiting``: subscriptions that were not due, or asked us to wait. ``offline``: no feed answered;
+    the failures do not count. ``events``: to be shown once. ``pruned``: entries whose content was
+    removed.
     """
 
     polled: int = 0

@@ -1,4 +1,4 @@
-"""What the store holds: entries with their history, stories, tags, matches and their reasons."""
+"""Stored entries, the stories they tell, tags, and matches with their evidence."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from aggregator.model.feed import Entry, Feed
 
 
 class EntryChange(Enum):
-    """What an entry of a fetched document is to the store."""
+    """How an entry of a document compares with the stored one."""
 
     NEW = "new"
     MODIFIED = "modified"
@@ -18,10 +18,10 @@ class EntryChange(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry with what the store knows of it. ``row`` is the database's own number.
+    """An entry with its history. ``row`` is its id in the database.
 
-    ``came_with_feed``: it stood in the first document we ever had of its feed. ``pruned_at``: when
-    its content was removed, for it belonged to no tag; what is left keeps its place.
+    ``came_with_feed``: it was in the first document of its feed. ``pruned_at``: when its content was
+    removed because it belonged to no tag.
     """
 
     row: int
@@ -36,7 +36,7 @@ class StoredEntry:
 
     @property
     def date(self) -> datetime:
-        """What it is ordered by: the publisher's latest time, or else when we first saw it."""
+        """The date for sorting: the publisher's latest time, else when we first saw the entry."""
         return self.entry.updated or self.entry.published or self.first_seen_at
 
 
@@ -56,10 +56,9 @@ class EvidenceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason: ``detail`` is what was found, ``where`` the part of the entry it stood in.
+    """One reason for a match. ``detail``: the text found; ``where``: the part of the entry.
 
-    Of similar evidence they are the words that carried it, and the titles of the clippings that
-    have most of them.
+    For similar evidence: the words that contributed most, and the titles of the nearest clippings.
     """
 
     kind: EvidenceKind
@@ -70,9 +69,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An entry belongs to a tag (named by its folded key), with its score in 0..1.
+    """An entry belongs to a tag. ``tag`` is the tag's key, ``score`` is between 0 and 1.
 
-    ``near``: it does not, but nearly; kept only of entries that belong to no tag.
+    ``near``: the entry nearly belongs; stored only for entries that belong to no tag.
     """
 
     tag: str
@@ -83,7 +82,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class MatchedEntry:
-    """What matching found for the stored entry of database number ``row``."""
+    """The matches of the stored entry with this ``row``."""
 
     row: int
     matches: tuple[Match, ...]
@@ -91,7 +90,7 @@ class MatchedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The reader's word that an entry belongs to a tag (by key), or not. It outlasts everything."""
+    """The reader's decision that an entry belongs to a tag (a key) or not. It outranks evidence."""
 
     row: int
     entry: Entry
@@ -103,10 +102,9 @@ class Decision:
 class Tag:
     """A subject of the reader's.
 
-    ``key`` is the folded name, ``name`` the commonest spelling, ``phrases`` every name and alias,
-    folded, ``aliases`` those that are not the key, as people spell them, ``clippings`` how many
-    clippings bear it. ``broader`` are the keys of the tags that hold all of it, and of those that
-    hold all of them.
+    ``key``: the folded name. ``name``: the most common spelling. ``phrases``: every name and alias,
+    folded. ``aliases``: the other names, as people spell them. ``clippings``: the number of
+    clippings with this tag. ``broader``: keys of the tags that contain this one, also indirectly.
     """
 
     key: str
@@ -118,14 +116,14 @@ class Tag:
     description: str | None = None
     threshold: float | None = None
     recall: str | None = None
-    traps: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
     clippings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """One of the entries that tell a story, with every match it has."""
+class StoryEntry:
+    """One of the entries of a story, with its matches."""
 
     stored: StoredEntry
     matches: tuple[Match, ...]
@@ -133,22 +131,21 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is published as one entry: the copies of one text, wherever they stand.
+    """The copies of one text in several feeds, published as one entry.
 
-    ``id`` is its atom:id, ``updated`` its atom:updated; both are decided once, and only a
-    significant change moves the latter. ``listed``: it was in some output feed before.
+    ``id`` is the atom:id, which never changes. ``updated`` moves only with a significant change.
+    ``ever_published``: the story was in an output feed before.
     """
 
     row: int
     id: str
     updated: datetime
-    copies: tuple[Copy, ...]
-    listed: bool = False
+    copies: tuple[StoryEntry, ...]
+    ever_published: bool = False
 
     @property
     def pruned(self) -> bool:
-        """Whether nothing is left to show: no copy has its content, and the reader put none into a
-        tag since."""
+        """Whether no copy has content left, and the reader put none into a tag since."""
         return bool(self.copies) and all(
             copy.stored.pruned_at and all(match.near for match in copy.matches)
             for copy in self.copies
@@ -156,18 +153,18 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
-    """What was removed, or would be: the content of how many entries, and its size."""
+class PruneResult:
+    """The number of entries whose content was or would be removed, and its size."""
 
     entries: int = 0
     size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
-    """A story that was looked at: the channels (`Channel.key`) it newly enters, and those it leaves.
+class MembershipChange:
+    """The channels (keys) that a story enters and leaves.
 
-    ``date`` is what it is ordered by; ``late``: it is no news.
+    ``date``: for sorting. ``late``: the story is not news, so ``publish.backfill`` limits it.
     """
 
     story: int

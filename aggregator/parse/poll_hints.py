@@ -1,10 +1,10 @@
-"""What an RSS document asks of those who poll it. Pure."""
+"""How often an RSS feed asks to be polled: ttl, skipHours, skipDays, syndication module. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aggregator.model import Hints
+from aggregator.model import PollHints
 
 _SKIP_HOURS = re.compile(rb"<skipHours>(.{0,2000}?)</skipHours>", re.DOTALL)
 _SKIP_DAYS = re.compile(rb"<skipDays>(.{0,2000}?)</skipDays>", re.DOTALL)
@@ -20,11 +20,14 @@ _PERIODS = {  # http://web.resource.org/rss/1.0/modules/syndication/
 }
 
 
-def xml_hints(feed: Any, body: bytes) -> Hints:
-    """From feedparser's ``feed`` and, for the lists of which that keeps but the last, the bytes."""
-    hours = _within(_SKIP_HOURS, _HOUR, body)
-    days = [day.decode().lower() for day in _within(_SKIP_DAYS, _DAY, body)]
-    return Hints(
+def read_poll_hints(feed: Any, body: bytes) -> PollHints:
+    """Read the hints from feedparser's ``feed``; skipHours and skipDays from the bytes.
+
+    feedparser keeps only the last of their elements.
+    """
+    hours = _list_values(_SKIP_HOURS, _HOUR, body)
+    days = [day.decode().lower() for day in _list_values(_SKIP_DAYS, _DAY, body)]
+    return PollHints(
         ttl=timedelta(minutes=_number(feed.get("ttl"))) or None,
         period=_period(feed.get("sy_updateperiod"), feed.get("sy_updatefrequency")),
         base=_base(feed.get("sy_updatebase")),
@@ -33,9 +36,9 @@ def xml_hints(feed: Any, body: bytes) -> Hints:
     )
 
 
-def _within(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
-    found = part.search(body)
-    return each.findall(found[1]) if found else []
+def _list_values(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
+    match = part.search(body)
+    return each.findall(match[1]) if match else []
 
 
 def _number(value: object) -> int:
@@ -44,7 +47,7 @@ def _number(value: object) -> int:
 
 
 def _period(period: object, frequency: object) -> timedelta | None:
-    """Frequency is how often in a period; it is daily and once where the other is not given."""
+    """The period divided by the frequency; by default daily and 1 if only one of them is given."""
     if not period and not frequency:
         return None
     length = _PERIODS.get(str(period or "daily").strip().lower())

@@ -1,199 +1,171 @@
-"""The middle of a run: learn from what the reader kept, match what was not yet matched.
+"""The second step of a run: train a model on the clippings, and match the unmatched entries.
 
-    clippings, decisions, a sample of entries | learn | what was learned
-    unmatched entries                         | match | store
-
-What was learned is stored, so that a run in which no clipping is new learns nothing again.
+The model is stored. A run trains again only if the clippings, the settings or the reader's decisions
+changed, or if the number of collected entries doubled.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aggregator.clippings import clipping_from_entry
 from aggregator.match import Vocabulary, build_vocabulary
-from aggregator.model import Clipping, Config, Decision, Entry, MatchedEntry, StoredEntry
-from aggregator.run.timing import Meter
+from aggregator.model import Clipping, Config, Entry, MatchedEntry
+from aggregator.run.timing import StageTimer
 from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Embedder
+    from aggregator.match.text_vectors import Embedder
+    from aggregator.store import Store
 
-SAMPLE = 2048  # entries that tell how common words are: more do not tell more
-_FEWEST = 64
-_AT_ONCE = 500  # entries whose matches are stored in one transaction
-
-
-class ClippingKeeper(Protocol):
-    """Where the clippings of polled bookmark feeds are."""
-
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]: ...
-
-
-class TeachingKeeper(ClippingKeeper, Protocol):
-    """What learning needs of `store`; each method is one transaction."""
-
-    def collected(self) -> int: ...
-    def sample(self, size: int) -> list[Entry]: ...
-    def decisions(self) -> list[Decision]: ...
-    def count_decisions(self) -> int: ...
-    def learned(self, fingerprint: str) -> bytes | None: ...
-    def save_learned(self, fingerprint: str, data: bytes) -> None: ...
-    def meanings(self, names: Iterable[str]) -> dict[str, bytes]: ...
-    def save_meanings(self, meanings: Mapping[str, bytes]) -> None: ...
-
-
-class MatchKeeper(TeachingKeeper, Protocol):
-    """What matching needs of `store`."""
-
-    def unmatched(
-        self, vocabulary: str, feeds: Collection[str] | None = None
-    ) -> Iterator[StoredEntry]: ...
-    def save_matches(
-        self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
-    ) -> int: ...
+# How common a word is, is learned from a sample of the entries. More than 2,048 change nothing.
+MAX_SAMPLE_SIZE = 2048
+MIN_SAMPLE_SIZE = 64
+BATCH_SIZE = 500  # entries whose matches are stored in one transaction
 
 
 def match(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: MatchKeeper,
-    meter: Meter,
+    store: "Store",
+    timer: StageTimer,
     now: datetime,
     *,
     feeds: Collection[str] | None = None,
-    kept: "KeptMatcher | None" = None,
+    cache: "MatcherCache | None" = None,
 ) -> int:
-    """Match what was not yet matched with this knowledge; gives how many matches are new.
+    """Match the entries that were not yet matched with this vocabulary; return the new matches.
 
-    Of some ``feeds`` only what can be with what was learned before: what is learned must not depend
-    on which of them came first. ``kept`` is the matcher of the time before.
+    With ``feeds``, match only entries of these, and only if a model exists: a model must not depend
+    on the polling order. ``cache`` keeps the matcher in a process that lives longer than a run.
     """
-    fingerprint = fingerprint_of(vocabulary, store)
-    held = None if feeds is None else store.learned(fingerprint)
-    if feeds is not None and held is None:
+    fingerprint = match_fingerprint(vocabulary, store)
+    model = None if feeds is None else store.training.load_model(fingerprint)
+    if feeds is not None and model is None:
         return 0
-    unmatched = store.unmatched(fingerprint, feeds)
+    unmatched = store.matches.unmatched_entries(fingerprint, feeds)
     first = next(unmatched, None)
-    if first is None:  # the usual run: nothing is learned, nothing even read
+    if first is None:  # the usual run: load and train nothing
         return 0
-    with meter.stage("learn"):
-        make = partial(matcher_for, config, vocabulary, clippings, store, fingerprint=fingerprint)
-        if kept is None:
+    with timer.stage("learn"):
+        make = partial(load_matcher, config, vocabulary, clippings, store, fingerprint=fingerprint)
+        if cache is None:
             matcher = make()
         else:
-            matcher = kept.same((fingerprint, held, store.decisions()), make)
-    new = 0
-    matched: list[MatchedEntry] = []
-    for stored, matches in matcher.match_all(chain([first], unmatched)):
-        meter.add("match", entries=1)
-        matched.append(MatchedEntry(stored.row, matches))
-        if len(matched) == _AT_ONCE:
-            new += store.save_matches(matched, fingerprint, now)
-            matched = []
-    return new + store.save_matches(matched, fingerprint, now)
+            matcher = cache.get((fingerprint, model, store.training.decisions()), make)
+    new_matches = 0
+    batch: list[MatchedEntry] = []
+    for entry, matches in matcher.match_all(chain([first], unmatched)):
+        timer.add("match", entries=1)
+        batch.append(MatchedEntry(entry.row, matches))
+        if len(batch) == BATCH_SIZE:
+            new_matches += store.matches.save(batch, fingerprint, now)
+            batch = []
+    return new_matches + store.matches.save(batch, fingerprint, now)
 
 
-class KeptMatcher:
-    """The matcher that was made last, for processes that outlive a run."""
+class MatcherCache:
+    """Keeps the last matcher, for processes that live longer than a run."""
 
     def __init__(self) -> None:
         self._key: object = None
         self._matcher: Matcher | None = None
 
-    def same(self, key: object, make: "Callable[[], Matcher]") -> "Matcher":
-        """The last one, if its ``key`` was the same, or a new one."""
+    def get(self, key: object, make: "Callable[[], Matcher]") -> "Matcher":
+        """The last matcher if it has this ``key``, else a new one."""
         if self._matcher is None or key != self._key:
             self._key, self._matcher = key, make()
         return self._matcher
 
 
-def knowledge_of(
-    config: Config, clippings: Sequence[Clipping], store: ClippingKeeper
+def load_vocabulary(
+    config: Config, clippings: Sequence[Clipping], store: "Store"
 ) -> tuple[Vocabulary, list[Clipping]]:
     """The tags, and all clippings: those of the files and those of polled bookmark feeds."""
-    polled = store.clipped_entries(config.clippings_keys)
-    every = [*clippings, *map(clipping_from_entry, polled)]
-    return vocabulary_of(config, every), every
+    polled = store.clippings.polled_entries(config.clippings_keys)
+    all_clippings = [*clippings, *map(clipping_from_entry, polled)]
+    return build_tag_vocabulary(config, all_clippings), all_clippings
 
 
-def vocabulary_of(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
-    """The tags, and what else decides where an entry stands."""
-    feeds = [repr((feed.name, feed.query)) for feed in config.feeds]
-    if feeds:  # which may ask for the title of a subscription
-        feeds += sorted(repr((s.key, s.title)) for s in config.subscriptions)
-    feeds += config.publish.also
+def build_tag_vocabulary(config: Config, clippings: Sequence[Clipping]) -> Vocabulary:
+    """The tags. Its fingerprint also covers the settings that decide where an entry is published."""
+    settings = [repr((feed.name, feed.query)) for feed in config.feeds]
+    if settings:  # a query may ask for the title of a subscription
+        settings += sorted(repr((s.key, s.title)) for s in config.subscriptions)
+    settings += config.publish.also
     if config.semantic:
-        feeds.append("semantic")
-    return build_vocabulary(clippings, config.tags, config.subscriptions, feeds)
+        settings.append("semantic")
+    return build_vocabulary(clippings, config.tags, config.subscriptions, settings)
 
 
-def fingerprint_of(vocabulary: Vocabulary, store: TeachingKeeper) -> str:
-    """What an entry was matched with: whenever it changes, all are matched again.
+def match_fingerprint(vocabulary: Vocabulary, store: "Store") -> str:
+    """Digest of what an entry is matched with. When it changes, all entries are matched again.
 
-    It changes with the vocabulary, and each time that the entries collected or the reader's
-    decisions have doubled.
+    It changes with the vocabulary, and each time that the number of collected entries or of the
+    reader's decisions has doubled.
     """
     return digest(
         vocabulary.fingerprint,
-        str(sample_size(store.collected())),
-        str(_power_of_two(store.count_decisions())),
+        str(sample_size(store.training.count_entries())),
+        str(_power_of_two(store.training.count_decisions())),
     )
 
 
-def matcher_for(
+def load_matcher(
     config: Config,
     vocabulary: Vocabulary,
     clippings: Sequence[Clipping],
-    store: TeachingKeeper,
+    store: "Store",
     *,
     keep: bool = True,
     fingerprint: str | None = None,
 ) -> "Matcher":
-    """The matcher of a run, with what was learned before or, if that is of other clippings,
-    with what is learned now; ``keep`` stores that."""
+    """The matcher, with the stored model if it has this fingerprint, else with a new model.
+
+    ``keep``: store a new model.
+    """
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Learned
-    from aggregator.match.training import teacher_of
+    from aggregator.match.tag_model import TagModel
+    from aggregator.match.training import Trainer
 
-    fingerprint = fingerprint or fingerprint_of(vocabulary, store)
-    decisions = store.decisions()
-    embedder = embedder_for(config, store)
-    held = store.learned(fingerprint)
-    if held is None:
+    fingerprint = fingerprint or match_fingerprint(vocabulary, store)
+    decisions = store.training.decisions()
+    embedder = make_embedder(config, store)
+    data = store.training.load_model(fingerprint)
+    if data is None:
         entries = background(store) if vocabulary.tags else []
-        teacher = teacher_of(vocabulary, clippings, entries, decisions, embedder)
-        held = teacher.learned().to_bytes()
+        trainer = Trainer(vocabulary, clippings, entries, decisions, embedder)
+        data = trainer.train().to_bytes()
         if keep:
-            store.save_learned(fingerprint, held)
-    learned = Learned.from_bytes(held)  # even if just made: stored numbers are rounded
-    return Matcher(vocabulary, clippings, config.subscriptions, learned, decisions, embedder)
+            store.training.save_model(fingerprint, data)
+    model = TagModel.from_bytes(data)  # also a new one, since stored numbers are rounded
+    return Matcher(vocabulary, clippings, config.subscriptions, model, decisions, embedder)
 
 
-def embedder_for(config: Config, store: TeachingKeeper) -> "Embedder | None":
-    """What tells what texts mean, if feeds.toml wants it; what it told is kept."""
+def make_embedder(config: Config, store: "Store") -> "Embedder | None":
+    """The embedder, if feeds.toml enables it; its vectors are stored."""
     if not config.semantic:
         return None
-    from aggregator.match.embedding import E5Embedder, RememberingEmbedder
+    from aggregator.match.embedding import CachedEmbedder, E5Embedder
 
-    return RememberingEmbedder(E5Embedder(), store)
+    return CachedEmbedder(E5Embedder(), store.training)
 
 
-def background(store: TeachingKeeper) -> list[Entry]:
-    """The entries that tell how common words are."""
-    return store.sample(sample_size(store.collected()))
+def background(store: "Store") -> list[Entry]:
+    """The sample of collected entries from which the frequency of words is learned."""
+    return store.training.sample_entries(sample_size(store.training.count_entries()))
 
 
 def sample_size(collected: int) -> int:
-    """Of how many entries that is, where so many are collected."""
-    size = min(_power_of_two(collected), SAMPLE)
-    return size if size >= _FEWEST else 0
+    """The size of the sample, where ``collected`` entries are stored."""
+    size = min(_power_of_two(collected), MAX_SAMPLE_SIZE)
+    return size if size >= MIN_SAMPLE_SIZE else 0
 
 
 def _power_of_two(number: int) -> int:
-    """The greatest that is not above ``number``, or 0."""
+    """The greatest power of two that is at most ``number``; 0 for 0."""
     return 1 << (number.bit_length() - 1) if number else 0

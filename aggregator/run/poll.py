@@ -1,20 +1,19 @@
-"""The first half of a run: poll what is due, parse it, store it.
+"""The first step of a run: poll the subscriptions that are due, parse the answers, store them.
 
-With `pipeline` the only file in which stages meet. What is answered is stored a few dozen answers
-at a time, each document with its validators in one transaction: a run that is killed has kept all
-but the last, and asks for those again.
+Answers are stored a few dozen at a time. A document and its validators are in one transaction, so a
+run that is killed loses only the last batch, which the next run requests again.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aggregator.fetch import schedule, transitions
-from aggregator.fetch.domains import host_of
+from aggregator.fetch import schedule
 from aggregator.model import (
     Config,
     Deferred,
@@ -26,81 +25,49 @@ from aggregator.model import (
     FetchOutcome,
     Gone,
     NotModified,
-    ParsedFeed,
+    ParsedAnswer,
     ParseFailed,
     Poll,
-    Reading,
     Role,
     RunReport,
-    SeenDocument,
     Subscription,
     Trouble,
-    Validators,
 )
-from aggregator.run.timing import Meter
-from aggregator.text import urls
+from aggregator.run import answers
+from aggregator.run.answers import AnswerEffect, AnswerKind
+from aggregator.run.offline import OfflineDetector
+from aggregator.run.timing import StageTimer
 
-_STATES_AT_ONCE = 200  # stored in one transaction
-_ENTRIES_AT_ONCE = 500  # likewise, and as many of the documents they came in
-_DOCUMENTS_AT_ONCE = 50
-_TAKEN_AT_ONCE = 64  # answers that wait for a child or to be stored
-_BYTES_AT_ONCE = 16 * 1024 * 1024  # of their bodies
+if TYPE_CHECKING:
+    from aggregator.fetch.poller import Fetcher
+    from aggregator.parse.pool import ParsingPool
+    from aggregator.store import Store
 
+logger = logging.getLogger(__name__)
 
-class Poller(Protocol):
-    """What a run needs of `fetch`."""
+# One transaction stores at most so many states, documents, and entries of documents.
+MAX_STATES = 200
+MAX_DOCUMENTS = 50
+MAX_ENTRIES = 500
+# At most so many answers, and bytes of their bodies, wait to be parsed or stored.
+MAX_PENDING_ANSWERS = 64
+MAX_PENDING_BYTES = 16 * 1024 * 1024
 
-    def poll(
-        self, polls: Iterable[Poll], holds: Mapping[str, datetime], now: datetime
-    ) -> AsyncGenerator[tuple[Subscription, FetchOutcome], None]:
-        """Ask every publisher; give each answer as it comes."""
-
-
-class Parser(Protocol):
-    """What a run needs of `parsing`; the seconds are those of all it has read."""
-
-    wall_seconds: float
-    cpu_seconds: float
-
-    async def parse(
-        self,
-        fetched: Fetched,
-        now: datetime,
-        language: str | None,
-        seen: SeenDocument | None = None,
-    ) -> ParsedFeed | ParseFailed:
-        """Read a document, but for what was ``seen`` in the one before; in bounded time and memory."""
-
-
-class FeedKeeper(Protocol):
-    """What collecting needs of `store`; each method is one transaction."""
-
-    def adopt_addresses(self, keys: Iterable[str]) -> None: ...
-    def states(self, keys: Collection[str] | None = None) -> dict[str, FeedState]: ...
-    def holds(self, now: datetime) -> dict[str, datetime]: ...
-    def save_hold(self, host: str, not_before: datetime) -> None: ...
-    def is_same_feed(self, subscription: Subscription, parsed: ParsedFeed) -> bool: ...
-    def seen(self, subscription: Subscription) -> SeenDocument | None: ...
-    def save_readings(
-        self, readings: Sequence[Reading], now: datetime
-    ) -> list[list[EntryChange]]: ...
-    def save_states(
-        self, saved: Sequence[tuple[Subscription, FeedState, Sequence[FeedEvent]]]
-    ) -> None: ...
+WriteLock = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Progress(Protocol):
-    """Somebody who watches."""
+    """A display of the polling."""
 
     def begin(self, total: int) -> None:
         """``total`` subscriptions will be polled."""
 
     def polled(self, subscription: Subscription, outcome: str) -> None:
-        """One of them has answered, or not."""
+        """A subscription was polled, with this outcome."""
 
 
-class Nobody:
-    """A `Progress` where nobody watches."""
+class NullProgress:
+    """A `Progress` that shows nothing."""
 
     def begin(self, total: int) -> None:
         pass
@@ -109,12 +76,9 @@ class Nobody:
         pass
 
 
-Turn = Callable[[], AbstractAsyncContextManager[None]]
-
-
 @dataclass(slots=True)
-class Collected:
-    """What collecting did, while it grows."""
+class PollResult:
+    """What polling has done so far."""
 
     fetched: int = 0
     not_modified: int = 0
@@ -126,8 +90,22 @@ class Collected:
     events: list[FeedEvent] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    def add(self, effect: AnswerEffect) -> None:
+        """Count one answer."""
+        match effect.kind:
+            case AnswerKind.FETCHED:
+                self.fetched += 1
+            case AnswerKind.NOT_MODIFIED:
+                self.not_modified += 1
+            case AnswerKind.WAITING:
+                self.waiting += 1
+        if effect.trouble:
+            self.troubles.append(effect.trouble)
+        self.events += effect.events
+        self.warnings += effect.warnings
+
     def report(self) -> RunReport:
-        """The same as what a run reports of it, in an order that no network decides."""
+        """The same as a run's report, in an order that does not depend on the network."""
         return RunReport(
             polled=self.fetched + self.not_modified + len(self.troubles),
             fetched=self.fetched,
@@ -143,9 +121,11 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Whom to ask in this run, and what is known of every subscription, by key; ``holds`` are the
-    hosts that asked us to wait."""
+class PollPlan:
+    """The subscriptions to poll in this run, and the state of each subscription by key.
+
+    ``holds``: the hosts that asked us to wait, and until when. ``waiting`` counts the rest.
+    """
 
     polls: list[Poll]
     states: dict[str, FeedState]
@@ -153,255 +133,242 @@ class Plan:
     waiting: int
 
 
-def plan(config: Config, store: FeedKeeper, now: datetime, *, everything: bool = False) -> Plan:
-    """Choose what is due, or ``everything`` that has not asked us to wait."""
-    store.adopt_addresses(subscription.key for subscription in config.subscriptions)
-    return plan_of(config.subscriptions, store, now, everything=everything)
+def plan_polls(
+    config: Config, store: "Store", now: datetime, *, include_not_due: bool = False
+) -> PollPlan:
+    """Choose the subscriptions that are due, or all that have not asked us to wait."""
+    store.feeds.adopt_moved_addresses(subscription.key for subscription in config.subscriptions)
+    return plan_subscriptions(config.subscriptions, store, now, include_not_due=include_not_due)
 
 
-def plan_of(
+def plan_subscriptions(
     subscriptions: Collection[Subscription],
-    store: FeedKeeper,
+    store: "Store",
     now: datetime,
     *,
-    everything: bool = False,
-    few: bool = False,
-) -> Plan:
-    """The same of some subscriptions, of which there are so ``few`` that only theirs is read."""
-    states = store.states([s.key for s in subscriptions] if few else None)
-    holds = store.holds(now)
+    include_not_due: bool = False,
+    only_these: bool = False,
+) -> PollPlan:
+    """Choose from these subscriptions. ``only_these``: they are few, so read only their states."""
+    states = store.feeds.states([s.key for s in subscriptions] if only_these else None)
+    holds = store.feeds.host_holds(now)
     due = []
     for subscription in subscriptions:
         state = states.setdefault(subscription.key, FeedState(subscription.key))
-        if schedule.is_due(subscription, state, holds, now, everything=everything):
+        if schedule.is_due(subscription, state, holds, now, everything=include_not_due):
             due.append((subscription, state))
+        else:
+            _log(subscription, "not due; the next poll is at %s", state.next_poll_at)
     polls = [
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
-        for subscription, state in schedule.shares(due)
+        for subscription, state in schedule.limit_per_host(due)
     ]
-    return Plan(polls, states, holds, len(subscriptions) - len(polls))
+    logger.debug("%d of %d subscriptions are due", len(polls), len(subscriptions))
+    return PollPlan(polls, states, holds, len(subscriptions) - len(polls))
 
 
-async def collect(
-    plan: Plan,
-    store: FeedKeeper,
-    poller: Poller,
-    parser: Parser,
+def _log(subscription: Subscription, message: str, *arguments: object) -> None:
+    logger.debug(message, *arguments, extra={"subscription": subscription.title})
+
+
+async def poll_feeds(
+    plan: PollPlan,
+    store: "Store",
+    fetcher: "Fetcher",
+    parser: "ParsingPool",
     progress: Progress,
-    meter: Meter,
+    timer: StageTimer,
     now: datetime,
     *,
-    turn: Turn = nullcontext,
+    write_lock: WriteLock = nullcontext,
     online: bool | None = None,
-) -> Collected:
-    """Poll what is planned; store what it says.
+) -> PollResult:
+    """Poll the planned subscriptions, and store the answers.
 
-    ``turn`` is held whenever something is stored, for who is not the only one who stores.
-    ``online``: whether somebody else has answered of late, where that is known otherwise than by
-    this plan.
+    Hold ``write_lock`` while storing, where other processes store too. ``online``: whether a feed
+    outside this plan has answered recently; None if unknown.
     """
-    run = _Collector(plan, store, parser, progress, meter, now, turn, online=online)
+    detector = OfflineDetector(online=online)
+    poller = _Poller(plan, store, parser, progress, timer, now, write_lock, detector)
     progress.begin(len(plan.polls))
-    answers = poller.poll(plan.polls, plan.holds, now)
-    taking: dict[asyncio.Task[None], int] = {}  # and the bytes that each holds
+    outcomes = fetcher.poll(plan.polls, plan.holds, now)
+    pending: dict[asyncio.Task[None], int] = {}  # task: size of its body in bytes
     try:
-        async for subscription, outcome in answers:
-            while len(taking) >= _TAKEN_AT_ONCE or sum(taking.values()) > _BYTES_AT_ONCE:
-                done, _ = await asyncio.wait(taking, return_when=asyncio.FIRST_COMPLETED)
+        async for subscription, outcome in outcomes:
+            while len(pending) >= MAX_PENDING_ANSWERS or sum(pending.values()) > MAX_PENDING_BYTES:
+                done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    del taking[task]
+                    del pending[task]
                     task.result()
             size = len(outcome.body) if isinstance(outcome, Fetched) else 0
-            taking[asyncio.create_task(run.take(subscription, outcome))] = size
-        for task in taking:
+            pending[asyncio.create_task(poller.take(subscription, outcome))] = size
+        for task in pending:
             await task
     finally:
-        await answers.aclose()
-        for task in taking:
+        await outcomes.aclose()
+        for task in pending:
             task.cancel()
-        await run.keep()
-    run.finish(plan.polls)
-    await run.keep()
-    return run.told
+        await poller.save()
+    poller.conclude()
+    await poller.save()
+    return poller.result
 
 
-class _Collector:
-    """Takes answers one by one."""
+class _Poller:
+    """Turns each answer into an `AnswerEffect`, and stores the effects in batches."""
 
     def __init__(
         self,
-        plan: Plan,
-        store: FeedKeeper,
-        parser: Parser,
+        plan: PollPlan,
+        store: "Store",
+        parser: "ParsingPool",
         progress: Progress,
-        meter: Meter,
+        timer: StageTimer,
         now: datetime,
-        turn: Turn,
-        *,
-        online: bool | None,
+        write_lock: WriteLock,
+        detector: OfflineDetector,
     ) -> None:
-        self.told = Collected(waiting=plan.waiting)
-        self.states = plan.states
+        self.result = PollResult(waiting=plan.waiting)
+        self._plan = plan
         self._store = store
         self._parser = parser
         self._progress = progress
-        self._meter = meter
+        self._timer = timer
         self._now = now
-        self._readings: list[Reading] = []
-        self._unsaved: list[tuple[Subscription, FeedState, Sequence[FeedEvent]]] = []
-        # Troubles before any publisher has answered: perhaps it is our own network.
-        self._doubtful: list[tuple[Subscription, FetchFailed]] | None = None if online else []
-        self._turn = turn
-        self._online = online
+        self._write_lock = write_lock
+        self._detector = detector
+        self._unsaved_answers: list[ParsedAnswer] = []
+        self._unsaved_states: list[AnswerEffect] = []
 
     async def take(self, subscription: Subscription, outcome: FetchOutcome) -> None:
-        """Store one answer, or keep it to be stored with others."""
+        """Process one answer, and store the batch if it is full."""
         if isinstance(outcome, Fetched):
-            self._settle()
-            told = await self._document(subscription, outcome)
+            self._count_deferred_failures()
+            effect = await self._process_document(subscription, outcome)
+        elif (
+            isinstance(outcome, FetchFailed)
+            and outcome.unreached
+            and self._detector.defer(subscription, outcome)
+        ):
+            self._progress.polled(subscription, outcome.reason)
+            _log(subscription, "failed before any feed answered: %s", outcome.reason)
+            return
         else:
-            told = self._without_document(subscription, outcome)
-        if told is not None:
-            self._progress.polled(subscription, told)
-        entries = sum(len(reading.parsed.entries) for reading in self._readings)
-        documents = len(self._readings) >= _DOCUMENTS_AT_ONCE or entries >= _ENTRIES_AT_ONCE
-        if documents or len(self._unsaved) >= _STATES_AT_ONCE:
-            await self.keep()
+            effect = self._process_status(subscription, outcome)
+        self._record(effect)
+        if self._is_batch_full():
+            await self.save()
 
-    def _without_document(
+    def _process_status(
         self, subscription: Subscription, outcome: NotModified | Gone | FetchFailed | Deferred
-    ) -> str:
-        match outcome:
-            case Deferred():
-                self.told.waiting += 1
-                return f"asked to wait until {outcome.until:%Y-%m-%d %H:%M} UTC"
-            case FetchFailed(unreached=True) if self._doubtful is not None:
-                self._doubtful.append((subscription, outcome))
-                return outcome.reason
-        self._settle()
+    ) -> AnswerEffect:
+        """An answer without a document. Any but `Deferred` proves that the network works."""
+        if isinstance(outcome, Deferred):
+            return answers.defer(subscription, outcome)
+        self._count_deferred_failures()
+        state = self._plan.states[subscription.key]
         match outcome:
             case FetchFailed():
-                return self._failed(subscription, outcome)
+                return self._fail(subscription, outcome)
             case Gone():
-                state, events = transitions.gone(
-                    subscription, self.states[subscription.key], self._now
-                )
-                self._save(subscription, state, events)
-                return self._trouble(subscription, state, state.last_error or "")
+                return answers.mark_gone(subscription, state, outcome, self._now)
             case NotModified():
-                return self._unchanged(subscription, outcome)
+                return answers.keep(subscription, state, outcome, self._now)
 
-    async def _document(self, subscription: Subscription, outcome: Fetched) -> str | None:
-        """What became of it, in words, or None where its storing will tell."""
-        state, now = self.states[subscription.key], self._now
-        self._meter.add("fetch", size=len(outcome.body))
+    async def _process_document(self, subscription: Subscription, outcome: Fetched) -> AnswerEffect:
+        state = self._plan.states[subscription.key]
+        self._timer.add("fetch", size=len(outcome.body))
         body_hash = hashlib.sha256(outcome.body).hexdigest()
-        if body_hash == state.body_hash:  # a server that does not answer conditional requests
-            return self._unchanged(subscription, outcome)
-        # A part of a document (RFC 3229) is read whole: what it leaves out stands all the same. And
-        # of clippings, all: what was once pruned as of a subscription comes back.
-        first = state.succeeded_at is None
-        whole = first or outcome.partial or subscription.role is Role.CLIPPINGS
-        with self._meter.stage("store"):
-            seen = None if whole else self._store.seen(subscription)
-        parsed = await self._parser.parse(outcome, now, subscription.language, seen)
+        if body_hash == state.body_hash:  # the server ignores conditional requests
+            return answers.keep(subscription, state, outcome, self._now)
+        # Incremental parsing does not suit a partial document (RFC 3229), which leaves out entries
+        # that still exist; nor clippings, since an entry pruned as a subscription's must come back.
+        is_first = state.succeeded_at is None
+        parse_all = is_first or outcome.partial or subscription.role is Role.CLIPPINGS
+        with self._timer.stage("store"):
+            seen = None if parse_all else self._store.feeds.last_document(subscription)
+        parsed = await self._parser.parse(outcome, self._now, subscription.language, seen)
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
-            return self._failed(subscription, failure)
-        if parsed.is_cut:  # asked for without conditions next time: the rest is still to come
-            outcome = replace(outcome, partial=True, validators=Validators())
-        if outcome.partial:
-            parsed = replace(parsed, seen=None)
-        same_feed = outcome.moved_to is not None and self._store.is_same_feed(subscription, parsed)
-        state, events = transitions.fetched(
-            subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
+            return self._fail(subscription, failure)
+        _log(subscription, "parsed %d entries", len(parsed.entries))
+        same_feed = outcome.moved_to is not None and self._store.feeds.is_same_feed(
+            subscription, parsed
         )
-        self.told.fetched += 1
-        self.told.events += events
-        self.told.warnings += [
-            f'"{subscription.title}": {warning}'
-            for warning in (*outcome.warnings, *parsed.warnings)
-        ]
-        if outcome.moved_to:
-            moved = f"redirects for good to {urls.redact(outcome.moved_to)}"
-            if not same_feed:
-                moved += ", which is another feed"
-            self.told.warnings.append(f'"{subscription.title}": {moved}')
-        self._readings.append(Reading(subscription, parsed, state, events))
-        return None
+        return answers.accept(
+            subscription, state, outcome, parsed, body_hash, self._now, same_feed=same_feed
+        )
 
-    def _unchanged(self, subscription: Subscription, outcome: Fetched | NotModified) -> str:
-        state = self.states[subscription.key]
-        state, events = transitions.not_modified(subscription, state, outcome, self._now)
-        self._save(subscription, state, events)
-        self.told.not_modified += 1
-        return "not modified"
-
-    def _failed(self, subscription: Subscription, failure: FetchFailed) -> str:
+    def _fail(self, subscription: Subscription, failure: FetchFailed) -> AnswerEffect:
         if failure.host and failure.caching.retry_after:
-            self._store.save_hold(failure.host, self._now + failure.caching.retry_after)
-        state = self.states[subscription.key]
-        state, events = transitions.failed(subscription, state, failure, self._now)
-        self._save(subscription, state, events)
-        return self._trouble(subscription, state, failure.reason)
+            until = self._now + failure.caching.retry_after
+            self._store.feeds.save_host_hold(failure.host, until)
+        state = self._plan.states[subscription.key]
+        return answers.fail(subscription, state, failure, self._now)
 
-    def _save(
-        self, subscription: Subscription, state: FeedState, events: Sequence[FeedEvent]
-    ) -> None:
-        self._unsaved.append((subscription, state, events))
-        self.told.events += events
+    def _record(self, effect: AnswerEffect) -> None:
+        """Count an effect, and put it into the batch that is stored next."""
+        self.result.add(effect)
+        if effect.parsed and effect.state:
+            self._unsaved_answers.append(
+                ParsedAnswer(effect.subscription, effect.parsed, effect.state, effect.events)
+            )
+            return  # its progress is shown once it is stored
+        if effect.state:
+            self._unsaved_states.append(effect)
+        self._progress.polled(effect.subscription, effect.message)
+        _log(effect.subscription, "%s", effect.message)
 
-    def _keep_readings(self) -> None:
-        readings, self._readings = self._readings, []
-        with self._meter.stage("store"):
-            saved = self._store.save_readings(readings, self._now)
-        for reading, changes in zip(readings, saved, strict=True):
-            self._meter.add("parse", entries=len(reading.parsed.entries))
-            self._meter.add("store", entries=len(reading.parsed.entries))
+    def _is_batch_full(self) -> bool:
+        entries = sum(len(answer.parsed.entries) for answer in self._unsaved_answers)
+        return (
+            len(self._unsaved_answers) >= MAX_DOCUMENTS
+            or entries >= MAX_ENTRIES
+            or len(self._unsaved_states) >= MAX_STATES
+        )
+
+    async def save(self) -> None:
+        """Store the batch."""
+        if not self._unsaved_answers and not self._unsaved_states:
+            return
+        async with self._write_lock():
+            self._save_answers()
+            effects, self._unsaved_states = self._unsaved_states, []
+            if effects:
+                with self._timer.stage("store"):
+                    self._store.feeds.save_states(
+                        [(e.subscription, e.state, e.events) for e in effects if e.state]
+                    )
+
+    def _save_answers(self) -> None:
+        batch, self._unsaved_answers = self._unsaved_answers, []
+        if not batch:
+            return
+        with self._timer.stage("store"):
+            changes_by_answer = self._store.feeds.save_answers(batch, self._now)
+        for answer, changes in zip(batch, changes_by_answer, strict=True):
+            self._timer.add("parse", entries=len(answer.parsed.entries))
+            self._timer.add("store", entries=len(answer.parsed.entries))
             new, modified = changes.count(EntryChange.NEW), changes.count(EntryChange.MODIFIED)
-            self.told.new += new
-            self.told.modified += modified
-            self._progress.polled(reading.subscription, f"{new} new, {modified} modified")
+            self.result.new += new
+            self.result.modified += modified
+            self._progress.polled(answer.subscription, f"{new} new, {modified} modified")
+            _log(answer.subscription, "stored: %d new, %d modified", new, modified)
 
-    async def keep(self) -> None:
-        """Store what waits to be stored."""
-        if not self._readings and not self._unsaved:
+    def _count_deferred_failures(self) -> None:
+        """A feed has answered: the failures deferred so far count as those of their feeds."""
+        for subscription, failure in self._detector.note_answer():
+            effect = self._fail(subscription, failure)
+            self.result.add(effect)
+            self._unsaved_states.append(effect)
+
+    def conclude(self) -> None:
+        """Decide about the failures that are still deferred when no feed has answered."""
+        if not self._detector.is_offline(self._plan.polls, self._plan.states):
+            self._count_deferred_failures()
             return
-        async with self._turn():
-            if self._readings:
-                self._keep_readings()
-            unsaved, self._unsaved = self._unsaved, []
-            if unsaved:
-                with self._meter.stage("store"):
-                    self._store.save_states(unsaved)
-
-    def _trouble(self, subscription: Subscription, state: FeedState, reason: str) -> str:
-        shown = urls.redact(subscription.url)
-        new = state.succeeded_at is None
-        self.told.troubles.append(Trouble(subscription.title, shown, reason, state.failures, new))
-        return reason
-
-    def _settle(self) -> None:
-        """Somebody has answered: the troubles before were those of their publishers."""
-        doubtful, self._doubtful = self._doubtful, None
-        for subscription, failure in doubtful or ():
-            self._failed(subscription, failure)
-
-    def finish(self, polls: Sequence[Poll]) -> None:
-        """Decide about the troubles of a run in which no publisher answered.
-
-        We are offline if at least two hosts were silent, of which one was well before, or if nobody
-        else was heard of late; then no subscription is punished. Two hosts that have long been dead
-        prove nothing.
-        """
-        if self._doubtful is None:
-            return
-        doubtful = self._doubtful
-        hosts = {host_of(poll.url) for poll in polls}
-        well = [s for s, _ in doubtful if not self.states[s.key].failures]
-        if self._online is None and (len(hosts) < 2 or not well):
-            self._settle()
-            return
-        self.told.offline = True
-        for subscription, failure in doubtful:
-            self._trouble(subscription, self.states[subscription.key], failure.reason)
+        self.result.offline = True
+        for subscription, failure in self._detector.deferred:
+            state = self._plan.states[subscription.key]
+            trouble = answers.trouble_of(subscription, state, failure.reason)
+            self.result.troubles.append(trouble)

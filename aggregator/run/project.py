@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.clippings import clipping_from_entry, is_bookmarks, legible, read_text
+from aggregator.clippings import clipping_from_entry, parse_clippings
 from aggregator.config import parse_config
-from aggregator.errors import ConfigError, Mistake
-from aggregator.files.atomic import replace_file, sweep, taking_turns
+from aggregator.errors import ConfigError, Diagnostic
+from aggregator.files.atomic import folder_lock, sweep, write_atomically
 from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
+from aggregator.text.utf8 import decode_utf8
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +20,28 @@ class Project:
     root: Path
     config: Config
     clippings: tuple[Clipping, ...]
-    warnings: tuple[Mistake, ...]
+    warnings: tuple[Diagnostic, ...]
 
 
 def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> Project:
     """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with every mistake."""
     file = str(path)
     root = path.absolute().parent
-    text = _decode(_read(path, file, "no configuration here: expected a feeds.toml"), file)
+    text = decode_utf8(_read(path, file, "no configuration here: expected a feeds.toml"), file)
     config = parse_config(text, file, environment)
-    mistakes: list[Mistake] = []
+    diagnostics: list[Diagnostic] = []
     clippings: list[Clipping] = []
-    warnings: list[Mistake] = []
-    for found in _expand(config.clippings, root, file, mistakes):
+    warnings: list[Diagnostic] = []
+    for found in _expand(config.clippings, root, file, diagnostics):
         try:
             read, doubts = _read_clippings(root / found, found, now)
         except ConfigError as error:
-            mistakes += error.mistakes
+            diagnostics += error.diagnostics
             continue
-        clippings += map(legible, read)
+        clippings += read
         warnings += doubts
-    if mistakes:
-        raise ConfigError(tuple(mistakes))
+    if diagnostics:
+        raise ConfigError(tuple(diagnostics))
     return Project(root, config, tuple(clippings), tuple(warnings))
 
 
@@ -53,22 +54,26 @@ def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str
     file = str(path)
     path = path.resolve()  # a link to it stays a link
     try:
-        with taking_turns(path.parent):
-            text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
+        with folder_lock(path.parent):
+            text = decode_utf8(_read(path, file, "cannot be read"), file) if path.exists() else ""
             try:
                 edited = edit(text)
             except ValueError as error:
-                raise ConfigError((Mistake(file, None, f"cannot be added to: {error}"),)) from error
+                raise ConfigError(
+                    (Diagnostic(file, None, f"cannot be added to: {error}"),)
+                ) from error
             parse_config(edited, file, environment)
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
             sweep(path)
-            replace_file(path, edited.encode(), mode)
+            write_atomically(path, edited.encode(), mode)
     except OSError as error:
         message = f"cannot be written ({error.strerror or error})"
-        raise ConfigError((Mistake(file, None, message),)) from error
+        raise ConfigError((Diagnostic(file, None, message),)) from error
 
 
-def _expand(patterns: tuple[str, ...], root: Path, file: str, mistakes: list[Mistake]) -> list[str]:
+def _expand(
+    patterns: tuple[str, ...], root: Path, file: str, diagnostics: list[Diagnostic]
+) -> list[str]:
     """The files that paths and globs name, each once, globs in alphabetical order."""
     found: dict[str, None] = {}
     for pattern in patterns:
@@ -82,35 +87,33 @@ def _expand(patterns: tuple[str, ...], root: Path, file: str, mistakes: list[Mis
             matches = []
         if not matches:
             message = f'[clippings] files: there is no file "{pattern}" in {root}'
-            mistakes.append(Mistake(file, None, message))
+            diagnostics.append(Diagnostic(file, None, message))
         found.update((str(match.relative_to(root)), None) for match in matches)
     return list(found)
 
 
 def _read_clippings(
     path: Path, file: str, now: datetime
-) -> tuple[tuple[Clipping, ...], tuple[Mistake, ...]]:
-    """Any of the formats in which people keep clippings, told apart by their first bytes."""
+) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
+    """The clippings of a file in any format, and warnings. Raises ConfigError."""
     if path.exists() and not path.is_file() and not path.is_dir():
         # A pipe would be waited for, and a device read, without end.
-        raise ConfigError((Mistake(file, None, "the clippings file is a device, not a file"),))
+        raise ConfigError((Diagnostic(file, None, "the clippings file is a device, not a file"),))
     data = _read(path, file, "the clippings file cannot be read")
     if not data.strip():
-        raise ConfigError((Mistake(file, None, "the clippings file is empty"),))
-    if is_bookmarks(data):
-        from aggregator.clippings.bookmarks import read_bookmarks
+        raise ConfigError((Diagnostic(file, None, "the clippings file is empty"),))
 
-        return read_bookmarks(data, file)
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{"):
+    def parse_feed(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
         from aggregator.parse import parse_document
 
         parsed = parse_document(Fetched(file, "", data, "", Validators()), now)
         if isinstance(parsed, ParseFailed):
             message = f"neither clippings nor a bookmark file; {parsed.reason}"
-            raise ConfigError((Mistake(file, None, message),))
-        warnings = tuple(Mistake(file, None, warning) for warning in parsed.warnings)
+            raise ConfigError((Diagnostic(file, None, message),))
+        warnings = tuple(Diagnostic(file, None, warning) for warning in parsed.warnings)
         return tuple(map(clipping_from_entry, parsed.entries)), warnings
-    return read_text(_decode(data, file), file)
+
+    return parse_clippings(data, file, parse_feed)
 
 
 def _read(path: Path, name: str, otherwise: str) -> bytes:
@@ -118,14 +121,4 @@ def _read(path: Path, name: str, otherwise: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         message = f"{otherwise} ({error.strerror or error})"
-        raise ConfigError((Mistake(name, None, message),)) from error
-
-
-def _decode(data: bytes, file: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
-        message = f"not UTF-8 (byte 0x{data[error.start]:02x}; is it {encoding}?): save it as UTF-8"
-        raise ConfigError((Mistake(file, line, message),)) from error
+        raise ConfigError((Diagnostic(name, None, message),)) from error

@@ -1,74 +1,58 @@
-"""How long the content of entries is kept for which nobody asked: what belongs to no tag, stands in
-no feed of a query, and of which the reader has said nothing.
+"""Removes the content of old entries that belong to no tag and no query's feed.
 
-An ordinary run looks at a few old entries, so that cron keeps the database at its size; ``prune``
-looks at all.
+An entry that the reader confirmed or rejected keeps its content. A run checks a few old entries, so
+cron keeps the size of the database stable. ``aggregator prune`` checks all.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from aggregator.model import Clipping, Config, Pruned, StoredEntry
-from aggregator.run.match import TeachingKeeper, fingerprint_of, knowledge_of, sample_size
+from aggregator.model import Clipping, Config, PruneResult
+from aggregator.run.match import load_vocabulary, match_fingerprint, sample_size
 
-AT_ONCE = 500  # old entries that a run looks at, beside one for each that it brought
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
-
-class PruneKeeper(Protocol):
-    """What a run needs of `store` to prune."""
-
-    def prune_some(
-        self, before: datetime, most: int, sample_size: Callable[[int], int], now: datetime
-    ) -> Pruned: ...
+BATCH_SIZE = 500  # old entries that a run checks, beside one for each new entry
 
 
-class RetentionKeeper(PruneKeeper, TeachingKeeper, Protocol):
-    """What ``prune`` needs of it."""
-
-    def unmatched(self, vocabulary: str) -> Iterator[StoredEntry]: ...
-    def prune_all(
-        self, before: datetime, sample_size: Callable[[int], int], now: datetime
-    ) -> Pruned: ...
-    def prunable(
-        self, before: datetime, sample_size: Callable[[int], int], ended: Collection[str]
-    ) -> Pruned: ...
-
-
-def prune_some(config: Config, store: PruneKeeper, new: int, now: datetime) -> Pruned:
-    """A run's share, once all is matched: as many entries as are ``new``, so that what goes keeps
-    up with what comes, and some of what has heaped up."""
+def prune_batch(config: Config, store: "Store", new: int, now: datetime) -> PruneResult:
+    """Prune a few entries after matching: one more for each ``new`` entry, to keep up with them."""
     before = _cutoff(config, now)
-    return store.prune_some(before, AT_ONCE + new, sample_size, now) if before else Pruned()
+    if before is None:
+        return PruneResult()
+    return store.retention.prune_some(before, BATCH_SIZE + new, sample_size, now)
 
 
 def prune_all(
     config: Config,
     clippings: Sequence[Clipping],
-    store: RetentionKeeper,
+    store: "Store",
     now: datetime,
     *,
     ended: Collection[str] | None = None,
-) -> Pruned | None:
-    """Prune all that may go; with ``ended``, only tell what would go once these channels had.
+) -> PruneResult | None:
+    """Prune all entries that may go. With ``ended``, only count what would go without these channels.
 
-    None: feeds.toml or the clippings have changed, and what is stored is yet to be matched anew.
+    None: the settings or the clippings changed, so that stored entries must be matched first.
     """
     before = _cutoff(config, now)
     if before is None:
-        return Pruned()
-    vocabulary, _ = knowledge_of(config, clippings, store)
-    if next(store.unmatched(fingerprint_of(vocabulary, store)), None) is not None:
+        return PruneResult()
+    vocabulary, _ = load_vocabulary(config, clippings, store)
+    unmatched = store.matches.unmatched_entries(match_fingerprint(vocabulary, store))
+    if next(unmatched, None) is not None:
         return None
     if ended is not None:
-        return store.prunable(before, sample_size, ended)
-    return store.prune_all(before, sample_size, now)
+        return store.retention.preview(before, sample_size, ended)
+    return store.retention.prune_all(before, sample_size, now)
 
 
 def _cutoff(config: Config, now: datetime) -> datetime | None:
-    """When the last day began that is over for long enough; None: nothing is pruned.
+    """Midnight before which unchanged entries are old; None if nothing is pruned.
 
-    By whole days, so that archives are written anew once a day for it, and not by every run.
+    Whole days: pruning rewrites archives, which should happen once a day and not in every run.
     """
     if not config.keep_unmatched_days:
         return None

@@ -1,15 +1,14 @@
-"""Rendering what must be rendered again: stories become documents and pages, and those files.
+"""Executes a `RenderPlan`: renders stories as documents and pages, and writes the files.
 
-Imported by the runs that write something: the renderers take longer to import than most runs last.
+Imported only by runs that render something: importing the renderers takes longer than most runs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from aggregator.model import (
     Channel,
     ChannelKind,
-    Clipping,
-    Config,
     FeedEvent,
     FeedState,
     OutputFeed,
@@ -17,144 +16,129 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.publish.atom import render_atom
-from aggregator.publish.entries import Editor
-from aggregator.publish.html import ChannelPage, IndexPage, Pages, SourcePage, StatusPage
+from aggregator.publish.html import Pages
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.status_feed import STATUS, STATUS_ENTRIES, status_feed
-from aggregator.run.stale import Stale, StoryKeeper, Writer
+from aggregator.run.stale import OutputWriter, RenderPlan, RenderPlanner
 
-_NEWEST = 20  # on the index
-_RELATED = 8
-_OF_A_SOURCE = 30
-_SOURCES_AT_ONCE = 20  # whose stories are read together
-_PORTIONS = 4  # of as many stories as a live feed holds
+if TYPE_CHECKING:
+    from aggregator.store import Store
+
+NEWEST_ON_INDEX = 20  # stories
+RELATED_TAGS = 8
+STORIES_OF_SOURCE = 30
+SOURCES_PER_QUERY = 20
+MAX_WINDOWS = 4  # each of as many stories as a live feed holds
 
 
 class Renderer:
-    """One run's rendering; ``months`` are the documents of every archive in the order of time,
-    ``behind`` the clippings behind each channel, ``files`` those of the pages of sources,
-    ``totals`` how many entries are stored of each."""
+    """Renders what a plan names."""
 
-    def __init__(
-        self,
-        config: Config,
-        editor: Editor,
-        channels: Sequence[Channel],
-        months: Mapping[str, Sequence[str]],
-        behind: Mapping[str, Sequence[Clipping]],
-        files: Mapping[str, str],
-        totals: Mapping[str, int],
-        store: StoryKeeper,
-        writer: Writer,
-    ) -> None:
-        self._config = config
-        self._editor = editor
-        self._months = months
-        self._behind = behind
+    def __init__(self, planner: RenderPlanner, store: "Store", writer: OutputWriter) -> None:
+        self._planner = planner
+        self._builder = planner.builder
+        self._site = planner.config.site
+        self._sources = planner.config.sources
+        self._archive_names = planner.archive_names
         self._store = store
         self._writer = writer
-        self._counts = store.counts()
-        heads = [editor.head(channel) for channel in channels]
-        self._files = files
-        self._html = Pages(config.site, files, heads)
-        self._heads = [head for head in heads if head.channel.ended_at is None]
-        self._totals = totals
-        self._sources = config.sources
+        self._counts = store.published.counts_by_month()
+        feeds = [self._builder.head(channel) for channel in planner.channels]
+        self._pages = Pages(self._site, planner.source_files, feeds)
+        self._current_feeds = [feed for feed in feeds if feed.channel.ended_at is None]
         self._states: dict[str, FeedState] = {}
-        self._written: list[str] = []
+        self._changed_files: list[str] = []
 
-    def render(self, stale: Stale) -> list[str]:
-        """Write all that is stale; gives the names of the files that changed."""
-        if stale.pages or stale.sources:
-            keys = None if stale.pages else [source.key for source in stale.sources]
-            self._states = self._store.states(keys)
-        for channel, month in stale.archives:
-            stories = self._store.month(channel.key, month)
-            months = self._months.get(channel.key, ())
-            self._feed(self._editor.archive(channel, stories, months, month))
-        for channel in stale.live:
-            self._live(channel)
-        for start in range(0, len(stale.sources), _SOURCES_AT_ONCE):
-            self._some_sources(stale.sources[start : start + _SOURCES_AT_ONCE])
-        if stale.lists:
-            self._lists()
-        if stale.pages:
-            self._site()
+    def render(self, plan: RenderPlan) -> list[str]:
+        """Write all that the plan names; return the names of the files that changed."""
+        if plan.site or plan.sources:
+            keys = None if plan.site else [source.key for source, _ in plan.sources]
+            self._states = self._store.feeds.states(keys)
+        for channel, name, _ in plan.archives:
+            self._render_archive(channel, name)
+        for channel, _ in plan.channels:
+            self._render_channel(channel)
+        sources = [source for source, _ in plan.sources]
+        for start in range(0, len(sources), SOURCES_PER_QUERY):
+            self._render_sources(sources[start : start + SOURCES_PER_QUERY])
+        if plan.lists:
+            self._write("index.opml", render_opml(self._site, self._current_feeds))
+            self._write("sources.opml", render_subscriptions(self._site, self._sources))
+        if plan.site:
+            self._render_site()
         self._writer.sync()
-        return self._written
+        return self._changed_files
 
-    def _live(self, channel: Channel) -> None:
+    def _render_archive(self, channel: Channel, name: str) -> None:
+        stories = self._store.published.archive_stories(channel.key, name)
+        names = self._archive_names.get(channel.key, ())
+        self._write_atom(self._builder.archive(channel, stories, names, name))
+
+    def _render_channel(self, channel: Channel) -> None:
+        """The live feed as Atom and JSON, and its page."""
         counts = self._counts.get(channel.key, {})
-        months = self._months.get(channel.key, ())
-        stories = self._entered(channel.key)
-        feed = self._editor.live_feed(channel, stories, months, sum(counts.values()))
-        self._feed(feed)
+        archive_names = self._archive_names.get(channel.key, ())
+        stories = self._live_stories(channel.key)
+        feed = self._builder.live_feed(channel, stories, archive_names, sum(counts.values()))
+        self._write_atom(feed)
         self._write(f"{feed.path}.json", render_jsonfeed(feed))
         is_tag = channel.kind is ChannelKind.TAG
-        page = ChannelPage(
-            feed=feed,
-            months=counts,
-            documents=months,
-            related=self._store.neighbours(channel.key, _RELATED) if is_tag else [],
-            clippings=self._behind.get(channel.key, []),
-        )
-        self._write(f"{feed.path}.html", self._html.channel(page))
+        related = self._store.published.related_tags(channel.key, RELATED_TAGS) if is_tag else []
+        clippings = self._planner.clippings.get(channel.key, [])
+        page = self._pages.channel(feed, counts, archive_names, related, clippings)
+        self._write(f"{feed.path}.html", page)
 
-    def _entered(self, channel: str) -> Iterator[Story]:
-        """The stories that entered a live feed, the last first, read as they are wanted: a loud source
-        has no more than its share of the feed, and not for that are all read that ever entered."""
-        size = self._config.publish.live
-        for portion in range(_PORTIONS):
-            stories = self._store.window(channel, portion * size, size)
+    def _live_stories(self, channel: str) -> Iterator[Story]:
+        """The stories of a live feed, newest first, read window by window as they are consumed.
+
+        A source with many entries gets only its share of a feed, so one window may not be enough.
+        """
+        size = self._planner.config.publish.live
+        for window in range(MAX_WINDOWS):
+            stories = self._store.published.live_stories(channel, window * size, size)
             yield from stories
             if len(stories) < size:
                 return
 
-    def _some_sources(self, subscriptions: Sequence[Subscription]) -> None:
-        keys = [subscription.key for subscription in subscriptions]
-        histories = self._store.histories(keys, STATUS_ENTRIES)
-        newest = self._store.newest_of_feeds(keys, _OF_A_SOURCE)
-        for subscription in subscriptions:
-            key = subscription.key
-            self._source(subscription, newest.get(key, []), histories.get(key, []))
+    def _render_sources(self, sources: Sequence[Subscription]) -> None:
+        keys = [source.key for source in sources]
+        histories = self._store.feeds.event_histories(keys, STATUS_ENTRIES)
+        newest = self._store.published.newest_by_feed(keys, STORIES_OF_SOURCE)
+        for source in sources:
+            self._render_source(source, newest.get(source.key, []), histories.get(source.key, []))
 
-    def _source(
-        self, subscription: Subscription, stories: Sequence[Story], history: Sequence[FeedEvent]
+    def _render_source(
+        self, source: Subscription, stories: Sequence[Story], history: Sequence[FeedEvent]
     ) -> None:
-        key, state = subscription.key, self._states.get(subscription.key)
-        assert state is not None, key
-        found = [self._editor.entry(story) for story in stories]
-        page = SourcePage(subscription, state, found, history)
-        self._write(self._files[key], self._html.source(page))
+        state = self._states.get(source.key)
+        assert state is not None, source.key
+        entries = [self._builder.entry(story) for story in stories]
+        page = self._pages.source(source, state, entries, history)
+        self._write(self._planner.source_files[source.key], page)
 
-    def _lists(self) -> None:
-        """What names all feeds and all sources."""
-        site = self._config.site
-        self._write("index.opml", render_opml(site, self._heads))
-        self._write("sources.opml", render_subscriptions(site, self._sources))
-
-    def _site(self) -> None:
-        """The pages about everything, and the news of the subscriptions."""
-        store = self._store
-        newest = store.newest_listed(_NEWEST)
+    def _render_site(self) -> None:
+        """The index, and the health of the sources as page and feed."""
+        published = self._store.published
+        newest = published.newest_published(NEWEST_ON_INDEX)
         newest.sort(key=lambda story: (story.updated, story.id), reverse=True)
-        places = store.places(story.row for story in newest)
-        entries = [(self._editor.entry(story), places.get(story.row, [])) for story in newest]
-        self._write("index.html", self._html.index(IndexPage(self._counts, entries)))
-        events = store.events(STATUS_ENTRIES)
-        status = status_feed(self._config.site, events)
-        self._feed(status)
+        channels = published.channels_of_stories(story.row for story in newest)
+        entries = [(self._builder.entry(story), channels.get(story.row, [])) for story in newest]
+        self._write("index.html", self._pages.index(self._counts, entries))
+        events = self._store.feeds.events(STATUS_ENTRIES)
+        status = status_feed(self._site, events)
+        self._write_atom(status)
         self._write(f"{status.path}.json", render_jsonfeed(status))
-        health = StatusPage(self._sources, self._states, self._totals, events)
-        self._write(f"{STATUS}.html", self._html.status(health))
+        entry_counts = self._planner.entry_counts
+        page = self._pages.status(self._sources, self._states, entry_counts, events)
+        self._write(f"{STATUS}.html", page)
 
-    def _feed(self, feed: OutputFeed) -> None:
+    def _write_atom(self, feed: OutputFeed) -> None:
         name, data = f"{feed.path}.atom", render_atom(feed)
         if feed.hub and self._writer.differs(name, data):
-            self._store.save_pings([feed.address("atom")])
+            self._store.published.save_pings([feed.address("atom")])
         self._write(name, data)
 
     def _write(self, name: str, data: bytes) -> None:
         if self._writer.write(name, data):
-            self._written.append(name)
+            self._changed_files.append(name)

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, stage by stage. Pure: the clocks come in."""
+"""How long each stage of a run takes. Pure: the clocks are arguments."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,23 +17,23 @@ class _Cost:
     entries: int = 0
 
 
-class Meter:
-    """Charges every moment to one stage: of stages within stages, to the innermost.
+class StageTimer:
+    """Charges time to the innermost open stage.
 
-    ``wall`` is a clock, ``cpu`` tells the processor time of this process since it began: what went
-    before the first stage is the stage "start". Without clocks it counts only.
+    ``wall`` and ``cpu`` return seconds; ``cpu`` counts from the start of the process. Time before the
+    first stage belongs to the stage "start". Without clocks only sizes and entries are counted.
     """
 
     def __init__(self, wall: Clock = lambda: 0.0, cpu: Clock = lambda: 0.0) -> None:
         self._wall, self._cpu = wall, cpu
         self._costs: dict[str, _Cost] = {"start": _Cost()}
         self._open = ["start"]
-        # The process began its processor time ago at least: nothing before us has waited long.
+        # The process started at least its CPU time ago, and has hardly waited so far.
         self._last = wall() - cpu(), 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """All that happens within is this stage's, but for stages in it."""
+        """Charge the time of the block to this stage, except for stages inside it."""
         self._charge()
         self._costs.setdefault(name, _Cost())
         self._open.append(name)
@@ -53,7 +53,7 @@ class Meter:
     def add(
         self, name: str, *, wall: float = 0.0, cpu: float = 0.0, size: int = 0, entries: int = 0
     ) -> None:
-        """What else a stage cost: in other processes, in bytes, in entries."""
+        """Add costs: seconds in other processes, bytes, entries."""
         cost = self._costs.setdefault(name, _Cost())
         cost.wall += wall
         cost.cpu += cpu
@@ -61,7 +61,7 @@ class Meter:
         cost.entries += entries
 
     def costs(self) -> tuple[StageCost, ...]:
-        """Every stage in the order of its first time."""
+        """The cost of each stage, in the order in which the stages first ran."""
         self._charge()
         return tuple(
             StageCost(name, round(c.wall, 4), round(c.cpu, 4), c.size, c.entries)

@@ -1,5 +1,5 @@
-"""The outputs over HTTP, and feeds on demand. Needs the extra ``serve`` (Starlette, uvicorn)."""
+"""Serves the outputs over HTTP, and any query as a feed. Needs the extra ``serve``."""
 
-from aggregator.serve.app import application, serve
+from aggregator.serve.app import make_application, serve
 
-__all__ = ["application", "serve"]
+__all__ = ["make_application", "serve"]

@@ -1,9 +1,10 @@
-"""The routes: files of the output folder, ``query.atom`` and ``query.json``, metrics, health."""
+"""The web application: output files, ``query.atom`` and ``query.json``, metrics, health."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -14,103 +15,95 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from aggregator.errors import StorageError
-from aggregator.match import Finder
+from aggregator.match import QueryMatcher
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
-from aggregator.publish.entries import NEVER
+from aggregator.publish.feed_builder import NEVER
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
-from aggregator.run.match import knowledge_of
+from aggregator.run.match import load_vocabulary
 from aggregator.run.metrics import render_metrics
-from aggregator.run.publish import editor_of
-from aggregator.serve.http_protocol import Connection
-from aggregator.serve.static_files import Files, answer
+from aggregator.run.stale import make_feed_builder
+from aggregator.serve.http_protocol import HttpProtocol
+from aggregator.serve.static_files import OutputFiles, respond_with
 from aggregator.store import Store
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import digest
 from aggregator.text.query import Query, QueryError, parse_query
 
 STALE_AFTER = timedelta(days=1)  # without a run
-_LOOKED_AT = 5000  # stories, at most, for one query
-_AT_ONCE = 500
+MAX_STORIES = 5000  # that one query searches
+BATCH_SIZE = 500
 
-Opener = Callable[[], AbstractContextManager[Store]]
+StoreOpener = Callable[[], AbstractContextManager[Store]]
 
 
-def application(
+def make_application(
     config: Config,
     clippings: tuple[Clipping, ...],
     folder: Path,
-    open_store: Opener,
+    open_store: StoreOpener,
     clock: Callable[[], datetime],
 ) -> Starlette:
-    """An ASGI application that serves ``folder`` and answers queries from the store."""
-    site = _Site(config, clippings, open_store, clock)
-    files = Files(folder)
+    """The ASGI application. It serves ``folder``, and answers queries from the store."""
+    views = _StoreViews(config, clippings, open_store, clock)
+    files = OutputFiles(folder)
     return Starlette(
         routes=[
-            Route("/health", site.health),
-            Route("/metrics", site.metrics),
-            Route("/query.{extension:str}", site.query),
+            Route("/health", views.health),
+            Route("/metrics", views.metrics),
+            Route("/query.{extension:str}", views.query),
             Route("/{path:path}", files.respond),
         ],
-        exception_handlers={StorageError: _broken},
+        exception_handlers={StorageError: _storage_error},
     )
 
 
-def _broken(_: Request, error: Exception) -> Response:
-    """The store cannot be read: /health says more."""
+def _storage_error(_: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", 503)
 
 
 def serve(application: Starlette, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    with suppress(KeyboardInterrupt):  # the ordinary way to end it
+    with suppress(KeyboardInterrupt):
         uvicorn.run(
-            application,
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            http=Connection,
-        )
+            application, host=host, port=port, log_level="warning", server_header=False,
+            http=HttpProtocol,
+        )  # fmt: skip
 
 
-class _Site:
-    """What is answered from the store. Each request reads it anew: runs go on beside."""
+@dataclass(frozen=True)
+class _StoreViews:
+    """Answers from the store. Each request opens it again, since runs go on meanwhile."""
 
-    def __init__(
-        self,
-        config: Config,
-        clippings: tuple[Clipping, ...],
-        open_store: Opener,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._config = config
-        self._clippings = clippings
-        self._open_store = open_store
-        self._clock = clock
+    config: Config
+    clippings: tuple[Clipping, ...]
+    open_store: StoreOpener
+    clock: Callable[[], datetime]
 
     def health(self, _: Request) -> Response:
-        """200 while runs end, 503 once none has for a day or the store cannot be read."""
+        """200, or 503 if no run has ended for a day or the store cannot be read."""
         try:
-            with self._open_store() as store:
-                last = store.last_run()
+            with self.open_store() as store:
+                last = store.runs.last()
         except StorageError as error:
             return JSONResponse({"status": "broken", "reason": str(error)}, 503)
-        ended = last[2] if last else None
-        stale = ended is None or self._clock() - ended > STALE_AFTER
-        told = {"status": "stale" if stale else "ok", "run": ended.isoformat() if ended else None}
-        return JSONResponse(told, 503 if stale else 200)
+        finished_at = last[2] if last else None
+        if finished_at is None or self.clock() - finished_at > STALE_AFTER:
+            status, code = "stale", 503
+        else:
+            status, code = "ok", 200
+        run = finished_at.isoformat() if finished_at else None
+        return JSONResponse({"status": status, "run": run}, code)
 
     def metrics(self, _: Request) -> Response:
-        """The figures for Prometheus."""
-        with self._open_store() as store:
-            text = render_metrics(self._config, store)
+        """Metrics for Prometheus."""
+        with self.open_store() as store:
+            text = render_metrics(self.config, store)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     def query(self, request: Request) -> Response:
-        """The newest stories that ``?q=`` finds, as a feed."""
+        """A feed of the newest stories that match ``?q=``."""
         extension = request.path_params["extension"]
         if extension not in ("atom", "json"):
             return PlainTextResponse("expected query.atom or query.json\n", 404)
@@ -119,38 +112,35 @@ class _Site:
             query = parse_query(text)
         except QueryError as error:
             return PlainTextResponse(f"q: {error}\n", 400)
-        with self._open_store() as store:
+        with self.open_store() as store:
             feed = self._feed(text, query, store)
         body = render_atom(feed) if extension == "atom" else render_jsonfeed(feed)
-        return answer(request, body, MEDIA_TYPES[f".{extension}"])
+        return respond_with(request, body, MEDIA_TYPES[f".{extension}"])
 
     def _feed(self, text: str, query: Query, store: Store) -> OutputFeed:
-        config = self._config
-        vocabulary, _ = knowledge_of(config, self._clippings, store)
-        finder = Finder(vocabulary, config.subscriptions)
-        found: list[Story] = []
-        for story in _newest(store):
-            if finder.finds(query, story):
-                found.append(story)
-                if len(found) == config.publish.live:
-                    break
+        vocabulary, _ = load_vocabulary(self.config, self.clippings, store)
+        matcher = QueryMatcher(vocabulary, self.config.subscriptions)
+        matches = (story for story in _newest(store) if matcher.matches(query, story))
+        stories = list(islice(matches, self.config.publish.live))
         channel = Channel(
             key=f"query:{digest(text)}",
             kind=ChannelKind.QUERY,
             name=text,
             slug="query",
-            id=mint_id(config.site.url, None, f"query {text}"),
+            id=mint_id(self.config.site.url, None, f"query {text}"),
             first_seen_at=NEVER,
         )
-        feed = editor_of(config, vocabulary).live_feed(channel, found, (), len(found))
+        builder = make_feed_builder(self.config, vocabulary)
+        feed = builder.live_feed(channel, stories, (), len(stories))
         return replace(feed, query=urlencode({"q": text}), hub=None)
 
 
 def _newest(store: Store) -> Iterator[Story]:
-    last: int | None = None
-    for _ in range(_LOOKED_AT // _AT_ONCE):
-        stories = store.newest(_AT_ONCE, before=last)
+    """The newest stories that can be published."""
+    row: int | None = None
+    for _ in range(MAX_STORIES // BATCH_SIZE):
+        stories = store.published.newest(BATCH_SIZE, before=row)
         yield from (story for story in stories if story.copies and not story.pruned)
-        if len(stories) < _AT_ONCE:
+        if len(stories) < BATCH_SIZE:
             return
-        last = stories[-1].row
+        row = stories[-1].row

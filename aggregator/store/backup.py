@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aggregator.errors import StorageError
-from aggregator.files.atomic import hold_temporary, in_words, sweep, sync_folder
+from aggregator.files.atomic import create_locked_temporary, os_error_message, sweep, sync_folder
 from aggregator.store.engine import database_path, is_postgresql
 from aggregator.store.migrate import HEAD
 from aggregator.store.sqlite_file import MAGIC, find_damage, remedy
@@ -101,7 +101,7 @@ def _keep_aside(path: Path, now: datetime) -> Path:
 def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
     """A copy beside ``target``, in one file, synced; gone at the end unless it was renamed."""
     with _words(target):
-        temporary, held = hold_temporary(target)
+        temporary, held = create_locked_temporary(target)
     try:
         try:
             with (
@@ -170,4 +170,4 @@ def _words(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{path}: {in_words(error)}; nothing was changed") from error
+        raise StorageError(f"{path}: {os_error_message(error)}; nothing was changed") from error

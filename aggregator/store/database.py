@@ -1,196 +1,62 @@
-"""The whole store: clippings and matches, beside what `feeds` keeps of the subscriptions,
-`stories` of the stories, `placings` and `listings` of the output feeds, `teaching` of what is
-learned, what `retention` takes away, `space` gives back, and `parked` remembers.
+"""The state of an installation: one object with a part for each subject.
 
-Every query is in these files, one short transaction per step of a run.
+Each method of a part is one short transaction. Every query of the program is in this folder.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
-from sqlmodel import Session
+from sqlalchemy import func, select
 
-from aggregator.model import Copy, Entry, Feed, MatchedEntry, Role, StoredEntry
-from aggregator.store import convert
-from aggregator.store.changes import content_hash
-from aggregator.store.channels import PlacingStore
-from aggregator.store.failed_jobs import ParkedStore
+from aggregator.store.channels import ChannelStore
+from aggregator.store.clipped_entries import ClippingStore
+from aggregator.store.connection import Database
+from aggregator.store.failed_jobs import JobFailureStore
 from aggregator.store.feeds import FeedStore
-from aggregator.store.lookup import Document
-from aggregator.store.published import ListingStore
+from aggregator.store.matches import MatchStore
+from aggregator.store.published import PublishedStore
 from aggregator.store.retention import RetentionStore
-from aggregator.store.rows import (
-    CLIPPINGS_URL,
-    IN_ONE_QUERY,
-    chunks,
-    copies_of,
-    feeds_of,
-    mark_stories,
-    read,
-    write,
-)
+from aggregator.store.runs import RunStore
 from aggregator.store.stories import StoryStore
-from aggregator.store.tables import (
-    BANDS,
-    DECISIONS,
-    ENTRIES,
-    FEEDS,
-    MATCHES,
-    PRUNED,
-    STORIES,
-    FeedRow,
-)
-from aggregator.store.upsert import save_entries
-from aggregator.store.vacuum import SpaceStore
-from aggregator.text.folding import digest
+from aggregator.store.training_data import TrainingDataStore
 
 
-class Store(
-    FeedStore, StoryStore, PlacingStore, ListingStore, RetentionStore, SpaceStore, ParkedStore
-):
-    """The state of an installation. One writer at a time: hold the lock of `runlock`."""
+class Store:
+    """The open database of ``[store] url``. One writer at a time: hold the run lock."""
 
-    def save_clippings(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
-        """Make the stored clippings those of the files: a clipping taken out there goes."""
-        every = digest(*(f"{entry.key} {content_hash(entry)}" for entry in entries))
-        with self._session() as session:
-            rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
-            if rows and rows[0].body_hash == every and convert.feed_of(rows[0]) == site:
-                return
-            if not rows:
-                session.add(
-                    FeedRow(url=CLIPPINGS_URL, role=Role.CLIPPINGS.value, atom_id="", title="")
-                )
-                session.flush()
-                rows = read(session, select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL))
-            (feed,) = rows
-            save_entries(session, [Document(feed, entries, kept_whole=True)], now)
-            columns = convert.feed_columns(site) | {"body_hash": every, "entries": len(entries)}
-            write(session, update(FEEDS).where(FEEDS.c.id == feed.id).values(columns))
-            keys = {entry.key for entry in entries}
-            held = select(ENTRIES.c.id, ENTRIES.c.story_id, ENTRIES.c.key)
-            gone = [
-                row
-                for row in read(session, held.where(ENTRIES.c.feed_id == feed.id))
-                if row.key not in keys
-            ]
-            mark_stories(session, [row.story_id for row in gone if row.story_id], corrected=True)
-            for chunk in chunks([row.id for row in gone]):
-                for table in (BANDS, MATCHES, DECISIONS):
-                    write(session, delete(table).where(table.c.entry_id.in_(chunk)))
-                write(session, delete(ENTRIES).where(ENTRIES.c.id.in_(chunk)))
+    def __init__(self, url: str, root: Path) -> None:
+        """Open, or create, the database; relative paths start at the project folder ``root``.
 
-    def clipped_entries(self, urls: Iterable[str]) -> list[Entry]:
-        """The entries of these bookmark feeds, in an order that does not depend on the polling."""
-        wanted = list(urls)
-        if not wanted:
-            return []
-        with self._session() as session:
-            theirs = (
-                select(ENTRIES)
-                .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
-                .where(FEEDS.c.url.in_(wanted), ENTRIES.c.pruned_at.is_(None))
-                .order_by(FEEDS.c.url, ENTRIES.c.key)
-            )
-            return [convert.entry_of(row) for row in read(session, theirs)]
-
-    # -- matching ----------------------------------------------------------------------------
-
-    def unmatched(
-        self, vocabulary: str, feeds: Collection[str] | None = None
-    ) -> Iterator[StoredEntry]:
-        """Entries that were not yet matched with this vocabulary, of these feeds or of all, in the
-        order of their rows.
-
-        One without its content keeps what it has, unless the reader has decided about it: words
-        that are no longer there must not count as words that never were.
+        Raises StorageError if it cannot be opened, is damaged, or is of a later version.
         """
-        mine = ENTRIES.c.vocabulary
-        other = or_(and_(mine > PRUNED, mine < vocabulary), mine > vocabulary)
-        last = 0
-        with self._session() as session:
-            # All that was matched with another is found at once by the index, or is everything.
-            some = any(
-                read(session, select(ENTRIES.c.id).where(part).limit(1)) for part in other.clauses
-            )
-        stale = or_(mine.is_(None), other) if some else mine.is_(None)
-        if feeds is not None:
-            theirs = select(FEEDS.c.id).where(FEEDS.c.url.in_(list(feeds)))
-            stale = and_(stale, ENTRIES.c.feed_id.in_(theirs))
-        while True:
-            with self._session() as session:
-                wanted = select(ENTRIES).where(ENTRIES.c.id > last, stale)
-                rows = read(session, wanted.order_by(ENTRIES.c.id).limit(IN_ONE_QUERY))
-                known = feeds_of(session, rows)
-            if not rows:
-                return
-            yield from (convert.stored_entry(row, known[row.feed_id]) for row in rows)
-            last = rows[-1].id
+        self.database = database = Database(url, root)
+        self.channels = ChannelStore(database)
+        self.clippings = ClippingStore(database)
+        self.feeds = FeedStore(database)
+        self.job_failures = JobFailureStore(database)
+        self.matches = MatchStore(database)
+        self.published = PublishedStore(database)
+        self.runs = RunStore(database)
+        self.stories = StoryStore(database)
+        self.training = TrainingDataStore(database)
+        self.retention = RetentionStore(database, self.training)
 
-    def save_matches(self, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime) -> int:
-        """Replace the matches of these entries, in one transaction; gives how many are new."""
-        new = 0
-        with self._session() as session:
-            for chunk in chunks(matched):
-                new += self._save_matches(session, chunk, vocabulary, now)
-        return new
+    @property
+    def name(self) -> str:
+        """The database in messages, without a password."""
+        return self.database.name
 
-    def _save_matches(
-        self, session: Session, matched: Sequence[MatchedEntry], vocabulary: str, now: datetime
-    ) -> int:
-        ids = [entry.row for entry in matched]
-        rows = read(session, select(MATCHES).where(MATCHES.c.entry_id.in_(ids)))
-        old = {(row.entry_id, row.tag): row for row in rows}
-        changed, made, new = set(), [], 0
-        for entry in matched:
-            for match in entry.matches:
-                row = old.pop((entry.row, match.tag), None)
-                if row is not None and convert.match_of(row) == match:
-                    continue
-                changed.add(entry.row)
-                new += not match.near and (row is None or row.near)
-                since = {"matched_at": row.matched_at if row else now}
-                made.append({"entry_id": entry.row} | convert.match_columns(match) | since)
-        changed.update(entry for entry, _ in old)
-        replaced = [*old, *((match["entry_id"], match["tag"]) for match in made)]
-        this = delete(MATCHES).where(
-            MATCHES.c.entry_id == bindparam("entry"), MATCHES.c.tag == bindparam("name")
-        )
-        if rows:
-            write(session, this, [{"entry": entry, "name": tag} for entry, tag in replaced])
-        write(session, insert(MATCHES), made)
-        told = read(
-            session,
-            select(ENTRIES.c.id, ENTRIES.c.story_id).where(
-                ENTRIES.c.id.in_(ids), ENTRIES.c.story_id.is_not(None)
-            ),
-        )
-        undecided = update(STORIES).where(STORIES.c.id.in_([row.story_id for row in told]))
-        write(session, undecided.values(unlisted=True))
-        stories = sorted({row.story_id for row in told if row.id in changed})
-        mark_stories(session, stories, corrected=False)
-        done = update(ENTRIES).where(ENTRIES.c.id.in_(ids))
-        write(session, done.values(vocabulary=vocabulary))
-        return new
+    @property
+    def path(self) -> Path:
+        """The file of a SQLite database."""
+        return self.database.path
 
-    def find(self, text: str, page: str) -> list[Copy]:
-        """The entries whose id, key or link is ``text``, or whose page is ``page``, or that tell
-        the story of this id."""
-        with self._session() as session:
-            entry, told = ENTRIES.c, select(STORIES.c.id).where(STORIES.c.atom_id == text)
-            meant = or_(
-                entry.atom_id == text,
-                entry.key == text,
-                entry.link == text,
-                entry.page == page,
-                entry.story_id.in_(told),
-            )
-            found = (
-                select(ENTRIES)
-                .join(FEEDS, entry.feed_id == FEEDS.c.id)
-                .where(meant)
-                .order_by(entry.first_seen_at, FEEDS.c.url, entry.key)
-                .limit(IN_ONE_QUERY)
-            )
-            return copies_of(session, read(session, found))
+    def close(self) -> None:
+        """Close the database; SQLite merges its write-ahead log into the file."""
+        self.database.close()
+
+    def server_time(self) -> datetime:
+        """The database server's clock, in whole seconds: machines that share it share its time."""
+        with self.database.transaction() as connection:
+            now: datetime = connection.execute(select(func.now())).scalar_one()
+            return now.astimezone(UTC).replace(microsecond=0)

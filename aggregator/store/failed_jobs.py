@@ -1,38 +1,37 @@
-"""Work that has failed, and what was given up for a while."""
+"""Jobs of workers that failed the last time."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlmodel import delete, func, select
+from sqlalchemy import delete, select
 
-from aggregator.model import Parked
+from aggregator.model import JobFailure
 from aggregator.store.connection import Database
-from aggregator.store.tables import ParkedRow
+from aggregator.store.rows import execute, fetch_all, replace_row
+from aggregator.store.tables import JOB_FAILURES
 
 
-class ParkedStore(Database):
-    """What the workers of `cluster` remember of their failures."""
+class JobFailureStore:
+    """Reads and writes the failures of jobs, by the jobs' locks."""
 
-    def server_time(self) -> datetime:
-        """The time of the server, in whole seconds: machines that share a database share its clock."""
-        with self._session() as session:
-            now: datetime = session.exec(select(func.now())).one()
-            return now.astimezone(UTC).replace(microsecond=0)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def note_failure(self, name: str, reason: str, now: datetime) -> int:
-        """Some work has failed; gives how many times in a row that is now."""
-        with self._session() as session:
-            row = session.get(ParkedRow, name)
-            attempts = row.attempts + 1 if row else 1
-            session.merge(ParkedRow(name=name, reason=reason, attempts=attempts, parked_at=now))
+    def record(self, name: str, reason: str, now: datetime) -> int:
+        """A job failed; return the number of failures in a row."""
+        query = select(JOB_FAILURES.c.attempts).where(JOB_FAILURES.c.name == name)
+        with self._database.transaction() as connection:
+            attempts = (connection.execute(query).scalar() or 0) + 1
+            values = {"name": name, "reason": reason, "attempts": attempts, "failed_at": now}
+            replace_row(connection, JOB_FAILURES, values)
             return attempts
 
-    def note_success(self, name: str) -> None:
-        """It was done at last."""
-        with self._session() as session:
-            session.exec(delete(ParkedRow).where(ParkedRow.name == name))  # type: ignore[arg-type]
+    def clear(self, name: str) -> None:
+        """A job succeeded."""
+        with self._database.transaction() as connection:
+            execute(connection, delete(JOB_FAILURES).where(JOB_FAILURES.c.name == name))
 
-    def parked(self) -> list[Parked]:
-        """All work that failed the last time, by its name."""
-        with self._session() as session:
-            rows = session.exec(select(ParkedRow).order_by(ParkedRow.name))
-            return [Parked(row.name, row.reason, row.attempts, row.parked_at) for row in rows]
+    def all(self) -> list[JobFailure]:
+        """The jobs that failed the last time, by name."""
+        with self._database.connect() as connection:
+            rows = fetch_all(connection, select(JOB_FAILURES).order_by(JOB_FAILURES.c.name))
+            return [JobFailure(row.name, row.reason, row.attempts, row.failed_at) for row in rows]

@@ -1,1 +1,1 @@
-"""How texts, addresses and identifiers are compared. Shared by all stages; imports only `model`."""
+"""Functions on text that several stages share: compare, normalize, parse. No input or output."""

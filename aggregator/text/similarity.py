@@ -1,18 +1,18 @@
-"""When two texts are one. Pure; the one file that uses rensa (MinHash).
+"""Whether two texts are the same story, or two versions of one entry.
 
-Texts are compared by their shingles, runs of three words folded, so that order counts; the
-measure is Jaccard's, shared shingles over all. Below 48 words chance and templates weigh too much:
-such texts are one only if they are equal.
+Texts are compared by their shingles, which are runs of three folded words, with Jaccard
+similarity: shared shingles divided by all shingles. Texts under 48 words must be equal, because
+chance and templates weigh too much there. Candidate pairs come from MinHash (rensa).
 """
 
 import re
 
 from aggregator.text.folding import digest, fold
 
-ALIKE = 0.85  # Jaccard, from which two publishers tell one story
-STILL_ITSELF = 0.6  # of one publisher, where title and date agree
-FEWEST_WORDS = 48
-_WORDS_IN_SHINGLE = 3
+MIN_STORY_SIMILARITY = 0.85  # of two publishers' texts of one story
+MIN_REVISION_SIMILARITY = 0.6  # of one publisher's texts, where title and date are equal
+MIN_WORDS = 48
+_SHINGLE_WORDS = 3
 _BANDS = 6
 _ROWS = 4  # a pair at 0.85 shares a band with probability 1 - (1 - 0.85^4)^6 = 0.988
 _SEED = 5005
@@ -21,57 +21,60 @@ _NUMBER = re.compile(r"\d+")
 
 
 def shingles(text: str) -> frozenset[str]:
-    """The runs of three words in ``text``; none where it has less than 48 words."""
+    """The runs of three words in ``text``; none if it has less than 48 words."""
     words = _WORD.findall(fold(text))
-    if len(words) < FEWEST_WORDS:
+    if len(words) < MIN_WORDS:
         return frozenset()
-    runs = zip(*(words[start:] for start in range(_WORDS_IN_SHINGLE)), strict=False)
+    runs = zip(*(words[start:] for start in range(_SHINGLE_WORDS)), strict=False)
     return frozenset(map(" ".join, runs))
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Shared over all, 0..1; 0 where there is nothing to compare."""
-    return len(one & other) / len(one | other) if one or other else 0.0
+def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
+    """The share of common shingles, 0 to 1; 0 if both are empty."""
+    return len(first & second) / len(first | second) if first or second else 0.0
 
 
 def bands(text: str) -> tuple[str, ...]:
-    """Names that two texts almost surely have in common if they are alike.
+    """Names for MinHash bands: two similar texts almost certainly share one.
 
-    MinHash with banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4). What
-    shares a name is only a candidate: measure it with `jaccard`.
+    MinHash with banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4). Texts
+    that share a name are only candidates: compare them with `are_similar`.
     """
-    found = shingles(text)
-    if not found:
+    runs = shingles(text)
+    if not runs:
         return ()
-    from rensa import RMinHash  # where there is something new
+    from rensa import RMinHash  # slow to import
 
     sketch = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
-    sketch.update(list(found))  # the least of all hashes, in whatever order
-    values = sketch.digest()
+    sketch.update(list(runs))  # takes minima, so the order does not matter
+    values = sketch.digest()  # _BANDS * _ROWS integers
     return tuple(
         digest(str(band), *map(str, values[band * _ROWS : (band + 1) * _ROWS]))
         for band in range(_BANDS)
     )
 
 
-def tell_one_story(title: str, text: str, other_title: str, other_text: str) -> bool:
-    """Whether two publishers' entries are one story: texts alike, and no number in the titles
-    that says otherwise ("Release 1.2" and "Release 1.3")."""
+def is_same_story(title: str, text: str, other_title: str, other_text: str) -> bool:
+    """Whether two publishers' entries are one story.
+
+    Their texts are similar, and the numbers in their titles are equal: "Release 1.2" and "Release
+    1.3" are two stories.
+    """
     if _NUMBER.findall(title) != _NUMBER.findall(other_title):
         return False
-    return alike(text, other_text)
+    return are_similar(text, other_text)
 
 
-def alike(text: str, other: str) -> bool:
-    """Whether two texts of at least 48 words share 0.85 of their shingles."""
-    return jaccard(shingles(text), shingles(other)) >= ALIKE
+def are_similar(text: str, other: str) -> bool:
+    """Whether two texts of at least 48 words have a similarity of at least 0.85."""
+    return jaccard(shingles(text), shingles(other)) >= MIN_STORY_SIMILARITY
 
 
-def still_same(text: str, other: str) -> bool:
-    """Whether a publisher's text can be an earlier one of its own, edited."""
+def is_revision(text: str, other: str) -> bool:
+    """Whether one publisher's text may be an edited version of the other."""
     if not text or not other:
         return True
-    one, two = shingles(text), shingles(other)
-    if one and two:
-        return jaccard(one, two) >= STILL_ITSELF
+    first, second = shingles(text), shingles(other)
+    if first and second:
+        return jaccard(first, second) >= MIN_REVISION_SIMILARITY
     return _NUMBER.sub("#", fold(text)) == _NUMBER.sub("#", fold(other))

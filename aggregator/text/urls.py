@@ -1,133 +1,116 @@
-"""Addresses as values: when two are the same page, what may be published, what may be shown."""
+"""URLs as values: compare them, resolve them, remove secrets from them."""
 
 import re
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, url_query_cleaner
 
-# Parameters that name a campaign or a visitor, never a page. Grown from Miniflux's list
+# Query parameters that identify a campaign or a visitor, never a page. Extends Miniflux's list
 # (internal/reader/urlcleaner/urlcleaner.go).
-_TRACKING = [
-    "fbclid",
-    "gclid",
-    "dclid",
-    "gbraid",
-    "wbraid",
-    "msclkid",
-    "yclid",
-    "twclid",
-    "igshid",
-    "mc_cid",
-    "mc_eid",
-    "_hsenc",
-    "_hsmi",
-    "mkt_tok",
-    "oly_enc_id",
-    "oly_anon_id",
-    "vero_id",
-    "wickedid",
-    "s_cid",
-    "ml_subscriber",
-    "ml_subscriber_hash",
-    "rb_clickid",
-    "PHPSESSID",
-    "jsessionid",
-    "xtor",
-    "at_medium",
-    "at_campaign",
-]
+_TRACKING_PARAMETERS = [
+    "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "igshid",
+    "mc_cid", "mc_eid", "_hsenc", "_hsmi", "mkt_tok", "oly_enc_id", "oly_anon_id", "vero_id",
+    "wickedid", "s_cid", "ml_subscriber", "ml_subscriber_hash", "rb_clickid", "PHPSESSID",
+    "jsessionid", "xtor", "at_medium", "at_campaign",
+]  # fmt: skip
 _TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
-_PART = re.compile(r"[\w-]*\d{2}[\w-]*", re.ASCII)
-# Names of parameters that hold a secret; "keyword" and "author" are none.
-_TOKEN_LIKE = (
+_PART_ID = re.compile(r"[\w-]*\d{2}[\w-]*", re.ASCII)  # such as "comment-12"
+# Names of query parameters with a secret value. "keyword" and "author" must not match.
+_SECRET_NAME = (
     r"[^=&#?\s]*(?:(?:token|secret|signature|password|passwd|credential)[^=&#\s]*"  # noqa: S105
     r"|(?:key|sig|auth|pwd|pass|jwt))"
 )
-_SECRET = re.compile(rf"([?&]{_TOKEN_LIKE}=)[^&#\s]*", re.IGNORECASE)
-MAX_CHARACTERS = 4096  # of an address that we ask
-_WEB = ("http", "https")
-# In no address: control characters, spaces, and what no document can hold.
-_NEVER = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# Addresses of which splitting, joining and canonical form are known without asking the standard
-# library and w3lib: most are so, and each entry's is asked for several times.
-_TAME = re.compile(
+_SECRET_PAIR = re.compile(rf"{_SECRET_NAME}(=.*)?", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(rf"([?&]{_SECRET_NAME}=)[^&#\s]*", re.IGNORECASE)
+MAX_CHARACTERS = 4096  # of a URL that we request
+# Control characters, spaces, and characters that no document may contain.
+_NOT_IN_URL = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# For these URLs, splitting, joining and the canonical form need no call of the standard library or
+# w3lib. Most URLs match, and each entry's is examined several times.
+_SIMPLE_URL = re.compile(
     r"https?://((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?)"
 )
-_BRACKET = re.compile(r"[][]")  # an address with one may be none
-# In no IRI (RFC 3987 section 2.2), and in many a link; and spaces, at which some readers end one.
-_NO_IRI = re.compile(r"[<>\"{}|\\^`\s]")
+_BRACKET = re.compile(r"[][]")  # a URL with a bracket may be invalid
+# Not allowed in an IRI (RFC 3987 section 2.2), but common in links. Some readers end a link at a space.
+_NOT_IN_IRI = re.compile(r"[<>\"{}|\\^`\s]")
 
 
 def is_web(url: str) -> bool:
-    """Whether this is an absolute http or https address with a host."""
-    if _TAME.fullmatch(url):
+    """Whether this is an absolute http or https URL with a host and a valid port."""
+    if _SIMPLE_URL.fullmatch(url):
         return True
     try:
         parts = urlsplit(url)
-        _ = parts.port
-        return parts.scheme.lower() in _WEB and bool(parts.hostname) and not _NEVER.search(url)
+        _ = parts.port  # raises ValueError if it is invalid
+        return (
+            parts.scheme.lower() in ("http", "https")
+            and bool(parts.hostname)
+            and not _NOT_IN_URL.search(url)
+        )
     except ValueError:  # "http://[bad", "http://a:99999"
         return False
 
 
 def absolute(base: str, link: str) -> str | None:
-    """``link`` resolved against ``base`` if that gives a web address, else None."""
-    if _TAME.fullmatch(link) and _TAME.match(base) and base.isascii() and not _BRACKET.search(base):
+    """``link`` resolved against ``base``, or None if the result is no http or https URL."""
+    if (
+        _SIMPLE_URL.fullmatch(link)
+        and _SIMPLE_URL.match(base)
+        and base.isascii()
+        and not _BRACKET.search(base)
+    ):
         return link
     try:
-        joined = _NEVER.sub("", urljoin(base, link.strip().replace(" ", "%20")))
+        joined = _NOT_IN_URL.sub("", urljoin(base, link.strip().replace(" ", "%20")))
     except ValueError:
         return None
-    joined = _NO_IRI.sub(lambda found: quote(found[0]), joined)
+    joined = _NOT_IN_IRI.sub(lambda match: quote(match[0]), joined)
     return joined if is_web(joined) else None
 
 
 def host(url: str) -> str:
-    """The lower-case host of a web address, without its port."""
+    """The host of a URL in lower case, without its port."""
     return (urlsplit(url).hostname or "").lower()
 
 
 def link_key(url: str) -> str:
-    """What two addresses of one page have in common. For comparing only.
+    """A key that is equal for all URLs of one page. For comparing only.
 
-    Scheme, ``www.``, default port, trailing slash, the order of query parameters, those that
-    track visitors, and the fragment are left out; but ``#comment-12`` names a thing of its own.
+    It ignores the scheme, ``www.``, a default port, a trailing slash, the order of query
+    parameters, tracking parameters, and the fragment. A fragment like ``#comment-12`` is kept: it
+    identifies a part of the page.
     """
-    if (tame := _TAME.fullmatch(url)) and "xn--" not in url.lower():
-        return tame[1].lower().removeprefix("www.") + tame[2].rstrip("/")
+    if (simple := _SIMPLE_URL.fullmatch(url)) and "xn--" not in url.lower():
+        return simple[1].lower().removeprefix("www.") + simple[2].rstrip("/")
     try:
         _, _, _, query, fragment = urlsplit(url)
         names = [pair.partition("=")[0] for pair in query.split("&")] if query else []
-        drop = [n for n in names if n in _TRACKING or _TRACKING_PREFIX.fullmatch(n)]
-        parts = urlsplit(
-            canonicalize_url(url_query_cleaner(url, drop, remove=True) if drop else url)
-        )
+        tracking = [n for n in names if n in _TRACKING_PARAMETERS or _TRACKING_PREFIX.fullmatch(n)]
+        cleaned = url_query_cleaner(url, tracking, remove=True) if tracking else url
+        parts = urlsplit(canonicalize_url(cleaned))
         netloc = (parts.hostname or "").removeprefix("www.")
         if parts.port and parts.port not in (80, 443):
             netloc = f"{netloc}:{parts.port}"
     except ValueError:
         return url
-    part = fragment if _PART.fullmatch(fragment) else ""
-    return urlunsplit(("", netloc, parts.path.rstrip("/"), parts.query, part)).removeprefix("//")
+    part_id = fragment if _PART_ID.fullmatch(fragment) else ""
+    path = parts.path.rstrip("/")
+    return urlunsplit(("", netloc, path, parts.query, part_id)).removeprefix("//")
 
 
 def without_secrets(url: str) -> str:
-    """The address without userinfo and token-like query parameters: what may be published."""
+    """The URL without userinfo and secret query parameters, so that it may be published."""
     parts = urlsplit(url)
-    kept = [
-        pair
-        for pair in parts.query.split("&")
-        if not re.fullmatch(rf"{_TOKEN_LIKE}(=.*)?", pair, re.IGNORECASE)
-    ]
-    return without_userinfo(urlunsplit(parts._replace(query="&".join(kept))))
+    public = [pair for pair in parts.query.split("&") if not _SECRET_PAIR.fullmatch(pair)]
+    return without_userinfo(urlunsplit(parts._replace(query="&".join(public))))
 
 
 def without_userinfo(url: str) -> str:
-    """The address without ``user:password@``."""
+    """The URL without ``user:password@``."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def redact(text: str) -> str:
-    """``text`` with userinfo and token-like query values of any address in it blotted out."""
-    return _SECRET.sub(r"\1…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))
+    """``text`` with ``…`` for the userinfo and the secret query values of every URL in it."""
+    return _SECRET_PARAMETER.sub(r"\1…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))

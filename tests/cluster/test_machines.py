@@ -16,14 +16,14 @@ def publishers():
 
 
 @pytest.fixture(scope="module")
-def alone(publishers, tmp_path_factory):
+def exclusive(publishers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
     one_process(folder, publishers, ROUNDS)
     return outputs(folder), stored(folder, databases.SQLITE), publishers.seen().asked
 
 
-def test_workers_publish_what_one_process_does(publishers, alone, tmp_path):
-    files, entries, asked = alone
+def test_workers_publish_what_one_process_does(publishers, exclusive, tmp_path):
+    files, entries, asked = exclusive
     assert sum(sum(paths.values()) for paths in asked.values()) > FEEDS
     _, planner = many(tmp_path, publishers, 3, rounds=ROUNDS)
     seen = publishers.seen()
@@ -33,8 +33,10 @@ def test_workers_publish_what_one_process_does(publishers, alone, tmp_path):
     assert seen.at_once == 1
 
 
-def test_killed_workers_and_a_restarted_server_lose_and_double_nothing(publishers, alone, tmp_path):
-    files, entries, asked = alone
+def test_killed_workers_and_a_restarted_server_lose_and_double_nothing(
+    publishers, exclusive, tmp_path
+):
+    files, entries, asked = exclusive
     crew, planner = many(tmp_path, publishers, 3, chaos=True, rounds=ROUNDS, stalled_seconds=3)
     seen = publishers.seen()
     assert crew.killed

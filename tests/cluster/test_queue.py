@@ -7,7 +7,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from aggregator.cluster.queue import SCHEMA, Job, Later, Queue
+from aggregator.cluster.queue import SCHEMA, Job, Queue, RetryLater
 from aggregator.errors import StorageError
 from aggregator.store.engine import conninfo
 from tests import databases
@@ -20,7 +20,7 @@ def address():
 
 async def worked(queue, handlers, until, concurrency=4):
     """Work until something is so."""
-    working = asyncio.create_task(queue.work(handlers, concurrency, patience_seconds=5))
+    working = asyncio.create_task(queue.work(handlers, concurrency, shutdown_seconds=5))
     try:
         async with asyncio.timeout(30):
             while not until():
@@ -37,7 +37,7 @@ def test_what_waits_is_not_put_again(address):
             a, b = Job("poll", "a", {"keys": ["1"]}), Job("poll", "b")
             assert await queue.put([a]) == 1
             assert await queue.put([a, b]) == 1
-            assert await queue.waiting() == {"poll a", "poll b"}
+            assert await queue.queued_locks() == {"poll a", "poll b"}
             done = []
 
             async def handle(job):
@@ -45,7 +45,7 @@ def test_what_waits_is_not_put_again(address):
 
             await worked(queue, {"poll": handle}, lambda: len(done) == 2)
             assert done == [("a", {"keys": ["1"]}, 0), ("b", {}, 0)]
-            assert await queue.waiting() == set()
+            assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
@@ -83,12 +83,12 @@ def test_a_job_may_be_done_later(address):
             async def handle(job):
                 tries.append(job.tries)
                 if job.tries < 2:
-                    raise Later(0)
+                    raise RetryLater(0)
 
             await queue.put([Job("poll", "a")])
             await worked(queue, {"poll": handle}, lambda: len(tries) == 3)
             assert tries == [0, 1, 2]
-            assert await queue.waiting() == set()
+            assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
@@ -103,12 +103,12 @@ def test_what_a_stopped_worker_has_not_ended_is_given_back(address):
                 await asyncio.sleep(60)
 
             await queue.put([Job("poll", "a")])
-            working = asyncio.create_task(queue.work({"poll": endless}, 1, patience_seconds=0.1))
+            working = asyncio.create_task(queue.work({"poll": endless}, 1, shutdown_seconds=0.1))
             await asyncio.wait_for(begun.wait(), 20)
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
-            assert await queue.waiting() == {"poll a"}
+            assert await queue.queued_locks() == {"poll a"}
             done = []
 
             async def handle(job):
@@ -140,7 +140,7 @@ def test_what_a_dead_worker_had_begun_is_given_back_or_dropped(address, again):
 
             assert await queue.rescue(wanted) == 1
             assert asked == [Job("poll", "a", {"keys": ["1"]})]
-            assert await queue.waiting() == ({"poll a"} if again else set())
+            assert await queue.queued_locks() == ({"poll a"} if again else set())
 
     asyncio.run(go())
 
@@ -162,12 +162,12 @@ def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
                 done.append(job)
 
             await worked(queue, {"settle": handle}, lambda: done)
-            assert await queue.waiting() == set()
+            assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
 
-@pytest.mark.parametrize("ended", [Later(0), None])
+@pytest.mark.parametrize("ended", [RetryLater(0), None])
 def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, caplog, ended):
     """Its own was not heard of, as when a machine sleeps."""
 
@@ -186,7 +186,7 @@ def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, c
                 tries.append(job.tries)
 
             await queue.put([Job("settle", "all")])
-            working = asyncio.create_task(queue.work({"settle": slow}, 1, patience_seconds=5))
+            working = asyncio.create_task(queue.work({"settle": slow}, 1, shutdown_seconds=5))
             await asyncio.wait_for(begun.wait(), 20)
             with psycopg.connect(address, autocommit=True) as server:
                 server.execute(f"SET search_path = {SCHEMA}")
@@ -202,7 +202,7 @@ def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, c
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
-            assert await queue.waiting() == set()
+            assert await queue.queued_locks() == set()
 
     asyncio.run(go())
     gc.collect()
@@ -218,12 +218,12 @@ def test_a_job_that_waits_again_is_not_done_later_too(address):
                 done.append(job.tries)
                 if len(done) == 1:
                     await queue.put([Job("settle", "all")])  # planned again in the middle
-                    raise Later(0)
+                    raise RetryLater(0)
 
             await queue.put([Job("settle", "all")])
             await worked(queue, {"settle": handle}, lambda: len(done) == 2)
             assert done == [0, 0]
-            assert await queue.waiting() == set()
+            assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
@@ -233,11 +233,11 @@ def test_the_tables_are_made_anew_for_another_version(address):
         async with Queue(address) as queue:
             await queue.put([Job("poll", "a")])
         async with Queue(address) as queue:
-            assert await queue.waiting() == {"poll a"}
+            assert await queue.queued_locks() == {"poll a"}
         with psycopg.connect(address, autocommit=True) as server:
             server.execute(f"COMMENT ON SCHEMA {SCHEMA} IS 'another'")
         async with Queue(address) as queue:
-            assert await queue.waiting() == set()  # it will be planned again
+            assert await queue.queued_locks() == set()  # it will be planned again
             assert await queue.put([Job("poll", "a")]) == 1
 
     asyncio.run(go())

@@ -11,10 +11,10 @@ from contextlib import closing
 import pytest
 
 from aggregator.cluster import worker as processes
-from aggregator.cluster.heartbeat import show_life
-from aggregator.cluster.queue import Job, Later
+from aggregator.cluster.heartbeat import send_heartbeats
+from aggregator.cluster.queue import Job, RetryLater
 from aggregator.config import database_url
-from aggregator.errors import StorageError
+from aggregator.errors import DISTRIBUTION, StorageError
 from aggregator.store import Store
 from aggregator.store.engine import advice, open_engine
 from tests.databases import another_server, execute, new_database
@@ -92,7 +92,7 @@ def test_an_extra_that_is_missing_is_told_with_the_line_that_installs_it(command
     found = start(tmp_path, SQLITE, command, without=module)
     assert found.returncode == 3
     assert f"{module} is not installed" in found.stderr
-    assert 'pip install "aggregator[postgres]"' in found.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in found.stderr
     assert "Traceback" not in found.stderr
 
 
@@ -118,7 +118,7 @@ def test_life_is_shown_to_health_checks_and_to_systemd(kind, tmp_path, monkeypat
         systemd.settimeout(10)
 
         async def live():
-            showing = asyncio.create_task(show_life(tmp_path / "alive"))
+            showing = asyncio.create_task(send_heartbeats(tmp_path / "alive"))
             await asyncio.sleep(0.05)
             showing.cancel()
 
@@ -130,14 +130,14 @@ def test_life_is_shown_to_health_checks_and_to_systemd(kind, tmp_path, monkeypat
 
 def test_a_server_that_stores_nothing_does_not_make_publishers_be_asked_all_the_time(tmp_path):
     store = Store(new_database(), tmp_path)
-    tried = processes._Tried(store, lambda _: None)
+    tried = processes.FailureCounter(store, lambda _: None)
 
     async def full(job):
         raise StorageError("the database: could not extend file: No space left on device")
 
     async def seconds(tries):
-        with pytest.raises(Later) as found:
-            await tried.careful(full)(Job("poll", "host.example", tries=tries))
+        with pytest.raises(RetryLater) as found:
+            await tried.wrap(full)(Job("poll", "host.example", tries=tries))
         return found.value.seconds
 
     assert [asyncio.run(seconds(tries)) for tries in (0, 1, 2, 50)] == [5, 10, 20, 900]

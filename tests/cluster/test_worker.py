@@ -14,16 +14,16 @@ import pytest
 import sqlalchemy
 
 from aggregator.cli import commands
-from aggregator.cli.console import Talk
+from aggregator.cli.console import Console
 from aggregator.cli.context import open_config
 from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
-from aggregator.cluster.loaded_project import Projects
-from aggregator.cluster.queue import Job, Later
-from aggregator.errors import LockedError, PublishError, StorageError
-from aggregator.model import MOST_ATTEMPTS
+from aggregator.cluster.loaded_project import ProjectWatcher
+from aggregator.cluster.queue import Job, RetryLater
+from aggregator.errors import DISTRIBUTION, LockedError, PublishError, StorageError
+from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
-from aggregator.store.advisory_locks import Turns
+from aggregator.store.advisory_locks import WorkerLocks
 from tests import databases
 from tests.cli.test_commands import CLIPPING, call, start
 from tests.harness import NOON, Installation, item, rss
@@ -110,20 +110,18 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
 def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
     """Either they do not end, or the server goes."""
     call(working.root, "run")
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 60 if cut else 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 60 if cut else 1)
     project = open_config(working.root / "feeds.toml")
     engine = sqlalchemy.create_engine(working.database)
     with engine.connect() as theirs:
-        theirs.execute(advisory_locks._SHARED, {"it": advisory_locks._JOBS})
+        theirs.execute(advisory_locks._LOCK_SHARED, {"lock": advisory_locks._JOBS})
         if cut:
             waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
             ending = threading.Timer(2, working.sql, [waiting])
             ending.start()
-        wrong = (
-            (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
-        )
+        wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
         with pytest.raises(wrong[0], match=wrong[1]):
-            commands._run(project, Talk(verbose=False, quiet=True), everything=False)
+            commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
 
 
@@ -145,7 +143,7 @@ def test_no_network_is_no_publishers_fault(working):
         call(working.root, "schedule", "--once")
         wait_for(lambda: (working.outputs / "index.html").exists())
         time.sleep(1)
-    assert "offline: no publisher answered" in said[1]
+    assert "no network: no feed answered" in said[1]
     rows = json.loads(call(working.root, "status", "--json")[0])
     assert [row["failures"] for row in rows] == [0, 0, 0]
 
@@ -183,21 +181,21 @@ def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
 
 
 def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
-    monkeypatch.setattr(advisory_locks, "_MOST_SECONDS", 0.1)
+    monkeypatch.setattr(advisory_locks, "CHECK_INTERVAL_SECONDS", 0.1)
     told = []
 
     def run():
-        with advisory_locks.exclusive(working.database, working.root):
+        with advisory_locks.hold_run_lock(working.database, working.root):
             told.append("run")
 
     async def job(share, name, seconds):
-        async with share.job():
+        async with share.job_lock():
             told.append(f"{name} begins")
             await asyncio.sleep(seconds)
             told.append(f"{name} ends")
 
     async def go():
-        with Turns(working.database, working.root) as share:
+        with WorkerLocks(working.database, working.root) as share:
             slow = asyncio.create_task(job(share, "slow", 3))
             await asyncio.sleep(0.5)
             await job(share, "quick", 0)
@@ -212,10 +210,10 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
 
 def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
     """Neither the end of its worker, nor the next run."""
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 1)
 
     async def wait(share):
-        async with share.job():
+        async with share.job_lock():
             raise AssertionError
 
     async def cancelled_wait(share):
@@ -226,13 +224,13 @@ def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working,
             await waiting
 
     async def go():
-        with Turns(working.database, working.root) as share:
-            with advisory_locks.exclusive(working.database, working.root):
+        with WorkerLocks(working.database, working.root) as share:
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 await cancelled_wait(share)
             await asyncio.sleep(0.5)
-            with advisory_locks.exclusive(working.database, working.root):
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 pass
-            with advisory_locks.exclusive(working.database, working.root):
+            with advisory_locks.hold_run_lock(working.database, working.root):
                 await cancelled_wait(share)
                 ending = asyncio.to_thread(share.__exit__, None, None, None)
                 await asyncio.wait_for(ending, 5)
@@ -251,12 +249,15 @@ def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
         return ()
 
     def run():
-        with advisory_locks.exclusive(working.database, working.root):
+        with advisory_locks.hold_run_lock(working.database, working.root):
             told.append("run")
 
     async def go():
-        projects = Projects(working.root / "feeds.toml", open_config, print)
-        with closing(working.store()) as store, Turns(working.database, working.root) as share:
+        projects = ProjectWatcher(working.root / "feeds.toml", open_config, print)
+        with (
+            closing(working.store()) as store,
+            WorkerLocks(working.database, working.root) as share,
+        ):
             jobs = Jobs(projects, store, share, *[None] * 6)  # type: ignore[arg-type]
             monkeypatch.setattr(Jobs, "_publish", write)
             publishing = asyncio.create_task(jobs.publish(Job("publish", "tag:communs")))
@@ -275,14 +276,14 @@ def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
 def test_of_two_schedules_one_plans(working):
     async def go():
         with (
-            Turns(working.database, working.root) as one,
-            Turns(working.database, working.root) as two,
+            WorkerLocks(working.database, working.root) as one,
+            WorkerLocks(working.database, working.root) as two,
         ):
-            assert one.leads()
-            assert not two.leads()
-            assert one.leads()
-        with Turns(working.database, working.root) as three:
-            assert three.leads()
+            assert one.try_lead()
+            assert not two.try_lead()
+            assert one.try_lead()
+        with WorkerLocks(working.database, working.root) as three:
+            assert three.try_lead()
 
     asyncio.run(go())
 
@@ -312,43 +313,45 @@ def test_a_server_that_goes_and_comes_back_is_told_of(working):
 def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
 
     async def broken(job):
         raise ValueError("a bug")
 
     async def go():
-        handle = tried.careful(broken)
-        for number in range(MOST_ATTEMPTS - 1):
-            with pytest.raises(Later):
+        handle = tried.wrap(broken)
+        for number in range(MAX_ATTEMPTS - 1):
+            with pytest.raises(RetryLater):
                 await handle(Job("poll", "127.0.0.1", tries=number))
-        await handle(Job("poll", "127.0.0.1", tries=MOST_ATTEMPTS))
+        await handle(Job("poll", "127.0.0.1", tries=MAX_ATTEMPTS))
 
     asyncio.run(go())
     (line,) = warnings
     assert line == (
-        "poll 127.0.0.1: given up after 8 attempts, and tried again in a day: ValueError: a bug"
+        "poll 127.0.0.1: given up after 8 attempts, next try in a day: ValueError: a bug"
     )
     (row,) = json.loads(call(working.root, "status", "--json")[0])
     assert row["state"] == "parked"
     assert row["error"] == "given up after 8 attempts: ValueError: a bug"
     _, err = call(working.root, "-v", "schedule", "--once")
     assert err == "0 hosts to poll\n"
-    for _ in range(MOST_ATTEMPTS):
-        store.note_failure("publish tag:communs", "a bug", store.server_time())
+    for _ in range(MAX_ATTEMPTS):
+        store.job_failures.record("publish tag:communs", "a bug", store.server_time())
     _, err = call(working.root, "status")
     assert "workers failed 8 times to publish tag:communs: a bug" in err
-    working.sql("UPDATE parked SET parked_at = parked_at - INTERVAL '2 days'")
+    working.sql("UPDATE job_failure SET failed_at = failed_at - INTERVAL '2 days'")
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
-        wait_for(lambda: not any(work.name.startswith("poll ") for work in store.parked()))
+        wait_for(
+            lambda: not any(work.name.startswith("poll ") for work in store.job_failures.all())
+        )
     store.close()
 
 
 def test_what_cannot_be_published_is_told_until_it_is(working):
     store = working.store()
     warnings: list[str] = []
-    tried = processes._Tried(store, warnings.append)
+    tried = processes.FailureCounter(store, warnings.append)
     job = Job("publish", "tag:communs")
 
     async def full(job):
@@ -359,21 +362,21 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
 
     def do(handler):
         async def go():
-            await tried.careful(handler)(job)
+            await tried.wrap(handler)(job)
 
         asyncio.run(go())
 
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
-    (left,) = store.parked()
-    for _ in range(MOST_ATTEMPTS - 2):
-        store.note_failure(left.name, left.reason, left.parked_at)
+    (left,) = store.job_failures.all()
+    for _ in range(MAX_ATTEMPTS - 2):
+        store.job_failures.record(left.name, left.reason, left.failed_at)
     do(full)
     assert "and tried again when it is next planned" in warnings[-1]
     do(done)  # another job, which was never tried before
-    assert not store.parked()
+    assert not store.job_failures.all()
     store.close()
 
 
@@ -421,7 +424,7 @@ def test_without_the_extra_a_message(working, tmp_path):
         check=False,
     )
     assert process.returncode == 3
-    assert 'pip install "aggregator[postgres]"' in process.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in process.stderr
 
 
 # -- moving ----------------------------------------------------------------------------------------
@@ -438,7 +441,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     _, err = call(tmp_path, "migrate", "--to", server)
     assert "rows copied from" in err
     shown = server.replace("postgres:@", "…@")
-    assert f'write [store] url = "{shown}" from now on' in err
+    assert f'now set [store] url = "{shown}" in ' in err
     installation.database = server
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     call(tmp_path, "run")
@@ -461,11 +464,11 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
 def test_nothing_moves_onto_something(working):
     call(working.root, "run")
     _, err = call(working.root, "migrate", "--to", working.database, code=2)
-    assert "is where all is stored already" in err
+    assert "is the current database" in err
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)
-    store.start_run(1, NOON)
+    store.runs.start(1, NOON)
     store.close()
     _, err = call(working.root, "migrate", "--to", other.database, code=3)
     assert "it is not empty (run): name a new database; nothing was changed" in err

@@ -77,9 +77,9 @@ def test_links_in_the_text_that_look_like_feeds():
     assert list(linked_feeds(page)) == ["https://a.example/news.rss", "https://a.example/feed/"]
 
 
-def test_usual_places_are_sought_in_the_folder_then_at_the_root():
-    found = list(well_known_feeds("https://a.example/blog/post"))
-    assert found[0] == "https://a.example/blog/feed/"
-    assert "https://a.example/atom.xml" in found
-    assert len(found) == len(set(found)) == 20
+def test_usual_urls_are_in_the_folder_then_at_the_root():
+    urls = list(well_known_feeds("https://a.example/blog/post"))
+    assert urls[0] == "https://a.example/blog/feed/"
+    assert "https://a.example/atom.xml" in urls
+    assert len(urls) == len(set(urls)) == 20
     assert len(list(well_known_feeds("https://a.example/"))) == 10

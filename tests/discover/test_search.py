@@ -15,16 +15,16 @@ def search(address, allowed=True):
     return asyncio.run(go())
 
 
-def test_a_feed_is_found_where_it_is(publisher):
+def test_url_of_a_feed_is_the_result(publisher):
     publisher["/feed"] = rss(item(), title="Posts", language="fr")
     result = search(publisher.url("/feed"))
-    (found,) = result.found
-    assert (found.url, found.title, found.language) == (publisher.url("/feed"), "Posts", "fr")
-    assert (found.entries, found.newest.day) == (1, 23)
-    assert result.asked == 1
+    (feed,) = result.feeds
+    assert (feed.url, feed.title, feed.language) == (publisher.url("/feed"), "Posts", "fr")
+    assert (feed.entries, feed.newest.day) == (1, 23)
+    assert result.requests == 1
 
 
-def test_announced_feeds_comments_last(publisher):
+def test_announced_feeds_with_comments_last(publisher):
     publisher["/"] = (
         '<link rel="alternate" type="application/rss+xml" href="/comments/feed/">'
         '<link rel="alternate" type="application/rss+xml" href="/feed/">'
@@ -33,50 +33,50 @@ def test_announced_feeds_comments_last(publisher):
     publisher["/feed/"] = rss(item(), title="Posts")
     publisher["/comments/feed/"] = rss(item(), title="Comments")
     publisher["/broken/"] = Answer(status=500)
-    assert [found.title for found in search(publisher.url("/")).found] == ["Posts", "Comments"]
+    assert [feed.title for feed in search(publisher.url("/")).feeds] == ["Posts", "Comments"]
 
 
-def test_links_in_the_text(publisher):
+def test_links_in_the_text_are_tried(publisher):
     publisher["/"] = '<a href="/news.rss">News</a>'
     publisher["/news.rss"] = rss(item())
-    assert [found.url for found in search(publisher.url("/")).found] == [publisher.url("/news.rss")]
+    assert [feed.url for feed in search(publisher.url("/")).feeds] == [publisher.url("/news.rss")]
 
 
-def test_a_system_that_is_recognised(publisher):
+def test_recognised_publishing_system(publisher):
     publisher["/@ann"] = "<html></html>"
     publisher["/@ann.rss"] = rss(item())
-    assert search(publisher.url("/@ann")).found[0].url == publisher.url("/@ann.rss")
+    assert search(publisher.url("/@ann")).feeds[0].url == publisher.url("/@ann.rss")
 
 
-def test_usual_places_even_where_the_page_is_gone(publisher):
+def test_usual_urls_are_tried_if_the_page_is_gone(publisher):
     publisher["/atom.xml"] = rss(item())
-    assert search(publisher.url("/old/page")).found[0].url == publisher.url("/atom.xml")
+    assert search(publisher.url("/old/page")).feeds[0].url == publisher.url("/atom.xml")
 
 
-def test_an_address_that_moved_for_good_is_given_as_it_is_now(publisher):
+def test_permanently_moved_feed_has_its_new_url(publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = rss(item())
-    assert search(publisher.url("/old")).found[0].url == publisher.url("/new")
+    assert search(publisher.url("/old")).feeds[0].url == publisher.url("/new")
 
 
-def test_nothing_found(publisher):
+def test_no_feed_is_found(publisher):
     publisher["/"] = "<html></html>"
     result = search(publisher.url("/"))
-    assert (result.found, result.trouble) == ((), "no feed was found there")
+    assert (result.feeds, result.error) == ((), "no feed found")
     publisher["/"] = Answer(status=410)
-    assert "410" in search(publisher.url("/")).trouble
-    assert "HTTP 404" in search(publisher.url("/nowhere")).trouble
+    assert "410" in search(publisher.url("/")).error
+    assert "HTTP 404" in search(publisher.url("/nowhere")).error
 
 
-def test_private_addresses_are_refused_here_too(publisher):
+def test_private_addresses_are_refused(publisher):
     publisher["/"] = '<link rel="alternate" type="application/rss+xml" href="/feed">'
     publisher["/feed"] = rss(item())
     result = search(publisher.url("/"), allowed=False)
-    assert result.found == ()
-    assert "private address" in result.trouble
+    assert result.feeds == ()
+    assert "private address" in result.error
     assert publisher.asked == []
 
 
-def test_no_address():
-    assert "no web address" in search("ftp://a.example/").trouble
-    assert "name not found" in search("no-such-host.invalid").trouble
+def test_invalid_addresses():
+    assert "no web address" in search("ftp://a.example/").error
+    assert "name not found" in search("no-such-host.invalid").error

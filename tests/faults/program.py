@@ -14,7 +14,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it does first of all
     from aggregator.__main__ import main
     from aggregator.cli import context
-    from aggregator.store.failed_jobs import ParkedStore
+    from aggregator.store import Store
 
     at = datetime.fromisoformat(sys.argv.pop(1)).replace(tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def main() -> None:
             return at.astimezone(tz)
 
     context.datetime = Stopped  # type: ignore[attr-defined]
-    ParkedStore.server_time = lambda self: at  # type: ignore[method-assign]
+    Store.server_time = lambda self: at  # type: ignore[method-assign]
     main()
 
 

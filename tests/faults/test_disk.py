@@ -116,7 +116,7 @@ def test_something_else_stands_there(settled, undisturbed, case):
     else:
         path.write_text("a file")
     _, err = settled.call("run", "--all", code=3)
-    one_line(err, path, "take away what has its name")
+    one_line(err, path, "remove what has its name")
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
@@ -177,23 +177,23 @@ def test_permissions_are_lost(settled, undisturbed):
     cases=["all.atom", "commons", "_source"],
 )
 def test_a_link_in_outputs(settled, undisturbed, case):
-    outside = settled.root.parent / "outside"
+    open_network = settled.root.parent / "outside"
     path = settled.outputs / case
     if path.is_dir():
         shutil.rmtree(path)
-        outside.mkdir()
-        (outside / "mine.html").write_text("mine")
+        open_network.mkdir()
+        (open_network / "mine.html").write_text("mine")
     else:
         path.unlink()
-        outside.write_text("mine")
-    path.symlink_to(outside)
-    _, err = settled.call("run", "--all", code=0 if outside.is_file() else 3)
-    if outside.is_file():
-        assert outside.read_text() == "mine"
+        open_network.write_text("mine")
+    path.symlink_to(open_network)
+    _, err = settled.call("run", "--all", code=0 if open_network.is_file() else 3)
+    if open_network.is_file():
+        assert open_network.read_text() == "mine"
     else:
-        one_line(err, path, outside, "take the link away")
+        one_line(err, path, open_network, "remove the link")
         settled.call("prune", code=None)
-        assert [path.name for path in outside.iterdir()] == ["mine.html"]
+        assert [path.name for path in open_network.iterdir()] == ["mine.html"]
         path.unlink()
         settled.call("run", "--all")
     settled.check_outputs(undisturbed.after)
@@ -648,7 +648,7 @@ def test_the_database_is_taken_away(settled, undisturbed, case):
 
 
 CALLS = {
-    "fsync=EIO": ("outputs", "Input/output error (see to that disk)"),
+    "fsync=EIO": ("outputs", "Input/output error (check that disk)"),
     "fsync=EDQUOT": ("outputs", "Disk quota exceeded (make room there)"),
     "fdatasync=EIO": ("aggregator.sqlite3", "disk I/O error"),
     "pwrite64=EIO": ("aggregator.sqlite3", "disk I/O error"),

@@ -129,9 +129,9 @@ STATUS = {
     "204": (Answer(status=204), "empty"),
     "206": (Answer(GOOD, status=206), "HTTP 206 Partial Content (a part of a document"),
     "300": (Answer(GOOD, status=300), "HTTP 300 Multiple Choices (several addresses"),
-    "401": (Answer(GOOD, status=401), "wants a password"),
+    "401": (Answer(GOOD, status=401), "needs a password"),
     "404": (Answer(GOOD, status=404), "HTTP 404"),
-    "410": (Answer(GOOD, status=410), "take it out"),
+    "410": (Answer(GOOD, status=410), "remove it"),
     "500": (Answer(GOOD, status=500), "HTTP 500"),
     "999": (Answer(GOOD, status=999), "HTTP 999"),
     "an empty answer": (Answer(b" \n"), "empty"),
@@ -175,7 +175,7 @@ PRIVATE = {
 }
 
 
-REFUSED = ("set allow_private = [", "not an address that can be asked", "name not found")
+REFUSED = ("set allow_private = [", "not a valid address", "name not found")
 
 
 @dataclass
@@ -196,7 +196,7 @@ UNREACHED = {
     "a name nobody knows": ("http://host.invalid/", "name not found"),
     "no TLS there": (
         "https://127.0.3.200:{port}/well",
-        "TLS: the server does not speak it there: does the address begin with http://?",
+        "TLS: the server does not use it there: does the address begin with http://?",
     ),
 }
 TLS = {"expired": "expired", "self-signed": "self-signed", "of another name": "not valid for"}
@@ -628,7 +628,7 @@ def test_304_where_it_cannot_be(settled, case):
         url = settled.origin.url("/new", "127.0.0.77")
         settled.write("feeds.toml", text + subscribed("New", url))
         _, said = settled.call("-v", "run", "--all")
-        assert "nothing is known" in lines_of(said)["New"][0]
+        assert "nothing is stored" in lines_of(said)["New"][0]
         return
     body = settled.origin.answers["/0"]
     answers = iter(

@@ -115,8 +115,8 @@ def test_a_bug(world):
     prepare(world)
     bug = (
         "from aggregator.fetch.client import Client\n"
-        "async def broken(self, method, url, *rest):\n    raise RuntimeError('a bug')\n"
-        "Client._ask = broken\n"
+        "async def broken(self, url, *rest):\n    raise RuntimeError('a bug')\n"
+        "Client.request = broken\n"
         "from aggregator.__main__ import main\nmain()"
     )
     world.command = lambda *arguments, clock: [sys.executable, "-c", bug, *arguments]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aggregator.fetch.content_coding import TooLarge, Undecodable, decode
 
-MOST = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 TEXT = b"<rss>" + bytes(range(256)) * 40
 
 
@@ -30,58 +30,58 @@ CODINGS = [
 
 
 @pytest.mark.parametrize(("coding", "compress"), CODINGS)
-def test_what_was_compressed_comes_back(coding, compress):
-    assert decode(compress(TEXT), coding, MOST) == TEXT
-    assert decode(compress(b""), coding, MOST) == b""
+def test_decode_reverses_compression(coding, compress):
+    assert decode(compress(TEXT), coding, MAX_BYTES) == TEXT
+    assert decode(compress(b""), coding, MAX_BYTES) == b""
 
 
 @pytest.mark.parametrize(("coding", "compress"), CODINGS)
 @given(cut=st.integers(1, 10_000))
-def test_a_stream_that_was_cut_is_broken(coding, compress, cut):
-    whole = compress(TEXT)
+def test_truncated_stream_is_an_error(coding, compress, cut):
+    compressed = compress(TEXT)
     with pytest.raises(Undecodable):
-        decode(whole[: max(len(whole) - cut, 1)], coding, MOST)
+        decode(compressed[: max(len(compressed) - cut, 1)], coding, MAX_BYTES)
 
 
 @pytest.mark.parametrize(("coding", "compress"), CODINGS)
-def test_the_sum_is_bounded(coding, compress):
+def test_decoded_size_is_bounded(coding, compress):
     with pytest.raises(TooLarge):
-        decode(compress(b"\0" * (MOST + 1)), coding, MOST)
-    assert len(decode(compress(b"\0" * MOST), coding, MOST)) == MOST
+        decode(compress(b"\0" * (MAX_BYTES + 1)), coding, MAX_BYTES)
+    assert len(decode(compress(b"\0" * MAX_BYTES), coding, MAX_BYTES)) == MAX_BYTES
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 @given(data=st.binary(min_size=1, max_size=200))
-def test_noise_is_broken_or_small(coding, data):
+def test_random_bytes_are_an_error_or_small(coding, data):
     with contextlib.suppress(Undecodable, TooLarge):
-        assert len(decode(data, coding, MOST)) <= MOST
+        assert len(decode(data, coding, MAX_BYTES)) <= MAX_BYTES
 
 
-def test_several_codings_and_several_members():
-    assert decode(gzip.compress(brotli.compress(TEXT)), "br, GZip", MOST) == TEXT
-    assert decode(gzip.compress(TEXT) * 2, "gzip", MOST) == TEXT * 2
-    assert decode(zstandard.ZstdCompressor().compress(TEXT) * 2, "zstd", MOST) == TEXT * 2
-    assert decode(gzip.compress(TEXT) + b"\0" * 9, "gzip", MOST) == TEXT  # padding
+def test_several_codings_and_concatenated_streams():
+    assert decode(gzip.compress(brotli.compress(TEXT)), "br, GZip", MAX_BYTES) == TEXT
+    assert decode(gzip.compress(TEXT) * 2, "gzip", MAX_BYTES) == TEXT * 2
+    assert decode(zstandard.ZstdCompressor().compress(TEXT) * 2, "zstd", MAX_BYTES) == TEXT * 2
+    assert decode(gzip.compress(TEXT) + b"\0" * 9, "gzip", MAX_BYTES) == TEXT  # padding
 
 
-def test_none_and_unknown_ones():
-    assert decode(TEXT, "", MOST) == decode(TEXT, "identity", MOST) == TEXT
-    assert decode(b"", "gzip", MOST) == b""
+def test_no_coding_and_unknown_codings():
+    assert decode(TEXT, "", MAX_BYTES) == decode(TEXT, "identity", MAX_BYTES) == TEXT
+    assert decode(b"", "gzip", MAX_BYTES) == b""
     with pytest.raises(Undecodable, match="unsupported encoding"):
-        decode(TEXT, "compress", MOST)
+        decode(TEXT, "compress", MAX_BYTES)
     with pytest.raises(TooLarge):
         decode(TEXT, "", 10)
 
 
-def test_what_is_packed_without_a_header_is_unpacked():
-    assert decode(gzip.compress(TEXT), "", MOST) == TEXT
-    assert decode(gzip.compress(TEXT), "identity", MOST) == TEXT
+def test_gzip_without_a_header_is_decoded():
+    assert decode(gzip.compress(TEXT), "", MAX_BYTES) == TEXT
+    assert decode(gzip.compress(TEXT), "identity", MAX_BYTES) == TEXT
 
 
-def test_nobody_packs_more_than_three_times():
+def test_more_than_three_codings_are_refused():
     packed = TEXT
     for _ in range(3):
         packed = gzip.compress(packed)
-    assert decode(packed, "gzip, gzip, gzip", MOST) == TEXT
+    assert decode(packed, "gzip, gzip, gzip", MAX_BYTES) == TEXT
     with pytest.raises(Undecodable, match="more than 3"):
-        decode(gzip.compress(packed), "gzip, gzip, gzip, gzip", MOST)
+        decode(gzip.compress(packed), "gzip, gzip, gzip, gzip", MAX_BYTES)

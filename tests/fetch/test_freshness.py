@@ -71,5 +71,5 @@ AT_ONE = "Tue, 24 Nov 2026 13:00:00 GMT"
         ),
     ],
 )
-def test_what_headers_say_of_asking_again(headers, expected):
+def test_headers_give_freshness_and_delays(headers, expected):
     assert caching(httpx.Headers(headers), NOW) == expected

@@ -1,4 +1,4 @@
-"""Real sockets: everything a publisher may answer, and what becomes of it."""
+"""Polls over real sockets: every kind of answer, and its outcome."""
 
 import asyncio
 import gzip
@@ -33,19 +33,19 @@ from tests.origin import Answer, origin
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FEED = rss().encode()
+COUNTING_SECONDS = 0.1  # in which the test server notes that a request has ended
 
 
-def fetch(url, validators=Validators(), total_seconds=5.0, resolver=None, asked=None, **settings):  # noqa: B008 (frozen)
-    """One poll of ``url``; ``asked`` is the address asked in its place."""
+def fetch(url, validators=None, total_seconds=5.0, resolver=None, moved_to=None, **settings):
+    """One poll of ``url``; ``moved_to`` replaces it, as after a permanent redirect."""
 
     async def go():
         fetcher = Fetcher(
             "aggregator/test", total_seconds=total_seconds, gap_seconds=0, resolver=resolver
         )
         async with fetcher:
-            return await fetcher.fetch(
-                Poll(subscription(url, **settings), asked or url, validators), NOW
-            )
+            poll = Poll(subscription(url, **settings), moved_to or url, validators or Validators())
+            return await fetcher.fetch(poll, NOW)
 
     return asyncio.run(go())
 
@@ -65,16 +65,16 @@ def reason(outcome):
     return outcome.reason
 
 
-def test_a_document_then_not_modified(publisher):
+def test_second_poll_is_conditional(publisher):
     publisher["/feed"] = FEED
     first = fetch(publisher.url("/feed"))
     assert isinstance(first, Fetched)
     assert first.body == FEED
     second = fetch(publisher.url("/feed"), first.validators)
     assert isinstance(second, NotModified)
-    (asked, again) = publisher.requests("/feed")
-    assert asked.headers["User-Agent"] == "aggregator/test"
-    assert again.headers["If-None-Match"] == first.validators.etag
+    first_request, second_request = publisher.requests("/feed")
+    assert first_request.headers["User-Agent"] == "aggregator/test"
+    assert second_request.headers["If-None-Match"] == first.validators.etag
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_document_then_not_modified(publisher):
         ("zstd", zstandard.ZstdCompressor().compress),
     ],
 )
-def test_compressed_answers(publisher, encoding, compress):
+def test_compressed_answers_are_decoded(publisher, encoding, compress):
     publisher["/feed"] = Answer(compress(FEED), headers={"Content-Encoding": encoding})
     outcome = fetch(publisher.url("/feed"))
     assert isinstance(outcome, Fetched)
@@ -93,7 +93,7 @@ def test_compressed_answers(publisher, encoding, compress):
     assert encoding in publisher.asked[0].headers["Accept-Encoding"]
 
 
-def test_permanent_redirects_are_followed_and_told(publisher):
+def test_permanent_redirects_give_the_new_url(publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/newer"})
     publisher["/newer"] = Answer(status=308, headers={"Location": publisher.url("/new")})
     publisher["/new"] = FEED
@@ -102,7 +102,7 @@ def test_permanent_redirects_are_followed_and_told(publisher):
     assert outcome.final_url == outcome.moved_to == publisher.url("/new")
 
 
-def test_a_temporary_redirect_is_no_move(publisher):
+def test_temporary_redirect_is_no_move(publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/newer"})
     publisher["/newer"] = Answer(status=302, headers={"Location": "/new"})
     publisher["/new"] = FEED
@@ -111,7 +111,7 @@ def test_a_temporary_redirect_is_no_move(publisher):
     assert outcome.moved_to is None
 
 
-def test_secrets_and_validators_stay_at_their_origin(publisher):
+def test_redirect_to_another_origin_gets_no_secrets(publisher):
     with origin() as other:
         publisher["/feed"] = Answer(status=302, headers={"Location": other.url("/feed")})
         other["/feed"] = FEED
@@ -123,12 +123,12 @@ def test_secrets_and_validators_stay_at_their_origin(publisher):
         )
         assert isinstance(outcome, Fetched)
         assert publisher.asked[0].headers["Authorization"] == "Bearer secret"
-        elsewhere = other.asked[0].headers
-        assert "secret" not in str(elsewhere)
-        assert elsewhere["If-None-Match"] is None
+        headers = other.asked[0].headers
+        assert "secret" not in str(headers)
+        assert headers["If-None-Match"] is None
 
 
-def test_they_are_kept_within_it(publisher):
+def test_redirect_within_the_origin_gets_the_headers(publisher):
     publisher["/a"] = Answer(status=302, headers={"Location": "/b"})
     publisher["/b"] = FEED
     fetch(publisher.url("/a"), headers=(("X-Api-Key", "secret"),))
@@ -136,7 +136,7 @@ def test_they_are_kept_within_it(publisher):
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "gopher://a/", "", "http://[bad"])
-def test_redirects_lead_to_web_addresses_only(publisher, location):
+def test_redirect_must_lead_to_a_web_url(publisher, location):
     publisher["/feed"] = Answer(status=302, headers={"Location": location} if location else {})
     if location:
         assert "no web address" in reason(fetch(publisher.url("/feed")))
@@ -144,26 +144,26 @@ def test_redirects_lead_to_web_addresses_only(publisher, location):
         assert isinstance(fetch(publisher.url("/feed")), FetchFailed)
 
 
-def test_redirects_without_end(publisher):
+def test_endless_redirects_fail_without_showing_secrets(publisher):
     publisher["/loop"] = Answer(status=302, headers={"Location": "/loop?token=secret"})
     publisher["/loop?token=secret"] = publisher.answers["/loop"]
-    said = reason(fetch(publisher.url("/loop")))
-    assert said.startswith("too many redirects (5)")
-    assert "secret" not in said
+    message = reason(fetch(publisher.url("/loop")))
+    assert message.startswith("too many redirects (5)")
+    assert "secret" not in message
     assert len(publisher.asked) == 6
 
 
-def test_gone(publisher):
+def test_gone_answer(publisher):
     publisher["/feed"] = Answer(status=410)
     assert isinstance(fetch(publisher.url("/feed")), Gone)
 
 
-def test_too_large(publisher):
+def test_body_over_the_limit_is_refused(publisher):
     publisher["/feed"] = Answer(b"x" * (MAX_BODY_BYTES + 1))
     assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
 
 
-def test_too_large_once_it_is_unpacked(publisher):
+def test_decoded_body_over_the_limit_is_refused(publisher):
     bomb = gzip.compress(b"\0" * (MAX_BODY_BYTES * 4))
     publisher["/feed"] = Answer(bomb, headers={"Content-Encoding": "gzip"})
     assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
@@ -183,31 +183,31 @@ def test_too_large_once_it_is_unpacked(publisher):
         (Answer(status=500), "HTTP 500"),
     ],
 )
-def test_trouble_is_a_value_in_words(publisher, answer, words):
+def test_broken_answers_are_explained(publisher, answer, words):
     publisher["/feed"] = answer
     assert words in reason(fetch(publisher.url("/feed")))
 
 
-def test_connection_refused():
+def test_refused_connection_is_explained():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert reason(fetch(f"http://127.0.0.1:{port}/")) == "connection refused"
 
 
-def test_name_not_found():
+def test_unknown_name_is_explained():
     assert "name not found" in reason(fetch("http://no-such-host.invalid/feed"))
 
 
-def test_tls_where_there_is_none(publisher):
+def test_tls_error_is_explained(publisher):
     assert reason(fetch(publisher.url("/").replace("http:", "https:"))).startswith("TLS")
 
 
-def test_the_deadline_is_for_the_whole_answer(publisher):
+def test_deadline_covers_the_whole_answer(publisher):
     publisher["/feed"] = Answer(FEED, wait=lambda: time.sleep(1.5))
     start = time.monotonic()
-    said = reason(fetch(publisher.url("/feed"), total_seconds=0.3))
-    assert said == "the answer took longer than 0.3 s"
+    message = reason(fetch(publisher.url("/feed"), total_seconds=0.3))
+    assert message == "the answer took longer than 0.3 s"
     assert time.monotonic() - start < 1.4
 
 
@@ -215,13 +215,13 @@ def test_one_request_at_a_time_per_host_and_many_hosts_at_once():
     with origin("0.0.0.0") as publishers:
         publishers["/feed"] = Answer(FEED, wait=lambda: time.sleep(0.02))
         urls = [publishers.url("/feed", f"127.0.0.{host}") for host in range(1, 6)] * 4
-        outcomes = poll_all(urls)
+        outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
     assert len(outcomes) == 20
     assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert set(publishers.most_at_once.values()) == {1}
 
 
-def test_a_host_rests_after_each_request_and_keeps_nobody_waiting():
+def test_pause_of_one_host_does_not_delay_others():
     with origin("0.0.0.0") as publishers:
         publishers["/feed"] = FEED
         large = [publishers.url("/feed", "127.0.0.1")] * 4
@@ -233,18 +233,19 @@ def test_a_host_rests_after_each_request_and_keeps_nobody_waiting():
     assert max(others) < times[-1]  # forty hosts went by while the large one rested
 
 
-def test_a_redirect_waits_for_its_host_too():
+def test_redirect_waits_for_its_target_host():
     with origin("0.0.0.0") as publishers:
         publishers["/slow"] = Answer(FEED, wait=lambda: time.sleep(0.05))
         publishers["/away"] = Answer(
             status=302, headers={"Location": publishers.url("/slow", "127.0.0.9")}
         )
         urls = [publishers.url("/away", f"127.0.0.{host}") for host in range(1, 6)]
-        assert all(isinstance(outcome, Fetched) for outcome in poll_all(urls))
+        outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
+        assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert publishers.most_at_once["127.0.0.9"] == 1
 
 
-def test_a_host_that_asked_us_to_wait_is_not_asked(publisher):
+def test_held_host_is_not_polled(publisher):
     publisher["/feed"] = FEED
     until = NOW + timedelta(hours=1)
     url = publisher.url("/feed")
@@ -253,7 +254,7 @@ def test_a_host_that_asked_us_to_wait_is_not_asked(publisher):
     assert isinstance(poll_all([url], holds={"127.0.0.1": NOW})[0], Fetched)
 
 
-def test_who_stops_listening_stops_the_polling(publisher):
+def test_closing_the_generator_stops_polling(publisher):
     publisher["/feed"] = FEED
 
     async def go():
@@ -268,22 +269,22 @@ def test_who_stops_listening_stops_the_polling(publisher):
     assert len(publisher.asked) < 50
 
 
-def test_a_bug_is_raised_and_not_lost(publisher, monkeypatch):
+def test_exception_in_a_worker_is_raised(publisher, monkeypatch):
     monkeypatch.setattr(Fetcher, "fetch", None)
     with pytest.raises(TypeError):
         poll_all([publisher.url("/feed")])
 
 
 def pieces(*head, each=b"x", every=0.0, times=10**6):
-    """A socket's worth of bytes, slowly."""
+    """An answer in pieces, ``every`` so many seconds."""
 
-    def made():
+    def pieces_of_answer():
         yield from head
         for _ in range(times):
             time.sleep(every)
             yield each
 
-    return Answer(raw=made)
+    return Answer(raw=pieces_of_answer)
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -308,13 +309,13 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (Answer(b" \n"), "empty"),
         (Answer(FEED, status=206), "HTTP 206"),
         (Answer(FEED, status=300), "HTTP 300"),
-        (Answer(status=304), "nothing is known"),
+        (Answer(status=304), "nothing is stored"),
         (Answer(status=403, headers={"cf-mitigated": "challenge"}), "Cloudflare asks for a human"),
         (Answer(status=301), "redirects to no web address"),
         (Answer(status=301, headers={"Location": "http://a.example/" + "x" * 5000}), "4096"),
     ],
 )  # fmt: skip
-def test_what_a_publisher_may_do_to_us(publisher, answer, words):
+def test_hostile_answers_are_explained(publisher, answer, words):
     publisher["/feed"] = answer
     assert words in reason(fetch(publisher.url("/feed")))
 
@@ -328,7 +329,7 @@ def test_what_a_publisher_may_do_to_us(publisher, answer, words):
         Answer(FEED, wait=lambda: time.sleep(2)),
     ],
 )
-def test_slowness_ends_with_the_deadline(publisher, answer):
+def test_slow_answers_end_at_the_deadline(publisher, answer):
     publisher["/feed"] = answer
     began = time.monotonic()
     assert reason(fetch(publisher.url("/feed"), total_seconds=0.5))
@@ -337,11 +338,11 @@ def test_slowness_ends_with_the_deadline(publisher, answer):
 
 @pytest.fixture
 def publishers():
-    with origin("0.0.0.0") as told:
-        yield told
+    with origin("0.0.0.0") as server:
+        yield server
 
 
-def test_who_is_stopped_while_answers_wait_to_be_taken_stops(publishers):
+def test_cancellation_works_while_outcomes_are_not_taken(publishers):
     publishers["/feed"] = FEED
     hosts = [publishers.url("/feed", f"127.0.0.{number}") for number in range(1, 5)]
 
@@ -361,7 +362,7 @@ def test_who_is_stopped_while_answers_wait_to_be_taken_stops(publishers):
     asyncio.run(go())
 
 
-def test_names_that_nobody_resolves_hold_up_no_others(publisher, monkeypatch):
+def test_slow_dns_does_not_delay_other_hosts(publisher, monkeypatch):
     released = threading.Event()
     resolve = socket.getaddrinfo
 
@@ -380,7 +381,7 @@ def test_names_that_nobody_resolves_hold_up_no_others(publisher, monkeypatch):
     assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 1
 
 
-def test_a_host_that_is_down_is_not_waited_for_a_hundred_times(publishers):
+def test_host_that_is_down_is_skipped_after_five_timeouts(publishers):
     for number in range(100):
         publishers[f"/{number}"] = Answer(wait=lambda: time.sleep(1))
     publishers["/well"] = FEED
@@ -390,12 +391,12 @@ def test_a_host_that_is_down_is_not_waited_for_a_hundred_times(publishers):
     assert time.monotonic() - began < 3
     assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 1
     reasons = [reason(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
-    assert sum("longer than 0.2 s" in said for said in reasons) == 5
-    assert reasons[-1] == "not asked: 127.0.0.8 did not answer 5 times in a row"
+    assert sum("longer than 0.2 s" in message for message in reasons) == 5
+    assert reasons[-1] == "skipped: 127.0.0.8 did not answer 5 times in a row"
     assert len(publishers.asked) == 6
 
 
-def test_a_host_that_answers_now_and_then_is_not_down(publishers):
+def test_host_that_answers_sometimes_is_not_down(publishers):
     for number in range(12):
         well = Answer(FEED)
         slow = Answer(FEED, wait=lambda: time.sleep(1))
@@ -405,7 +406,7 @@ def test_a_host_that_answers_now_and_then_is_not_down(publishers):
     assert sum(isinstance(outcome, Fetched) for outcome in outcomes) == 3
 
 
-def test_the_deadline_is_for_all_redirects_together(publisher):
+def test_deadline_covers_all_redirects(publisher):
     for step in range(5):
         publisher[f"/{step}"] = Answer(
             status=302, headers={"Location": f"/{step + 1}"}, wait=lambda: time.sleep(0.2)
@@ -423,12 +424,12 @@ def test_the_deadline_is_for_all_redirects_together(publisher):
         ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 200_000_000, 9), 9)),
     ],
 )
-def test_bombs(publisher, coding, bomb):
+def test_decompression_bombs_are_refused(publisher, coding, bomb):
     publisher["/feed"] = Answer(bomb, headers={"Content-Encoding": coding})
     assert reason(fetch(publisher.url("/feed"))) == "larger than 10 MiB"
 
 
-def test_226_is_a_part(publisher):
+def test_226_is_a_partial_document(publisher):
     """RFC 3229 section 10.4.1."""
     publisher["/feed"] = Answer(FEED, 226, {"IM": "feed", "ETag": '"2"'})
     url = publisher.url("/feed")
@@ -439,7 +440,7 @@ def test_226_is_a_part(publisher):
     assert (asked["A-IM"], asked["If-None-Match"]) == ("feed", '"1"')
 
 
-def test_validators_go_to_the_address_that_gave_them(publisher):
+def test_validators_are_sent_to_the_url_they_came_from(publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = FEED
     first = fetch(publisher.url("/old"))
@@ -452,15 +453,15 @@ def test_validators_go_to_the_address_that_gave_them(publisher):
     assert new.headers["If-None-Match"] == first.validators.etag
 
 
-def test_an_adopted_address_of_another_origin_gets_no_secrets(publisher):
+def test_adopted_url_of_another_origin_gets_no_secrets(publisher):
     with origin() as other:
         other["/new"] = FEED
-        fetch(publisher.url("/old"), asked=other.url("/new"), authorization="Bearer secret")
+        fetch(publisher.url("/old"), moved_to=other.url("/new"), authorization="Bearer secret")
         assert other.asked[0].headers["Authorization"] is None
 
 
 def test_credentials_in_a_redirect_are_not_used(publisher):
-    """The address is the publisher's word; its userinfo would be sent as a password."""
+    """The publisher chooses the URL; its userinfo would be sent as a password."""
     publisher["/a"] = Answer(
         status=302, headers={"Location": publisher.url("/b").replace("//", "//me:pw@")}
     )
@@ -469,8 +470,8 @@ def test_credentials_in_a_redirect_are_not_used(publisher):
     assert publisher.requests("/b")[0].headers["Authorization"] is None
 
 
-def test_a_304_with_a_body_costs_a_second_request(publisher):
-    """aiohttp takes the body for the beginning of another answer."""
+def test_304_with_a_body_is_requested_again(publisher):
+    """aiohttp parses the body as the start of another answer."""
     answers = iter(
         [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello", OK + b"\r\n" + FEED]
     )
@@ -482,15 +483,15 @@ def test_a_304_with_a_body_costs_a_second_request(publisher):
     assert [asked.headers["If-None-Match"] for asked in publisher.asked] == ['"1"', None]
 
 
-def test_that_second_request_too_waits_until_its_host_has_rested(publisher):
+def test_repeated_request_waits_for_the_pause(publisher):
     answers = iter([b"noise\r\n", OK + b"\r\n" + FEED])
     publisher["/feed"] = Answer(raw=lambda: [next(answers)])
     url = publisher.url("/feed")
 
     async def go():
         async with Fetcher("aggregator/test", gap_seconds=0.3) as fetcher:
-            known = Validators('"1"', None, url)
-            return await fetcher.fetch(Poll(subscription(url), url, known), NOW)
+            validators = Validators('"1"', None, url)
+            return await fetcher.fetch(Poll(subscription(url), url, validators), NOW)
 
     assert isinstance(asyncio.run(go()), Fetched)
     first, second = (asked.at for asked in publisher.asked)
@@ -501,7 +502,7 @@ def test_that_second_request_too_waits_until_its_host_has_rested(publisher):
 
 
 class Names(AbstractResolver):
-    """A resolver that answers from a list, a look-up at a time."""
+    """A resolver that returns the next list of addresses at each look-up."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -527,36 +528,38 @@ class Names(AbstractResolver):
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "2130706433", "127.1", "[::ffff:7f00:1]"]
 )
-def test_private_addresses_are_refused_and_never_connected_to(publisher, host):
+def test_private_addresses_are_never_connected_to(publisher, host):
     publisher["/feed"] = FEED
-    said = reason(fetch(publisher.url("/feed", host), allow_private=()))
-    assert "set allow_private = [" in said or "not an address that can be asked" in said
+    message = reason(fetch(publisher.url("/feed", host), allow_private=()))
+    assert "set allow_private = [" in message or "not a valid address" in message
     assert publisher.asked == []
 
 
-def test_they_are_allowed_by_network():
+def test_allow_private_allows_networks():
     with origin("0.0.0.0") as publishers:
         publishers["/feed"] = FEED
         only = (ip_network("127.0.0.1/32"),)
         assert isinstance(fetch(publishers.url("/feed"), allow_private=only), Fetched)
-        said = reason(fetch(publishers.url("/feed", "127.0.0.2"), allow_private=only))
-        assert "127.0.0.2 is a private address" in said
+        message = reason(fetch(publishers.url("/feed", "127.0.0.2"), allow_private=only))
+        assert "127.0.0.2 is a private address" in message
         assert {asked.host for asked in publishers.asked} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "2130706434", "[::ffff:127.0.0.2]"])
-def test_a_redirect_to_a_private_address_is_refused(host):
+def test_redirect_to_a_private_address_is_refused(host):
     with origin("0.0.0.0") as publishers:
         publishers["/feed"] = Answer(
             status=302, headers={"Location": publishers.url("/inside", host)}
         )
         publishers["/inside"] = FEED
-        said = reason(fetch(publishers.url("/feed"), allow_private=(ip_network("127.0.0.1/32"),)))
-        assert "refused" in said or "not an address that can be asked" in said
+        message = reason(
+            fetch(publishers.url("/feed"), allow_private=(ip_network("127.0.0.1/32"),))
+        )
+        assert "refused" in message or "not a valid address" in message
         assert publishers.requests("/inside") == []
 
 
-def test_a_name_that_means_a_private_address(publisher):
+def test_name_with_a_private_address_is_refused(publisher):
     publisher["/feed"] = FEED
     url = publisher.url("/feed", "rebind.test")
     assert "127.0.0.1 is a private" in reason(
@@ -565,8 +568,8 @@ def test_a_name_that_means_a_private_address(publisher):
     assert publisher.asked == []
 
 
-def test_names_that_change_between_two_look_ups(publisher):
-    """The address that was checked is the one that is connected to: there is no second look-up."""
+def test_dns_rebinding_is_refused(publisher):
+    """The checked address is the one of the connection: there is no second look-up."""
     publisher["/a"] = Answer(status=302, headers={"Location": "/b"})
     publisher["/b"] = FEED
     names = Names(["127.0.0.1"], ["127.0.0.2"])
@@ -577,15 +580,15 @@ def test_names_that_change_between_two_look_ups(publisher):
     assert "refused" in reason(fetch(url, resolver=names, allow_private=allowed))
 
 
-def test_of_several_addresses_only_the_allowed_are_tried(publisher):
+def test_only_allowed_addresses_of_a_name_are_tried(publisher):
     publisher["/feed"] = FEED
     names = Names(["10.0.0.1", "127.0.0.1"])
     url = publisher.url("/feed", "two.test")
     assert isinstance(fetch(url, resolver=names), Fetched)
 
 
-def test_one_subscriptions_permission_is_not_anothers(publisher):
-    """Also where a connection that the first was allowed to make is still open."""
+def test_subscriptions_do_not_share_allow_private(publisher):
+    """Also if a connection of the first is still open."""
     publisher["/feed"] = FEED
     url = publisher.url("/feed")
 
@@ -600,8 +603,8 @@ def test_one_subscriptions_permission_is_not_anothers(publisher):
     assert "refused" in reason(second)
 
 
-def test_retry_after_is_for_the_host_where_that_is_public(publisher, monkeypatch):
-    """An RSS bridge's private address stands for many publishers: there it is for the URL."""
+def test_retry_after_of_a_public_host_holds_all_its_feeds(publisher, monkeypatch):
+    """A private address may be an RSS bridge with many publishers: there it holds one URL."""
     publisher["/a"] = Answer(status=429, headers={"Retry-After": "3600"})
     publisher["/b"] = FEED
     urls = [publisher.url("/a"), publisher.url("/b")]
@@ -635,7 +638,7 @@ def tls_origin(certificate):
         yield publisher
 
 
-def test_the_name_is_what_the_certificate_is_checked_for(authority):
+def test_certificate_is_checked_for_the_host_name(authority):
     """The connection goes to the checked address, with the name in SNI and Host."""
     with tls_origin(authority.issue_cert("feeds.test")) as publisher:
         outcome = fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"]))
@@ -643,21 +646,21 @@ def test_the_name_is_what_the_certificate_is_checked_for(authority):
         assert publisher.asked[0].headers["Host"] == f"feeds.test:{publisher.port}"
 
 
-def test_certificates_that_are_wrong(authority):
+def test_invalid_certificates_are_refused(authority):
     with tls_origin(authority.issue_cert("other.test")) as publisher:
-        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
-        assert "TLS" in said
-        assert "feeds.test" in said
+        message = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "TLS" in message
+        assert "feeds.test" in message
     expired = authority.issue_cert("feeds.test", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     with tls_origin(expired) as publisher:
-        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
-        assert "expired" in said
+        message = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "expired" in message
     with tls_origin(trustme.CA().issue_cert("feeds.test")) as publisher:
-        said = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
-        assert "TLS" in said
+        message = reason(fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"])))
+        assert "TLS" in message
 
 
-def test_a_redirect_from_https_to_http_drops_credentials_and_is_said(authority, publisher):
+def test_redirect_from_https_to_http_drops_credentials_and_warns(authority, publisher):
     publisher["/feed"] = FEED
     with tls_origin(authority.issue_cert("feeds.test")) as secure:
         secure["/feed"] = Answer(status=302, headers={"Location": publisher.url("/feed")})

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.fetch import schedule
-from aggregator.fetch.schedule import DAY, HOUR, after_failure, after_success, is_due, rhythm
-from aggregator.model import Caching, FeedState, Hints, Move
+from aggregator.fetch.schedule import DAY, HOUR, after_failure, after_success, entry_rhythm, is_due
+from aggregator.model import Caching, FeedState, Move, PollHints
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
@@ -35,23 +35,23 @@ def state(**values):
         ({"fetched_at": NOW - HOUR, "not_before": NOW + 99 * DAY}, False, True),  # it was ahead
     ],
 )
-def test_what_is_due(values, due, with_all):
+def test_due_subscriptions(values, due, with_all):
     assert is_due(EVERY_TWO_HOURS, state(**values), {}, NOW) is due
     assert is_due(EVERY_TWO_HOURS, state(**values), {}, NOW, everything=True) is with_all
 
 
-def test_a_host_that_asked_to_wait_makes_its_feeds_wait():
+def test_feeds_of_a_held_host_are_not_due():
     assert not is_due(FEED, state(), {"a.example": UNTIL}, NOW)
     assert is_due(FEED, state(), {"b.example": UNTIL}, NOW)
     moved = state(move=Move("https://b.example/feed", NOW, 5, adopted=True))
     assert not is_due(FEED, moved, {"b.example": UNTIL}, NOW)
 
 
-def test_the_rhythm_is_the_median_gap_of_recent_entries():
+def test_rhythm_is_the_median_gap_of_recent_entries():
     dates = [NOW - n * DAY for n in range(1, 30)] + [NOW - 3000 * DAY]
-    assert rhythm(dates, NOW) == (DAY, NOW - DAY)
-    assert rhythm([NOW + HOUR], NOW) == (None, NOW)
-    assert rhythm([], NOW) == (None, None)
+    assert entry_rhythm(dates, NOW) == (DAY, NOW - DAY)
+    assert entry_rhythm([NOW + HOUR], NOW) == (None, NOW)
+    assert entry_rhythm([], NOW) == (None, None)
 
 
 def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (frozen)
@@ -71,25 +71,25 @@ def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (f
         ({"gap": HOUR, "newest_at": NOW - 364 * DAY}, DAY, "no entry for 364 d"),
         ({"gap": HOUR, "newest_at": NOW - 365 * DAY}, 7 * DAY, "silent since 2025-11-24"),
         # lower bounds of the publisher's, over the ceiling too
-        ({"hints": Hints(ttl=5 * HOUR)}, 5 * HOUR, "ttl"),
-        ({"hints": Hints(ttl=99 * DAY)}, DAY, "ttl"),
-        ({"hints": Hints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
-        ({"hints": Hints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
+        ({"hints": PollHints(ttl=5 * HOUR)}, 5 * HOUR, "ttl"),
+        ({"hints": PollHints(ttl=99 * DAY)}, DAY, "ttl"),
+        ({"hints": PollHints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
+        ({"hints": PollHints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
         ({"lifetime": 3 * HOUR}, 3 * HOUR, "fresh"),
         ({"caching": Caching(None, 30 * HOUR)}, 30 * HOUR, "fresh"),
         ({"caching": Caching(None, None, 3 * HOUR)}, 3 * HOUR, "Retry-After"),
         ({"lifetime": 9 * HOUR, "caching": Caching(2 * HOUR, 2 * HOUR)}, 2 * HOUR, "fresh"),
         ({"subscription": EVERY_TWO_HOURS}, 2 * HOUR, "min_interval"),
-        ({"gap": 40 * HOUR, "hints": Hints(ttl=5 * HOUR)}, 10 * HOUR, "an entry about"),
+        ({"gap": 40 * HOUR, "hints": PollHints(ttl=5 * HOUR)}, 10 * HOUR, "an entry about"),
     ],
 )
-def test_the_next_poll_and_why_then(values, least, reason):
+def test_next_poll_and_its_reason(values, least, reason):
     delay, why = next_delay(**values)
     assert least <= delay <= least * 1.1
     assert reason in why
 
 
-def test_the_jitter_is_a_feeds_own_and_spreads():
+def test_jitter_is_stable_per_feed_and_spreads():
     assert next_delay() == next_delay()
     delays = {
         after_success(FEED, FeedState(f"https://{n}.example/"), Caching(), NOW)[0]
@@ -99,9 +99,9 @@ def test_the_jitter_is_a_feeds_own_and_spreads():
     assert max(delays) - min(delays) > timedelta(minutes=3)
 
 
-def test_the_update_schedule_starts_at_its_base():
+def test_update_schedule_starts_at_its_base():
     """sy:updateBase: updates come at 10:00, 16:00, 22:00; at noon the next is at 16:00."""
-    hints = Hints(period=6 * HOUR, base=datetime(2000, 1, 1, 10, tzinfo=UTC))
+    hints = PollHints(period=6 * HOUR, base=datetime(2000, 1, 1, 10, tzinfo=UTC))
     delay, why = next_delay(hints=hints)
     assert 4 * HOUR <= delay < 4.1 * HOUR
     assert "sy:" in why
@@ -110,18 +110,18 @@ def test_the_update_schedule_starts_at_its_base():
 @pytest.mark.parametrize(
     ("hints", "first"),
     [
-        (Hints(skip_hours=frozenset({13, 14})), NOW.replace(hour=15)),
-        (Hints(skip_hours=frozenset(range(12, 24))), NOW.replace(day=25, hour=0)),
-        (Hints(skip_days=frozenset({1})), NOW.replace(day=25, hour=0)),
+        (PollHints(skip_hours=frozenset({13, 14})), NOW.replace(hour=15)),
+        (PollHints(skip_hours=frozenset(range(12, 24))), NOW.replace(day=25, hour=0)),
+        (PollHints(skip_days=frozenset({1})), NOW.replace(day=25, hour=0)),
         (
-            Hints(skip_days=frozenset({1, 2}), skip_hours=frozenset({0})),
+            PollHints(skip_days=frozenset({1, 2}), skip_hours=frozenset({0})),
             NOW.replace(day=26, hour=1),
         ),
-        (Hints(skip_hours=frozenset(range(24))), NOW + HOUR),  # never: not meant
-        (Hints(skip_days=frozenset(range(7))), NOW + HOUR),
+        (PollHints(skip_hours=frozenset(range(24))), NOW + HOUR),  # never: not meant
+        (PollHints(skip_days=frozenset(range(7))), NOW + HOUR),
     ],
 )
-def test_skipped_hours_and_days(hints, first):
+def test_skip_hours_and_skip_days_are_respected(hints, first):
     delay, _ = next_delay(hints=hints)
     assert first <= NOW + delay < first + HOUR
     failing = state(failures=1, hints=hints)
@@ -137,19 +137,19 @@ def test_skipped_hours_and_days(hints, first):
     hours=st.frozensets(st.integers(0, 23), max_size=23),
     minute=st.integers(0, 60 * 24 * 7),
 )
-def test_never_earlier_than_anybody_asked(lifetime, retry, ttl, gap, hours, minute):
+def test_next_poll_respects_every_bound(lifetime, retry, ttl, gap, hours, minute):
     now = NOW + timedelta(minutes=minute)
     seconds = timedelta(seconds=1)
     fresh = min(lifetime * seconds, 7 * DAY)
-    known = state(
-        newest_at=now, gap=gap * seconds, hints=Hints(ttl=ttl * seconds, skip_hours=hours)
+    feed_state = state(
+        newest_at=now, gap=gap * seconds, hints=PollHints(ttl=ttl * seconds, skip_hours=hours)
     )
-    at, _ = after_success(FEED, known, Caching(fresh, fresh, retry * seconds), now)
+    at, _ = after_success(FEED, feed_state, Caching(fresh, fresh, retry * seconds), now)
     assert at >= now + max(fresh, retry * seconds, min(ttl * seconds, DAY), HOUR)
     assert at.hour not in hours
 
 
-def test_back_off_doubles_up_to_a_week_and_never_stops():
+def test_back_off_doubles_up_to_a_week():
     delays = []
     for streak in range(1, 40):
         at, reason = after_failure(FEED, state(failures=streak), 500, Caching(), NOW)
@@ -172,12 +172,32 @@ def test_back_off_doubles_up_to_a_week_and_never_stops():
         (500, Caching(), HOUR),
     ],
 )
-def test_a_refusal_is_heeded(status, caching, least):
+def test_refusals_delay_the_next_poll(status, caching, least):
     at, _ = after_failure(FEED, state(failures=1), status, caching, NOW)
     assert least <= at - NOW <= 1.2 * least
 
 
-def test_the_adopted_address_is_polled():
+def test_adopted_url_is_polled():
     move = Move("https://b.example/feed", NOW, 4)
     assert schedule.poll_url(FEED, state(move=move)) == FEED.url
     assert schedule.poll_url(FEED, state(move=replace(move, adopted=True))) == move.url
+
+
+@pytest.mark.parametrize(
+    ("values", "delay"),
+    [
+        ({"gone_at": NOW}, DAY),
+        ({"gone_at": NOW - HOUR}, 23 * HOUR),
+        ({"gone_at": NOW - DAY, "gone_confirmed": True}, 30 * DAY),
+    ],
+)
+def test_gone_feed_is_asked_after_a_day_and_then_every_30_days(values, delay):
+    at, _ = schedule.after_gone(state(**values), NOW)
+    assert at == NOW + delay
+
+
+@pytest.mark.parametrize("days", [3, 10, 29])
+def test_quiet_feed_is_polled_30_times_in_the_time_without_entries(days):
+    delay, reason = next_delay(gap=HOUR, newest_at=NOW - days * DAY)
+    assert days * DAY / 30 <= delay <= days * DAY / 30 * 1.1
+    assert reason == f"no entry for {days} d"

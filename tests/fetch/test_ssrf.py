@@ -2,14 +2,14 @@ from ipaddress import ip_network
 
 import pytest
 
-from aggregator.fetch.domains import host_of
-from aggregator.fetch.ssrf import Guard, is_public, to_allow
+from aggregator.fetch.domains import domain_of
+from aggregator.fetch.ssrf import Guard, address_to_allow, is_public
 
 
 @pytest.mark.parametrize(
     "address", ["8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 )
-def test_addresses_of_the_public_internet(address):
+def test_public_addresses_are_allowed(address):
     assert is_public(address)
     assert Guard().allows(address)
 
@@ -32,13 +32,15 @@ def test_addresses_of_the_public_internet(address):
         "fec0::1", "100::1",
     ],
 )  # fmt: skip
-def test_addresses_that_are_refused(address):
+def test_other_addresses_are_refused(address):
     assert not is_public(address)
     assert not Guard().allows(address)
-    assert Guard([ip_network(to_allow(address))]).allows(address)  # and so the advice is good
+    assert Guard([ip_network(address_to_allow(address))]).allows(
+        address
+    )  # and so the advice is good
 
 
-def test_networks_are_allowed_one_by_one():
+def test_allowed_networks():
     guard = Guard([ip_network("10.0.0.5/32"), ip_network("fd00::/8")])
     assert guard.allows("10.0.0.5")
     assert guard.allows("::ffff:10.0.0.5")
@@ -59,5 +61,5 @@ def test_networks_are_allowed_one_by_one():
         ("https://Example.ORG./", "example.org"),
     ],
 )
-def test_politeness_is_counted_by_registrable_domain(url, host):
-    assert host_of(url) == host
+def test_registrable_domains(url, host):
+    assert domain_of(url) == host

@@ -10,10 +10,10 @@ from aggregator.model import (
     FeedState,
     Fetched,
     FetchFailed,
-    Hints,
     Move,
     NotModified,
     ParsedFeed,
+    PollHints,
     Validators,
 )
 from tests.harness import subscription
@@ -25,20 +25,20 @@ FEED = subscription(URL)
 START = FeedState(URL)
 KNOWN = FeedState(URL, succeeded_at=NOW - HOUR)
 PARSED = ParsedFeed(
-    URL, Feed(URL, "A"), (Entry("k", "urn:k", "T", published=NOW - DAY),), (), Hints(ttl=HOUR)
+    URL, Feed(URL, "A"), (Entry("k", "urn:k", "T", published=NOW - DAY),), (), PollHints(ttl=HOUR)
 )
 
 
 def fetch(state, now=NOW, parsed=PARSED, same_feed=True, **values):
     outcome = Fetched(URL, URL, b"x", **values)
-    return transitions.fetched(FEED, state, outcome, parsed, "hash", now, same_feed=same_feed)
+    return transitions.on_fetched(FEED, state, outcome, parsed, "hash", now, same_feed=same_feed)
 
 
 def fail(state, now=NOW, **values):
-    return transitions.failed(FEED, state, FetchFailed(URL, "HTTP 500", **values), now)
+    return transitions.on_failed(FEED, state, FetchFailed(URL, "HTTP 500", **values), now)
 
 
-def test_a_document_is_remembered():
+def test_fetched_document_updates_the_state():
     state, events = fetch(
         START, validators=Validators('"1"', None, URL), caching=Caching(HOUR, HOUR)
     )
@@ -49,12 +49,12 @@ def test_a_document_is_remembered():
     assert state.next_poll_at and state.next_poll_at > NOW
 
 
-def test_a_304_renews_what_it_states_and_keeps_the_rest():
+def test_304_updates_only_the_fields_it_has():
     """RFC 9111 section 4.3.4."""
     state, _ = fetch(
         START, validators=Validators('"1"', "Tue", URL), caching=Caching(3 * HOUR, HOUR)
     )
-    state, _ = transitions.not_modified(
+    state, _ = transitions.on_not_modified(
         FEED, state, NotModified(URL, Validators('"2"', None, URL)), NOW
     )
     assert state.validators == Validators('"2"', "Tue", URL)
@@ -62,94 +62,94 @@ def test_a_304_renews_what_it_states_and_keeps_the_rest():
     assert state.next_poll_at and state.next_poll_at >= NOW + 3 * HOUR
 
 
-def test_validators_of_another_address_do_not_survive():
+def test_validators_of_another_url_are_dropped():
     state, _ = fetch(START, validators=Validators('"1"', "Tue", URL))
-    state, _ = transitions.not_modified(
+    state, _ = transitions.on_not_modified(
         FEED, state, NotModified(URL, Validators('"2"', None, NEW)), NOW
     )
     assert state.validators == Validators('"2"', None, NEW)
 
 
-def test_a_part_of_a_document_does_not_tell_its_rhythm():
-    """RFC 3229: what is not in it has not gone."""
-    known = replace(START, gap=9 * HOUR)
-    state, _ = fetch(known, partial=True)
+def test_partial_document_keeps_the_rhythm():
+    """RFC 3229: it has only the new entries."""
+    start = replace(START, gap=9 * HOUR)
+    state, _ = fetch(start, partial=True)
     assert state.gap == 9 * HOUR
     assert state.body_hash is None
 
 
-def test_three_days_of_failures_are_news_once_and_so_is_recovery():
-    state, told = KNOWN, []
+def test_three_days_of_failures_and_recovery_are_one_event_each():
+    state, all_events = KNOWN, []
     for hours in range(0, 24 * 10, 12):
         state, events = fail(state, NOW + hours * HOUR)
-        told += events
-    (broken,) = told
+        all_events += events
+    (broken,) = all_events
     assert broken.kind is FeedEventKind.BROKEN
     assert broken.at == NOW + 3 * DAY
     assert "since 2026-11-24: HTTP 500" in broken.message
     state, (recovered,) = fetch(state, NOW + 11 * DAY)
     assert recovered.kind is FeedEventKind.RECOVERED
-    assert (state.failures, state.last_error, state.told) == (0, None, False)
+    assert (state.failures, state.last_error, state.operator_notified) == (0, None, False)
     assert fetch(state, NOW + 12 * DAY)[1] == ()
 
 
-def test_a_short_trouble_is_no_news():
+def test_short_failure_is_no_event():
     state, events = fail(KNOWN)
     assert events == ()
     assert fetch(state, NOW + DAY)[1] == ()
 
 
-def test_a_subscription_that_never_answered_is_told_of_at_once():
-    """It was written a moment ago: an address that is wrong is found wrong then."""
+def test_new_subscription_that_fails_is_an_event_at_once():
+    """Its URL is new in feeds.toml, and may be wrong."""
     state, (event,) = fail(START)
     assert (event.kind, event.message) == (FeedEventKind.BROKEN, "HTTP 500")
     assert fail(state, NOW + 5 * DAY)[1] == ()
     assert fetch(state)[1][0].kind is FeedEventKind.RECOVERED
-    state, (event,) = transitions.gone(FEED, START, NOW)
+    state, (event,) = transitions.on_gone(FEED, START, NOW)
     assert "HTTP 410" in event.message
-    assert transitions.gone(FEED, state, NOW + DAY)[1][0].kind is FeedEventKind.GONE
+    assert transitions.on_gone(FEED, state, NOW + DAY)[1][0].kind is FeedEventKind.GONE
 
 
-def test_retry_after_is_the_feeds_unless_it_is_the_hosts():
+def test_retry_after_holds_the_feed_or_its_host():
     wait = Caching(retry_after=HOUR)
     assert fail(START, caching=wait)[0].not_before == NOW + HOUR
     assert fail(START, caching=wait, host="a.example")[0].not_before is None
 
 
-def test_gone_is_believed_the_second_time_a_day_later():
-    state, events = transitions.gone(FEED, KNOWN, NOW)
-    assert (state.ended, events) == (False, ())
+def test_gone_is_confirmed_after_a_day():
+    state, events = transitions.on_gone(FEED, KNOWN, NOW)
+    assert (state.gone_confirmed, events) == (False, ())
     assert state.next_poll_at == NOW + DAY
-    state, events = transitions.gone(FEED, state, NOW + HOUR)  # asked by hand
-    assert (state.ended, events) == (False, ())
-    state, (gone,) = transitions.gone(FEED, state, NOW + DAY)
-    assert state.ended
+    state, events = transitions.on_gone(FEED, state, NOW + HOUR)  # asked by hand
+    assert (state.gone_confirmed, events) == (False, ())
+    state, (gone,) = transitions.on_gone(FEED, state, NOW + DAY)
+    assert state.gone_confirmed
     assert gone.kind is FeedEventKind.GONE
     assert state.next_poll_at == NOW + 31 * DAY
-    state, events = transitions.gone(FEED, state, NOW + 31 * DAY)
+    state, events = transitions.on_gone(FEED, state, NOW + 31 * DAY)
     assert events == ()
     state, (recovered,) = fetch(state, NOW + 61 * DAY)
     assert recovered.kind is FeedEventKind.RECOVERED
-    assert not state.ended
+    assert not state.gone_confirmed
 
 
-def test_a_network_trouble_between_does_not_take_gone_back():
-    state, _ = transitions.gone(FEED, START, NOW)
+def test_network_failure_does_not_reset_gone():
+    state, _ = transitions.on_gone(FEED, START, NOW)
     state, _ = fail(state, NOW + HOUR, unreached=True)
-    state, _ = transitions.gone(FEED, state, NOW + DAY)
-    assert state.ended
-    assert not fail(state, NOW + 2 * DAY, status=500)[0].ended
+    state, _ = transitions.on_gone(FEED, state, NOW + DAY)
+    assert state.gone_confirmed
+    assert not fail(state, NOW + 2 * DAY, status=500)[0].gone_confirmed
 
 
 def moved(times, every, **values):
-    state, told = START, []
+    state, all_events = START, []
     for n in range(times):
         state, events = fetch(state, NOW + n * every, **({"moved_to": NEW} | values))
-        told += events
-    return state, told
+        all_events += events
+    return state, all_events
 
 
-def test_a_move_is_adopted_after_five_answers_over_two_days():
+def test_move_is_adopted_after_five_answers_over_two_days():
     assert not moved(9, HOUR)[0].move.adopted  # not two days
     assert not moved(4, DAY)[0].move.adopted  # not five answers
     state, (event,) = moved(5, DAY)
@@ -158,15 +158,15 @@ def test_a_move_is_adopted_after_five_answers_over_two_days():
     assert NEW in event.message
 
 
-def test_a_304_at_the_new_address_counts_too():
+def test_304_at_the_new_url_counts_for_a_move():
     state, _ = fetch(START, moved_to=NEW)
     for n in range(1, 5):
         answer = NotModified(URL, moved_to=NEW)
-        state, _ = transitions.not_modified(FEED, state, answer, NOW + n * DAY)
+        state, _ = transitions.on_not_modified(FEED, state, answer, NOW + n * DAY)
     assert state.move and state.move.adopted
 
 
-def test_moves_that_are_none():
+def test_untrusted_moves_are_not_counted():
     assert moved(9, DAY, same_feed=False)[0].move is None  # another feed is there
     assert moved(9, DAY, moved_to=f"{NEW}?token=secret")[0].move is None
     state, _ = moved(4, DAY)
@@ -175,7 +175,7 @@ def test_moves_that_are_none():
     assert state.move == Move("https://c.example/feed", NOW + 5 * DAY, 1)
 
 
-def test_an_adopted_address_that_fails_is_given_up():
+def test_failing_adopted_url_is_given_up():
     state, _ = moved(5, DAY)
     for n in range(3):
         assert state.move
@@ -183,14 +183,14 @@ def test_an_adopted_address_that_fails_is_given_up():
     assert state.move is None
 
 
-def test_a_year_of_silence_is_news_once():
+def test_year_of_silence_is_one_event():
     old = replace(PARSED, entries=(Entry("k", "urn:k", "T", published=NOW - 366 * DAY),))
     state, (event,) = fetch(START, parsed=old)
     assert event.kind is FeedEventKind.SILENT
     assert state.next_poll_at and state.next_poll_at >= NOW + 7 * DAY
     assert fetch(state, NOW + 7 * DAY, parsed=old)[1] == ()
     state, _ = fetch(state, NOW + 8 * DAY)
-    assert not state.silent
+    assert not state.is_silent
 
 
 def test_undated_entries_are_as_new_as_their_document():

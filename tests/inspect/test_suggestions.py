@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy import event
 
-from aggregator.inspect.suggestions import changes, decide, suggest_aliases, suggest_sources
+from aggregator.inspect.suggestions import decide, preview_retag, suggest_aliases, suggest_sources
 from aggregator.model import Clipping
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline
-from aggregator.run.match import fingerprint_of, vocabulary_of
+from aggregator.run.match import build_tag_vocabulary, match_fingerprint
 from aggregator.run.project import open_project
 from tests.harness import NOON, item, rss
 from tests.run.test_pipeline import titles
@@ -35,7 +35,7 @@ def say(installation, tag, confirmed, entry=LINK):
 def retag(installation, now=NOON):
     store = installation.store()
     config, clippings = knowledge(installation)
-    moves = changes(config, clippings, store)
+    moves = preview_retag(config, clippings, store)
     report = pipeline.retag(config, clippings, store, OutputFolder(installation.outputs, ()), now)
     store.close()
     return moves, report
@@ -87,15 +87,15 @@ def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
     installation.configure(clippings=CLIPPINGS)
     installation.run()
     assert say(installation, "P2P", True, "https://kept.example/p")
-    tables = ("decision", "band", "match", "entry")
+    tables = ("decision", "minhash_band", "match", "entry")
     with closing(installation.store()) as store:
 
-        @event.listens_for(store._engine, "after_cursor_execute", once=True)
+        @event.listens_for(store.database.engine, "after_cursor_execute", once=True)
         def _(*_):
             installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
 
-        assert [made.tag for made in store.decisions()] == ["p2p"]
-        assert store.decisions() == []
+        assert [made.tag for made in store.training.decisions()] == ["p2p"]
+        assert store.training.decisions() == []
 
 
 def test_what_enters_by_a_new_alias_is_told_before_and_does_not_flood(installation, publisher):
@@ -131,13 +131,13 @@ def test_what_was_learned_is_learned_once(installation, publisher):
     installation.run()
     store = installation.store()
     config, clippings = knowledge(installation)
-    fingerprint = fingerprint_of(vocabulary_of(config, clippings), store)
-    held = store.learned(fingerprint)
+    fingerprint = match_fingerprint(build_tag_vocabulary(config, clippings), store)
+    held = store.training.load_model(fingerprint)
     assert held
-    assert store.learned("another") is None
+    assert store.training.load_model("another") is None
     publisher["/feed"] = rss(item("Les communs"), item("Les P2P", link="https://feed.example/b"))
     installation.run(NOON + DAY)
-    assert store.learned(fingerprint) == held
+    assert store.training.load_model(fingerprint) == held
     store.close()
 
 
@@ -156,8 +156,8 @@ def test_the_sample_is_the_same_in_whatever_order_entries_came(tmp_path, publish
         installation.configure([publisher.url(f"/{number}") for number in order])
         installation.run()
         store = installation.store()
-        assert store.collected() == 6
-        samples.append([entry.title for entry in store.sample(4)])
+        assert store.training.count_entries() == 6
+        samples.append([entry.title for entry in store.training.sample_entries(4)])
         store.close()
     assert samples[0] == samples[1]
     assert len(samples[0]) == 4

@@ -1,10 +1,12 @@
 """What is written for Prometheus is read by its own library as it was meant."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from aggregator.model import FeedState, Parked, StageCost
+from aggregator.model import FeedState, JobFailure, StageCost
 from aggregator.run.metrics import render_metrics
 from aggregator.run.project import open_project
 from tests.harness import NOON
@@ -12,30 +14,23 @@ from tests.harness import NOON
 TITLE = 'A "blog" \\ of two, {lines} = é'
 
 
-class Store:
-    """Two subscriptions, of which one was never polled, and a run."""
-
-    def states(self):
-        return {
-            "https://a.example/": FeedState(
-                "https://a.example/", succeeded_at=NOON, failures=2, failing_since_at=NOON
-            )
-        }
-
-    def entry_counts(self):
-        return {"https://a.example/": 1_234_567}
-
-    def counts(self):
-        return {"tag:l'été \"n\\": {"2026-10": 2, "2026-11": 3}}
-
-    def last_stages(self):
-        return [StageCost("fetch", 1.5, 0.00025, 7, 2)]
-
-    def parked(self):
-        return [Parked(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
-
-    def last_run(self):
-        return 1, NOON, NOON + timedelta(seconds=2)
+STATE = FeedState("https://a.example/", succeeded_at=NOON, failures=2, failing_since_at=NOON)
+STORE: Any = SimpleNamespace(  # two subscriptions, one of them never polled, and a run
+    feeds=SimpleNamespace(
+        states=lambda: {"https://a.example/": STATE},
+        entry_counts=lambda: {"https://a.example/": 1_234_567},
+    ),
+    published=SimpleNamespace(
+        counts_by_month=lambda: {"tag:l'été \"n\\": {"2026-10": 2, "2026-11": 3}}
+    ),
+    runs=SimpleNamespace(
+        last_stages=lambda: [StageCost("fetch", 1.5, 0.00025, 7, 2)],
+        last=lambda: (1, NOON, NOON + timedelta(seconds=2)),
+    ),
+    job_failures=SimpleNamespace(
+        all=lambda: [JobFailure(f"publish tag:{name}", "no space left", 3, NOON) for name in "ab"]
+    ),
+)
 
 
 def test_the_format_is_that_of_prometheus(installation):
@@ -46,7 +41,7 @@ def test_the_format_is_that_of_prometheus(installation):
         '[[subscriptions]]\nurl = "https://b.example/"\ntitle = "B"\n',
     )
     config = open_project(installation.root / "feeds.toml", {}, NOON).config
-    text = render_metrics(config, Store()).decode()
+    text = render_metrics(config, STORE).decode()
     found = {
         (sample.name.removeprefix("aggregator_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)

@@ -185,11 +185,11 @@ def test_a_story_in_two_feeds_and_a_clipping_is_one_entry(installation, publishe
     )
     installation.configure(clippings=CLIPPING)
     installation.run()
-    (alone,) = entries(installation)
+    (exclusive,) = entries(installation)
     installation.configure([publisher.url("/one"), publisher.url("/two")], clippings=CLIPPING)
     installation.run(NOON + DAY)
     (merged,) = entries(installation)
-    assert merged.id == alone.id
+    assert merged.id == exclusive.id
     assert merged.title in ("Communs", "Communs!")
     assert "clipped" in [tag.term for tag in merged.tags]
 
@@ -290,8 +290,11 @@ def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_
         installation.run()
         if killed:  # undo what came after storing
             installation.sql(
-                *(f'DELETE FROM "{table}"' for table in ("match", "listing", "page", "band")),
-                "UPDATE entry SET vocabulary = NULL, story_id = NULL",
+                *(
+                    f'DELETE FROM "{table}"'
+                    for table in ("match", "channel_story", "archive_document", "minhash_band")
+                ),
+                "UPDATE entry SET matched_fingerprint = NULL, story_id = NULL",
                 "DELETE FROM story",
             )
             for path in filter(Path.is_file, installation.outputs.rglob("*")):

@@ -26,7 +26,7 @@ def kinds(report):
 def state(installation, url):
     store = installation.store()
     try:
-        return store.states()[url]
+        return store.feeds.states()[url]
     finally:
         store.close()
 
@@ -156,7 +156,7 @@ def unreachable():
 
 def test_a_large_host_is_polled_over_several_runs(installation, publisher, monkeypatch):
     """Those that have waited longest come first, so that none is left out for ever."""
-    monkeypatch.setattr("aggregator.fetch.schedule.MOST_OF_A_HOST", 3)
+    monkeypatch.setattr("aggregator.fetch.schedule.MAX_PER_HOST", 3)
     urls = []
     for n in range(7):
         publisher[f"/{n}"] = rss(item())
@@ -183,7 +183,7 @@ def test_offline_punishes_nobody(installation):
         assert len(report.troubles) == 3
     assert not installation.run(NOON + 9 * DAY).events
     store = installation.store()
-    assert store.states() == {}
+    assert store.feeds.states() == {}
     store.close()
 
 
@@ -256,7 +256,7 @@ def test_the_operators_new_address_keeps_the_feeds_history(installation, publish
     report = installation.run(NOON + 5 * DAY)
     assert (report.not_modified, report.new) == (1, 0)
     store = installation.store()
-    assert store.entry_counts() == {publisher.url("/new"): 2}
+    assert store.feeds.entry_counts() == {publisher.url("/new"): 2}
     store.close()
 
 
@@ -331,7 +331,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(installation, pub
     assert installation.run().fetched == 1
     assert publisher.asked[0].headers["If-None-Match"] == '"e"'
     store = installation.store()
-    assert list(store.states()) == [publisher.url("/feed")]
+    assert list(store.feeds.states()) == [publisher.url("/feed")]
     store.close()
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from aggregator.publish.folder import OutputFolder
-from aggregator.run.match import knowledge_of
+from aggregator.run.match import load_vocabulary
 from aggregator.run.pipeline import retag
 from aggregator.run.project import open_project
-from aggregator.run.publish import publish, stale_parts
+from aggregator.run.publish import publish
+from aggregator.run.stale import RenderPlanner
 from aggregator.text.atom_ids import mint_id
 from tests.harness import LOOPBACK, NOON, Installation, item, rss
 from tests.origin import Answer, origin
@@ -89,7 +90,7 @@ def test_a_query_that_was_pruned_leaves_the_pages_of_sources(settled, publisher)
     settled.configure([publisher.url("/a")])
     settled.run(NOON + DAY)
     store = settled.store()
-    (ended,) = store.prune()
+    (ended,) = store.published.remove_ended_channels()
     store.close()
     for path in settled.outputs.glob("q.*"):
         path.unlink()
@@ -222,7 +223,7 @@ def test_more_hosts_than_a_process_may_have_files_open(installation):
 
 
 def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monkeypatch):
-    monkeypatch.setattr("aggregator.run.publish.SOURCES_IN_A_PART", 2)
+    monkeypatch.setattr("aggregator.run.stale.SOURCES_PER_PART", 2)
     for name in "abc":
         publisher[f"/{name}"] = rss(item(name, f"https://{name}.example/", more=TAGGED))
     settled.configure([publisher.url(f"/{name}") for name in "abc"], GARDEN)
@@ -232,10 +233,10 @@ def test_all_that_is_stale_may_be_rendered_part_by_part(settled, publisher, monk
         (settled.outputs / name).unlink()
     project = open_project(settled.root / "feeds.toml", {}, NOON)
     store, writer = settled.store(), OutputFolder(settled.outputs)
-    vocabulary, clippings = knowledge_of(project.config, project.clippings, store)
+    vocabulary, clippings = load_vocabulary(project.config, project.clippings, store)
     known = project.config, vocabulary, clippings, store, writer
-    parts = stale_parts(*known)
-    assert parts[-3:] == ["sources 0", "sources 1", "everything"]
+    parts = RenderPlanner(*known).parts()
+    assert [part.name for part in parts[-3:]] == ["sources 0", "sources 1", "everything"]
     written = [name for part in reversed(parts) for name in publish(*known, part=part)]
     store.close()
     assert sorted(written) == sorted(whole)  # each once

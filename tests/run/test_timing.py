@@ -1,7 +1,7 @@
 """Every moment of a run is charged to one stage."""
 
 from aggregator.model import StageCost
-from aggregator.run.timing import Meter
+from aggregator.run.timing import StageTimer
 
 
 class Clock:
@@ -15,18 +15,18 @@ class Clock:
 def test_of_stages_within_stages_the_innermost_is_charged():
     wall, cpu = Clock(), Clock()
     wall.now, cpu.now = 100.0, 2.0  # the process has started for two seconds
-    meter = Meter(wall, cpu)
-    with meter.stage("fetch"):
+    timer = StageTimer(wall, cpu)
+    with timer.stage("fetch"):
         wall.now += 3
-        with meter.stage("store"):
+        with timer.stage("store"):
             wall.now += 1
             cpu.now += 0.5
         cpu.now += 0.25
-    with meter.stage("store"):
+    with timer.stage("store"):
         wall.now += 1
-    meter.add("store", entries=5, size=7)
-    meter.add("parse", wall=9, cpu=8)
-    assert meter.costs() == (
+    timer.add("store", entries=5, size=7)
+    timer.add("parse", wall=9, cpu=8)
+    assert timer.costs() == (
         StageCost("start", 2.0, 2.0),
         StageCost("fetch", 3.0, 0.25),
         StageCost("store", 2.0, 0.5, 7, 5),
@@ -36,14 +36,14 @@ def test_of_stages_within_stages_the_innermost_is_charged():
 
 def test_a_stage_that_fails_is_charged_too():
     wall = Clock()
-    meter = Meter(wall)
+    timer = StageTimer(wall)
     try:
-        with meter.stage("fetch"):
+        with timer.stage("fetch"):
             wall.now += 3
             raise ValueError
     except ValueError:
         wall.now += 1
-    assert [(cost.stage, cost.wall_seconds) for cost in meter.costs()] == [
+    assert [(cost.stage, cost.wall_seconds) for cost in timer.costs()] == [
         ("start", 1.0),
         ("fetch", 3.0),
     ]

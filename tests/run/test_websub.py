@@ -86,7 +86,7 @@ def test_only_of_what_changed(site, publisher, hub):
 def test_what_the_hub_does_not_take_is_told_by_the_next_run(site, hub):
     hub.status = 500
     (warning,) = about_the_hub(site.run())
-    assert "was not told of what changed, the next run will: HTTP 500" in warning
+    assert "; the next run retries: HTTP 500" in warning
     hub.heard()
     hub.status = 204
     assert about_the_hub(site.run(NOON + DAY)) == []

@@ -1,4 +1,4 @@
-"""The outputs over HTTP, asked by a plain HTTP client; and feeds on demand."""
+"""The outputs and queries over HTTP, requested with a plain HTTP client."""
 
 import asyncio
 import gzip
@@ -17,8 +17,9 @@ import feedparser
 import pytest
 from starlette.requests import Request
 
-from aggregator.files.atomic import replace_file
-from aggregator.serve.static_files import Files
+from aggregator.errors import not_installed
+from aggregator.files.atomic import write_atomically
+from aggregator.serve.static_files import OutputFiles
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
 from tests.databases import about_the_file
 from tests.harness import item, rss
@@ -28,9 +29,9 @@ ATOM = "application/atom+xml; charset=utf-8"
 
 
 def free_port():
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with closing(socket.socket()) as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def serving(installation):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def served(tmp_path_factory):
     from tests.harness import Installation
     from tests.origin import origin
 
@@ -79,15 +80,15 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ask(made):
-    with serving(made) as (asked, _):
-        yield asked
+def ask(served):
+    with serving(served) as (client, _):
+        yield client
 
 
-def test_a_feed_with_its_headers(ask, made):
+def test_feed_is_served_with_headers(ask, served):
     status, headers, body = ask("/communs.atom")
     assert status == 200
-    assert body == (made.outputs / "communs.atom").read_bytes()
+    assert body == (served.outputs / "communs.atom").read_bytes()
     assert headers["content-type"] == ATOM
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["access-control-allow-origin"] == "*"
@@ -125,26 +126,26 @@ def test_conditional_requests(ask):
     assert ask("/communs.atom", If_Modified_Since="yesterday")[0] == 200
 
 
-def test_head_and_ranges(ask):
-    _, _, whole = ask("/communs.atom")
+def test_head_and_range_requests(ask):
+    _, _, content = ask("/communs.atom")
     status, headers, body = ask("/communs.atom", "HEAD")
-    assert (status, body, headers["content-length"]) == (200, b"", str(len(whole)))
+    assert (status, body, headers["content-length"]) == (200, b"", str(len(content)))
     status, headers, body = ask("/communs.atom", Range="bytes=10-19")
-    assert (status, body) == (206, whole[10:20])
-    assert headers["content-range"] == f"bytes 10-19/{len(whole)}"
-    assert ask("/communs.atom", Range=f"bytes={len(whole)}-")[0] == 416
+    assert (status, body) == (206, content[10:20])
+    assert headers["content-range"] == f"bytes 10-19/{len(content)}"
+    assert ask("/communs.atom", Range=f"bytes={len(content)}-")[0] == 416
     assert ask("/communs.atom", "POST")[0] == 405
 
 
 @pytest.mark.parametrize("header", [(), ((b"range", b"bytes=2-5"),)])
 @pytest.mark.parametrize("new", [b"new", b"new and longer", None])
-def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path, new, header):
+def test_file_replaced_while_sent_is_sent_as_opened(tmp_path, new, header):
     page, old = tmp_path / "a.html", b"old <p>"
     page.write_bytes(old)
     headers = [*header, (b"accept-encoding", b"identity")]
     scope = {"type": "http", "method": "GET", "headers": headers, "path_params": {"path": "a.html"}}
-    response = Files(tmp_path).respond(Request(scope))
-    page.unlink() if new is None else replace_file(page, new, 0o644)
+    response = OutputFiles(tmp_path).respond(Request(scope))
+    page.unlink() if new is None else write_atomically(page, new, 0o644)
     sent = []
 
     async def send(message):
@@ -154,25 +155,25 @@ def test_what_a_run_replaces_or_takes_away_meanwhile_is_sent_as_it_was(tmp_path,
         await asyncio.sleep(60)
 
     asyncio.run(response(scope, receive, send))
-    told = dict(sent[0]["headers"])
+    response_headers = dict(sent[0]["headers"])
     body = b"".join(message["body"] for message in sent[1:])
     assert body == (old[2:6] if header else old)
-    assert int(told[b"content-length"]) == len(body)
-    assert told[b"etag"].decode() == f'"{sha256(old).hexdigest()[:32]}"'
+    assert int(response_headers[b"content-length"]) == len(body)
+    assert response_headers[b"etag"].decode() == f'"{sha256(old).hexdigest()[:32]}"'
 
 
-def test_what_a_run_takes_away_before_it_is_opened_is_not_found(tmp_path, monkeypatch):
-    files = Files(tmp_path)
-    monkeypatch.setattr(files, "_find", lambda name: tmp_path / name)
+def test_file_deleted_before_it_is_opened_is_not_found(tmp_path, monkeypatch):
+    files = OutputFiles(tmp_path)
+    monkeypatch.setattr(files, "_lookup", lambda name: tmp_path / name)
     scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"path": "a.html"}}
     assert files.respond(Request(scope)).status_code == 404
 
 
-def test_precompressed_siblings(ask):
-    _, plain, whole = ask("/communs.atom")
+def test_compressed_siblings_are_served(ask):
+    _, plain, content = ask("/communs.atom")
     status, headers, body = ask("/communs.atom", Accept_Encoding="br, gzip;q=0.5")
     assert (status, headers["content-encoding"], headers["content-type"]) == (200, "gzip", ATOM)
-    assert gzip.decompress(body) == whole
+    assert gzip.decompress(body) == content
     assert headers["etag"] != plain["etag"]
     assert "content-encoding" not in ask("/communs.atom", Accept_Encoding="gzip;q=0")[1]
     assert ask("/communs.atom", Accept_Encoding="gzip", If_None_Match=headers["etag"])[0] == 304
@@ -194,7 +195,7 @@ def test_precompressed_siblings(ask):
         f"/{'x' * 300}.atom",
     ],
 )
-def test_nothing_else_is_served(ask, path):
+def test_other_paths_are_not_found(ask, path):
     assert ask(path)[0] == 404
 
 
@@ -215,28 +216,28 @@ def test_any_query_is_a_feed(ask, query, titles):
     links = {link.rel: link.href for link in feed.feed.links}
     assert links["self"].startswith("https://site.example/query.atom?q=")
     assert ask(f"/query.atom?q={query}", If_None_Match=headers["etag"])[0] == 304
-    found = json.loads(ask(f"/query.json?q={query}")[2])
-    assert sorted(entry["title"] for entry in found["items"]) == titles
+    document = json.loads(ask(f"/query.json?q={query}")[2])
+    assert sorted(entry["title"] for entry in document["items"]) == titles
 
 
-def test_mistakes_in_a_query_point_at_the_column(ask):
+def test_query_errors_show_the_column(ask):
     status, _, body = ask("/query.atom?q=communs%20AND")
-    assert (status, body) == (400, b"q: it ends too soon (column 12)\n")
+    assert (status, body) == (400, b"q: unexpected end (column 12)\n")
     assert ask("/query.atom")[0] == 400
-    assert ask("/query.atom?q=a%00")[2] == b"q: a character that no feed can hold (column 2)\n"
+    assert ask("/query.atom?q=a%00")[2] == b"q: invalid character (column 2)\n"
     assert ask("/query.rss?q=communs")[0] == 404
 
 
-def test_health_and_metrics(ask, made):
+def test_health_and_metrics(ask, served):
     status, _, body = ask("/health")
     assert (status, json.loads(body)["status"]) == (200, "ok")
     status, headers, body = ask("/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    assert body == (made.root / "metrics.prom").read_bytes()
+    assert body == (served.root / "metrics.prom").read_bytes()
 
 
-def test_a_client_that_says_nothing_or_half_a_request_is_cut(made):
-    with serving(made) as (ask, port):
+def test_silent_client_is_disconnected(served):
+    with serving(served) as (ask, port):
         began = time.monotonic()
         clients = [socket.create_connection(("127.0.0.1", port), timeout=25) for _ in range(200)]
         for client in clients[::2]:
@@ -258,17 +259,17 @@ def test_a_client_that_says_nothing_or_half_a_request_is_cut(made):
         (b"no request\r\n\r\n" + b"x" * 1_000_000, b"400"),
     ],
 )
-def test_what_is_no_request_or_too_large_is_told_so(made, request_, status):
-    with serving(made) as (ask, port):
+def test_invalid_and_too_large_requests_get_an_answer(served, request_, status):
+    with serving(served) as (ask, port):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
             client.sendall(request_)
-            told = b"".join(iter(lambda: client.recv(1000), b""))
-        assert told.startswith(b"HTTP/1.1 " + status)
+            answer = b"".join(iter(lambda: client.recv(1000), b""))
+        assert answer.startswith(b"HTTP/1.1 " + status)
         assert ask("/communs.atom")[0] == 200
 
 
 @about_the_file
-def test_a_damaged_database_is_said(installation):
+def test_damaged_database_is_reported(installation):
     installation.configure(clippings=CLIPPING)
     call(installation.root, "run")
     with serving(installation) as (ask, _):
@@ -280,17 +281,17 @@ def test_a_damaged_database_is_said(installation):
         assert ask("/communs.atom")[0] == 200
 
 
-def test_a_port_that_is_none(made):
-    assert "65535" in call(made.root, "serve", "--port", "99999", code=2)[1]
+def test_invalid_port_is_a_usage_error(served):
+    assert "65535" in call(served.root, "serve", "--port", "99999", code=2)[1]
 
 
-def test_no_run_for_a_day_is_no_health(installation):
+def test_health_is_stale_without_a_run_for_a_day(installation):
     installation.configure(clippings=CLIPPING)
     with serving(installation) as (ask, _):
         assert ask("/health")[0] == 503  # no run ever
         store = installation.store()
-        number = store.start_run(1, datetime(2020, 1, 1, tzinfo=UTC))
-        store.finish_run(number, datetime(2020, 1, 1, tzinfo=UTC), offline=False)
+        number = store.runs.start(1, datetime(2020, 1, 1, tzinfo=UTC))
+        store.runs.finish(number, datetime(2020, 1, 1, tzinfo=UTC), offline=False)
         store.close()
         status, _, body = ask("/health")
         assert (status, json.loads(body)["status"]) == (503, "stale")
@@ -299,8 +300,8 @@ def test_no_run_for_a_day_is_no_health(installation):
         assert (status, json.loads(body)["status"]) == (503, "broken")
 
 
-def test_the_figures_of_a_run(made):
-    text = (made.root / "metrics.prom").read_text()
+def test_metrics_of_a_run(served):
+    text = (served.root / "metrics.prom").read_text()
     assert 'aggregator_subscriptions{condition="ok"} 1.0' in text
     assert 'aggregator_feed_stories{feed="tag:communs"} 2.0' in text
     assert "aggregator_entries 3.0" in text
@@ -308,12 +309,12 @@ def test_the_figures_of_a_run(made):
     assert re.search(r"aggregator_subscription_failures\{subscription=.*\} 0.0", text)
 
 
-def test_without_the_extra_a_message(made, tmp_path):
+def test_missing_extra_is_explained(served, tmp_path):
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')")
     process = subprocess.run(
-        [*COMMAND, "serve"], cwd=made.root, capture_output=True, text=True,
+        [*COMMAND, "serve"], cwd=served.root, capture_output=True, text=True,
         env={"PYTHONPATH": f"{tmp_path}:{REPOSITORY}", "PATH": "/usr/bin"},
         check=False, timeout=60,
     )  # fmt: skip
     assert process.returncode == 2
-    assert "uvicorn is not installed: serve needs aggregator[serve]" in process.stderr
+    assert not_installed("uvicorn", "serve") in process.stderr

@@ -20,13 +20,13 @@ URL = "sqlite:///db.sqlite3"
 def root(tmp_path):
     """A folder with a database of one run."""
     with closing(Store(URL, tmp_path)) as store:
-        store.start_run(7, NOW)
+        store.runs.start(7, NOW)
     return tmp_path
 
 
 def runs(root):
     with closing(Store(URL, root)) as store:
-        return store.last_run()
+        return store.runs.last()
 
 
 def test_what_was_stored_since_goes_and_is_kept_aside(root):
@@ -35,7 +35,7 @@ def test_what_was_stored_since_goes_and_is_kept_aside(root):
     told = back_up(URL, root, backup)
     assert (told.file, told.entries, told.size_bytes) == (backup, 0, backup.stat().st_size)
     with closing(Store(URL, root)) as store:
-        store.start_run(8, NOW)
+        store.runs.start(8, NOW)
     asides = [restore(URL, root, backup, NOW).aside for _ in range(2)]
     assert runs(root)[0] == 7
     assert [aside.name for aside in asides if aside] == [
@@ -50,7 +50,7 @@ def test_what_was_stored_since_goes_and_is_kept_aside(root):
 def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
     (root / "db.sqlite3").chmod(0o600)
     with closing(Store(URL, root)) as store:
-        store.start_run(8, NOW)  # stands in the log, which is not merged while the store is open
+        store.runs.start(8, NOW)  # stands in the log, which is not merged while the store is open
         back_up(URL, root, root / "b")
         assert sorted(path.name for path in root.glob("b*")) == ["b"]
     with closing(sqlite3.connect(root / "b")) as copy:

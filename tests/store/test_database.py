@@ -28,13 +28,13 @@ from aggregator.model import (
     FeedEvent,
     FeedEventKind,
     FeedState,
-    Hints,
     Match,
     MatchedEntry,
+    MembershipChange,
     Move,
+    ParsedAnswer,
     ParsedFeed,
-    Placing,
-    Reading,
+    PollHints,
     Role,
     Validators,
 )
@@ -79,13 +79,13 @@ def state(feed=FEED, now=NOW, **values):
 
 def save(store, *entries, now=NOW, feed=FEED):
     parsed = ParsedFeed(feed.key, Feed("urn:f", "Feed", "https://a.example/", "fr", "CC"), entries)
-    (changes,) = store.save_readings([Reading(feed, parsed, state(feed, now))], now)
+    (changes,) = store.feeds.save_answers([ParsedAnswer(feed, parsed, state(feed, now))], now)
     return changes
 
 
 def test_an_entry_comes_back_whole(store):
     assert save(store, ENTRY) == [EntryChange.NEW]
-    (found,) = store.unmatched("v")
+    (found,) = store.matches.unmatched_entries("v")
     assert found.entry == ENTRY
     assert found.feed == Feed("urn:f", "Feed", "https://a.example/", "fr", "CC")
     assert found.role is Role.SUBSCRIPTION
@@ -96,15 +96,15 @@ def test_an_entry_comes_back_whole(store):
 def test_a_second_poll_stores_nothing_new(store):
     save(store, ENTRY)
     assert save(store, ENTRY, now=NOW + HOUR) == [EntryChange.UNCHANGED]
-    (found,) = store.unmatched("v")
+    (found,) = store.matches.unmatched_entries("v")
     assert found.changed_at == NOW
 
 
 def test_a_feed_that_became_one_of_clippings_is_known_as_one_though_nothing_else_changed(store):
     save(store, ENTRY)
     clipped = subscription("https://a.example/feed", role=Role.CLIPPINGS)
-    store.save_states([(clipped, state(), ())])
-    (stored,) = store.unmatched("v")
+    store.feeds.save_states([(clipped, state(), ())])
+    (stored,) = store.matches.unmatched_entries("v")
     assert stored.role is Role.CLIPPINGS
 
 
@@ -115,40 +115,40 @@ def test_a_state_comes_back_whole(store):
         next_poll_at=NOW + 2 * HOUR,
         next_poll_reason="why",
         lifetime=HOUR,
-        hints=Hints(HOUR, 2 * HOUR, NOW, frozenset({0, 23}), frozenset({6})),
+        hints=PollHints(HOUR, 2 * HOUR, NOW, frozenset({0, 23}), frozenset({6})),
         gap=HOUR / 3,
         newest_at=NOW - HOUR,
         failures=3,
         failing_since_at=NOW,
-        told=True,
+        operator_notified=True,
         gone_at=NOW,
-        ended=True,
+        gone_confirmed=True,
         move=Move("https://b.example/", NOW, 5, adopted=True),
         warning="odd",
-        silent=True,
+        is_silent=True,
         last_error="no",
     )
     event = FeedEvent(FEED.key, "A", FeedEventKind.GONE, "gone", NOW)
-    store.save_states([(FEED, whole, (event,))])
-    assert store.states() == {FEED.key: whole}
-    assert store.events(9) == [event]
-    store.save_states([(FEED, state(), ())])
-    assert store.states() == {FEED.key: state()}
+    store.feeds.save_states([(FEED, whole, (event,))])
+    assert store.feeds.states() == {FEED.key: whole}
+    assert store.feeds.events(9) == [event]
+    store.feeds.save_states([(FEED, state(), ())])
+    assert store.feeds.states() == {FEED.key: state()}
 
 
 def test_hosts_that_wait(store):
-    store.save_hold("a.example", NOW + HOUR)
-    store.save_hold("a.example", NOW + 2 * HOUR)
-    store.save_hold("b.example", NOW)
-    assert store.holds(NOW) == {"a.example": NOW + 2 * HOUR}
+    store.feeds.save_host_hold("a.example", NOW + HOUR)
+    store.feeds.save_host_hold("a.example", NOW + 2 * HOUR)
+    store.feeds.save_host_hold("b.example", NOW)
+    assert store.feeds.host_holds(NOW) == {"a.example": NOW + 2 * HOUR}
 
 
 def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
     broken = Entry(key=None, id="urn:y", title="T")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(StorageError):
         save(store, ENTRY, broken)
-    assert store.states() == {}
-    assert list(store.unmatched("v")) == []
+    assert store.feeds.states() == {}
+    assert list(store.matches.unmatched_entries("v")) == []
 
 
 def matched(row, *tags, near=False):
@@ -156,48 +156,48 @@ def matched(row, *tags, near=False):
     return MatchedEntry(row, tuple(Match(tag, 0.9, evidence, near) for tag in tags))
 
 
-def places(store, *placings, live=()):
+def places(store, *membership_changes, live=()):
     """List stories: (story, id, date, channels that it enters, channels that it leaves)."""
     made = [
-        Placing(row, id, date, False, frozenset(enters), frozenset(leaves))
-        for row, id, date, enters, leaves in placings
+        MembershipChange(row, id, date, False, frozenset(enters), frozenset(leaves))
+        for row, id, date, enters, leaves in membership_changes
     ]
-    store.save_placings(made, set(live), NOW)
+    store.channels.save_membership_changes(made, set(live), NOW)
 
 
 def channels(store, *names, site="https://s.example/", now=NOW):
-    store.save_channels({f"tag:{n}": (ChannelKind.TAG, n.title()) for n in names}, site, now)
+    store.channels.save({f"tag:{n}": (ChannelKind.TAG, n.title()) for n in names}, site, now)
 
 
 def test_matches_are_replaced(store):
     save(store, ENTRY)
-    store.group(NOW)
-    (found,) = store.unmatched("v1")
-    assert store.save_matches([matched(found.row, "a", "b")], "v1", NOW) == 2
-    assert list(store.unmatched("v1")) == []
-    assert [entry.row for entry in store.unmatched("v2")] == [found.row]
-    assert store.save_matches([matched(found.row, "b", "c")], "v2", NOW) == 1
-    ((story, held),) = store.unlisted()
+    store.stories.group_entries(NOW)
+    (found,) = store.matches.unmatched_entries("v1")
+    assert store.matches.save([matched(found.row, "a", "b")], "v1", NOW) == 2
+    assert list(store.matches.unmatched_entries("v1")) == []
+    assert [entry.row for entry in store.matches.unmatched_entries("v2")] == [found.row]
+    assert store.matches.save([matched(found.row, "b", "c")], "v2", NOW) == 1
+    ((story, held),) = store.channels.pending_stories()
     assert [match.tag for match in story.copies[0].matches] == ["b", "c"]
     assert held == frozenset()
-    assert store.save_matches([matched(found.row, "b", near=True)], "v3", NOW) == 0
-    assert store.save_matches([matched(found.row, "b")], "v4", NOW) == 1
+    assert store.matches.save([matched(found.row, "b", near=True)], "v3", NOW) == 0
+    assert store.matches.save([matched(found.row, "b")], "v4", NOW) == 1
 
 
 def test_a_modified_entry_is_matched_again(store):
     save(store, ENTRY)
-    (found,) = store.unmatched("v")
-    store.save_matches([matched(found.row, "a")], "v", NOW)
+    (found,) = store.matches.unmatched_entries("v")
+    store.matches.save([matched(found.row, "a")], "v", NOW)
     changed = Entry(key="k", id="urn:x", title="Other")
     assert save(store, changed, now=NOW + HOUR) == [EntryChange.MODIFIED]
-    assert [entry.entry.title for entry in store.unmatched("v")] == ["Other"]
+    assert [entry.entry.title for entry in store.matches.unmatched_entries("v")] == ["Other"]
 
 
 def test_more_entries_than_one_query_takes(store):
     entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T") for n in range(1203)]
     assert save(store, *entries).count(EntryChange.NEW) == 1203
-    assert len({found.row for found in store.unmatched("v")}) == 1203
-    assert store.entry_counts() == {FEED.url: 1203}
+    assert len({found.row for found in store.matches.unmatched_entries("v")}) == 1203
+    assert store.feeds.entry_counts() == {FEED.url: 1203}
     assert set(save(store, *entries)) == {EntryChange.UNCHANGED}
 
 
@@ -206,135 +206,144 @@ def test_a_story_comes_with_all_of_its_copies(store):
     copy = Entry(key="o", id="urn:o", title="Copy", page="a.example/1", published=NOW)
     save(store, copy, feed=other, now=NOW + HOUR)
     save(store, replace(ENTRY, updated=NOW - HOUR))
-    assert store.group(NOW) == 1
-    ((story, _),) = store.unlisted()
+    assert store.stories.group_entries(NOW) == 1
+    ((story, _),) = store.channels.pending_stories()
     assert story.id == "urn:x"  # the older of those that came in one run
     assert story.updated == NOW - HOUR
     assert [one.stored.entry.id for one in story.copies] == ["urn:x", "urn:o"]
-    assert store.group(NOW) == 0
-    assert [one.stored.entry.id for one in store.find("urn:x", "")] == ["urn:x", "urn:o"]
+    assert store.stories.group_entries(NOW) == 0
+    assert [one.stored.entry.id for one in store.matches.find_entries("urn:x", "")] == [
+        "urn:x",
+        "urn:o",
+    ]
 
 
-def test_no_two_stories_have_one_updated(store):
-    """feedvalidator: DuplicateUpdated."""
+def test_stories_of_one_time_have_that_time(store):
     entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T", published=NOW) for n in range(1203)]
     save(store, *entries)
-    assert store.group(NOW) == 1203
-    times = {story.updated for story, _ in store.unlisted()}
-    assert len(times) == 1203
-    assert (max(times), min(times)) == (NOW, NOW - timedelta(seconds=1202))
+    assert store.stories.group_entries(NOW) == 1203
+    stories = [story for story, _ in store.channels.pending_stories()]
+    assert len(stories) == 1203
+    assert {story.updated for story in stories} == {NOW}
 
 
 def rendered(store, channels, pages):
-    store.begin_rendering(channels, pages, {})
-    store.save_rendered(channels, pages, {}, "s")
+    store.published.begin_rendering(channels, pages, {})
+    store.published.save_rendered(channels, pages, {}, "s")
 
 
 def test_what_changes_while_it_is_rendered_is_rendered_again(store):
     channels(store, "a")
     save(store, Entry("k", "urn:k", "T", published=NOW))
-    store.group(NOW)
-    ((story, _),) = store.unlisted()
+    store.stories.group_entries(NOW)
+    ((story, _),) = store.channels.pending_stories()
     rendered(store, {"tag:a": "d"}, {})
-    store.begin_rendering(["tag:a"], [], [])
-    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}  # if it were cut short now
+    store.published.begin_rendering(["tag:a"], [], [])
+    assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}  # if it were cut short now
     places(store, (story.row, "urn:k", NOW, ["tag:a"], []), live=[("tag:a", story.row)])
-    store.save_rendered({"tag:a": "d"}, {}, {}, None)
-    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}
-    assert store.site_rendered() == ""
+    store.published.save_rendered({"tag:a": "d"}, {}, {}, None)
+    assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}
+    assert store.published.site_fingerprint() == ""
     rendered(store, {"tag:a": "d"}, {("tag:a", "2026-11"): "u"})
-    assert store.dirty_channels({"tag:a": "d"}) == set()
-    assert store.pages() == {"tag:a": [("2026-11", False, "u")]}
-    assert store.site_rendered() == "s"
+    assert store.published.dirty_channels({"tag:a": "d"}) == set()
+    assert store.published.archive_documents() == {"tag:a": [("2026-11", False, "u")]}
+    assert store.published.site_fingerprint() == "s"
 
 
 def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     channels(store, "a")
     dates = [datetime(2026, month, 5, tzinfo=UTC) for month in (8, 9, 10)]
     save(store, *(Entry(f"k{n}", f"urn:{n}", "T", published=d) for n, d in enumerate(dates)))
-    store.group(NOW)
-    rows = {story.updated: story.row for story, _ in store.unlisted()}
+    store.stories.group_entries(NOW)
+    rows = {story.updated: story.row for story, _ in store.channels.pending_stories()}
     august, september, october = (rows[date] for date in dates)
     places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
-    assert store.pages() == {"tag:a": [("2026-09", True, "")]}
+    assert store.published.archive_documents() == {"tag:a": [("2026-09", True, "")]}
     rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u"})
-    assert store.dirty_channels({"tag:a": "d"}) == set()
-    assert store.dirty_channels({"tag:a": "other"}) == {"tag:a"}
+    assert store.published.dirty_channels({"tag:a": "d"}) == set()
+    assert store.published.dirty_channels({"tag:a": "other"}) == {"tag:a"}
     places(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
-    assert store.pages() == {"tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]}
+    assert store.published.archive_documents() == {
+        "tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]
+    }
     rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"})
     places(store, (august, "urn:0", dates[0], ["tag:a"], []))
-    assert store.pages() == {"tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]}
-    assert [story.id for story in store.month("tag:a", "2026-10")] == ["urn:2", "urn:0"]
-    assert [story.id for story in store.window("tag:a", 0, 9)] == ["urn:2", "urn:1"]
-    assert store.counts() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
-    assert list(store.unlisted()) == []
+    assert store.published.archive_documents() == {
+        "tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]
+    }
+    assert [story.id for story in store.published.archive_stories("tag:a", "2026-10")] == [
+        "urn:2",
+        "urn:0",
+    ]
+    assert [story.id for story in store.published.live_stories("tag:a", 0, 9)] == ["urn:2", "urn:1"]
+    assert store.published.counts_by_month() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
+    assert list(store.channels.pending_stories()) == []
     places(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
-    assert store.pages()["tag:a"][0] == ("2026-09", True, "u")
-    assert store.dirty_channels({"tag:a": "d"}) == {"tag:a"}
+    assert store.published.archive_documents()["tag:a"][0] == ("2026-09", True, "u")
+    assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}
 
 
 def test_clippings_taken_out_of_the_files_go(store):
     site = Feed("https://s.example/", "Site")
     channels(store, "a")
-    store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW)
-    store.group(NOW)
-    stories = [story for story, _ in store.unlisted()]
+    store.clippings.save([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW)
+    store.stories.group_entries(NOW)
+    stories = [story for story, _ in store.channels.pending_stories()]
     places(store, *((s.row, s.id, NOW, ["tag:a"], []) for s in stories))
-    store.save_clippings([ENTRY], site, NOW + HOUR)
-    assert store.states() == {}
-    (kept,) = store.unmatched("w")
+    store.clippings.save([ENTRY], site, NOW + HOUR)
+    assert store.feeds.states() == {}
+    (kept,) = store.matches.unmatched_entries("w")
     assert kept.first_seen_at == NOW
     assert not kept.came_with_feed
-    ((story, held),) = store.unlisted()
+    ((story, held),) = store.channels.pending_stories()
     assert (story.id, story.copies, held) == ("urn:2", (), {"tag:a"})
-    store.save_clippings([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW + 2 * HOUR)
-    assert store.group(NOW) == 0  # it is the same story again
+    store.clippings.save([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW + 2 * HOUR)
+    assert store.stories.group_entries(NOW) == 0  # it is the same story again
 
 
 def test_slugs_and_ids_stay_when_the_site_moves(store):
     channels(store, "communs")
-    (first,) = store.channels()
+    (first,) = store.published.channels()
     channels(store, "communs", site="https://two.example/", now=NOW + HOUR)
-    assert store.channels() == [first]
+    assert store.published.channels() == [first]
     assert (first.slug, first.name) == ("communs", "Communs")
 
 
 def test_a_feed_ends_comes_back_and_is_pruned(store):
     channels(store, "a", "b")
     save(store, ENTRY)
-    store.group(NOW)
-    ((story, _),) = store.unlisted()
+    store.stories.group_entries(NOW)
+    ((story, _),) = store.channels.pending_stories()
     places(store, (story.row, story.id, NOW, ["tag:a", "tag:b"], []))
-    before = store.channels()
+    before = store.published.channels()
     channels(store, "b", now=NOW + HOUR)
-    assert [c.ended_at for c in store.channels()] == [NOW + HOUR, None]
+    assert [c.ended_at for c in store.published.channels()] == [NOW + HOUR, None]
     channels(store, "a", "b")
-    assert store.channels() == before
+    assert store.published.channels() == before
     channels(store, "b", now=NOW + HOUR)
-    assert [c.name for c in store.prune()] == ["A"]
-    assert store.prune() == []
-    assert [c.key for c in store.channels()] == ["tag:b"]
-    assert store.places([story.row]) == {story.row: ["tag:b"]}
+    assert [c.name for c in store.published.remove_ended_channels()] == ["A"]
+    assert store.published.remove_ended_channels() == []
+    assert [c.key for c in store.published.channels()] == ["tag:b"]
+    assert store.published.channels_of_stories([story.row]) == {story.row: ["tag:b"]}
     channels(store, "a", "b")
-    assert store.channels() == before  # slug and id were kept
+    assert store.published.channels() == before  # slug and id were kept
 
 
 def test_what_the_hub_is_to_be_told(store):
-    store.save_pings(["https://s.example/a.atom", "https://s.example/b.atom"])
-    store.save_pings(["https://s.example/a.atom"])
-    store.pinged("https://s.example/b.atom")
-    assert store.pings() == ["https://s.example/a.atom"]
+    store.published.save_pings(["https://s.example/a.atom", "https://s.example/b.atom"])
+    store.published.save_pings(["https://s.example/a.atom"])
+    store.published.remove_ping("https://s.example/b.atom")
+    assert store.published.pings() == ["https://s.example/a.atom"]
 
 
 def test_runs_are_remembered(store):
-    assert store.last_run() is None
-    number = store.start_run(42, NOW)
-    assert store.last_run() == (42, NOW, None)
-    assert not store.was_offline()
-    store.finish_run(number, NOW + HOUR, offline=True)
-    assert store.last_run() == (42, NOW, NOW + HOUR)
-    assert store.was_offline()
+    assert store.runs.last() is None
+    number = store.runs.start(42, NOW)
+    assert store.runs.last() == (42, NOW, None)
+    assert not store.runs.was_offline()
+    store.runs.finish(number, NOW + HOUR, offline=True)
+    assert store.runs.last() == (42, NOW, NOW + HOUR)
+    assert store.runs.was_offline()
 
 
 def upgrade_to(version, path):
@@ -378,12 +387,12 @@ def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
             """
         )
     store = Store("sqlite:///aggregator.sqlite3", tmp_path)
-    (channel,) = store.channels()
+    (channel,) = store.published.channels()
     assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
-    (live,) = store.window("tag:communs", 0, 9)
-    assert (live.id, len(live.copies), live.listed) == ("urn:c", 2, True)
-    assert store.counts() == {"tag:communs": {"2026-11": 2}}
-    assert len(list(store.unmatched("v"))) == 3
+    (live,) = store.published.live_stories("tag:communs", 0, 9)
+    assert (live.id, len(live.copies), live.ever_published) == ("urn:c", 2, True)
+    assert store.published.counts_by_month() == {"tag:communs": {"2026-11": 2}}
+    assert len(list(store.matches.unmatched_entries("v"))) == 3
     store.close()
 
 
@@ -406,10 +415,10 @@ def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
             """
         )
     with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
-        (copy,) = store.find("tag:a", "")
+        (copy,) = store.matches.find_entries("tag:a", "")
         assert (copy.stored.entry.content, copy.stored.pruned_at) == ("<p>c</p>", None)
-        assert store.prune_all(NOW, lambda _: 0, NOW).entries == 1
-        (copy,) = store.find("tag:a", "")
+        assert store.retention.prune_all(NOW, lambda _: 0, NOW).entries == 1
+        (copy,) = store.matches.find_entries("tag:a", "")
         assert (copy.stored.entry.content, copy.stored.pruned_at) == ("", NOW)
 
 
@@ -478,7 +487,7 @@ def test_a_new_database_is_made_though_somebody_sweeps_beside(tmp_path, monkeypa
 
     monkeypatch.setattr("os.link", swept_before)
     with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
-        assert store.last_run() is None
+        assert store.runs.last() is None
     assert swept
     assert {path.name for path in tmp_path.iterdir()} <= {"aggregator.sqlite3"}
 
@@ -487,8 +496,8 @@ def test_a_signal_while_a_connection_is_given_back_is_no_error(store, caplog):
     def terminated(*_):
         raise SystemExit(143)
 
-    event.listen(store._engine, "reset", terminated)
+    event.listen(store.database.engine, "reset", terminated)
     with pytest.raises(SystemExit):
-        store.states()
-    event.remove(store._engine, "reset", terminated)
+        store.feeds.states()
+    event.remove(store.database.engine, "reset", terminated)
     assert not caplog.records

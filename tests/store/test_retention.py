@@ -107,7 +107,7 @@ def test_what_is_served_again_changed_comes_back_whole_and_is_matched(pruned, pu
         pruned, publisher, tomatoes(body="Des tomates au jardin, le jardin des tomates.")
     )
     assert (report.new, report.modified) == (0, 1)
-    assert column(pruned, "pruned_at") == column(pruned, "essence") == [None]
+    assert column(pruned, "pruned_at") == column(pruned, "content_hash_without_numbers") == [None]
     assert "Ann" in str(column(pruned, "authors")[0])
     serve(pruned, publisher, tomatoes(title="Tomates au jardin"), now=LATER + 2 * DAY)
     tag = (pruned.outputs / "jardin.atom").read_text("utf-8")
@@ -162,8 +162,8 @@ def test_what_must_stay(installation, publisher):
     installation.configure([publisher.url("/feed")], query + MORE)
     installation.run(NOON)
     with closing(installation.store()) as store:
-        (copy,) = store.find("https://feed.example/3", "")
-        store.save_decision([copy.stored.row], "jardin", False, NOON)
+        (copy,) = store.matches.find_entries("https://feed.example/3", "")
+        store.training.save_decision([copy.stored.row], "jardin", False, NOON)
     installation.configure([publisher.url("/feed")], query + MORE, clippings=clipping)
     installation.run(NOON + DAY)
     again = [
@@ -243,14 +243,14 @@ def test_a_page_that_is_clipped_after_all(pruned, publisher):
 
 def test_the_readers_word_counts_though_the_content_is_gone(pruned):
     with closing(pruned.store()) as store:
-        (copy,) = store.find("https://feed.example/1", "")
+        (copy,) = store.matches.find_entries("https://feed.example/1", "")
         assert copy.stored.pruned_at == LATER
-        store.save_decision([copy.stored.row], "jardin", True, LATER)
+        store.training.save_decision([copy.stored.row], "jardin", True, LATER)
     pruned.run(LATER + DAY)
     (id,) = column(pruned, "atom_id")
     assert id in ids((pruned.outputs / "jardin.atom").read_text("utf-8"))
     with closing(pruned.store()) as store:
-        store.save_decision([copy.stored.row], "jardin", None, LATER)
+        store.training.save_decision([copy.stored.row], "jardin", None, LATER)
     pruned.run(LATER + 2 * DAY)
     assert id not in ids((pruned.outputs / "jardin.atom").read_text("utf-8"))
 
@@ -269,7 +269,9 @@ def test_a_run_looks_at_a_few_and_the_next_goes_on_in_a_circle(installation, pub
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
     with closing(installation.store()) as store:
-        at_once = [store.prune_some(LATER, 4, lambda _: 0, LATER).entries for _ in range(5)]
+        at_once = [
+            store.retention.prune_some(LATER, 4, lambda _: 0, LATER).entries for _ in range(5)
+        ]
         assert at_once == [4, 4, 1, 0, 0]
 
 
@@ -278,12 +280,12 @@ def test_what_is_learned_from_stays(installation, publisher):
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
     with closing(installation.store()) as store:
-        sample = store.sample(4)
-        assert store.prunable(LATER, lambda _: 4, ()).entries == 5
-        assert store.prune_all(LATER, lambda _: 4, LATER).entries == 5
-        assert store.sample(4) == sample
-        assert store.collected() == 9
-        assert store.prune_all(LATER, lambda _: 5, LATER).entries == 0  # too few as it is
+        sample = store.training.sample_entries(4)
+        assert store.retention.preview(LATER, lambda _: 4, ()).entries == 5
+        assert store.retention.prune_all(LATER, lambda _: 4, LATER).entries == 5
+        assert store.training.sample_entries(4) == sample
+        assert store.training.count_entries() == 9
+        assert store.retention.prune_all(LATER, lambda _: 5, LATER).entries == 0  # too few as it is
 
 
 def test_two_machines_that_prune_at_other_times_of_a_day_write_the_same(tmp_path, publisher):

@@ -5,13 +5,13 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import quote, urlsplit
 
-from aggregator.run.match import vocabulary_of
+from aggregator.run.match import build_tag_vocabulary
 from aggregator.run.project import open_project
-from aggregator.run.publish import editor_of
+from aggregator.run.stale import make_feed_builder
 from tests.atomrules import complaints
 from tests.harness import NOON, Installation
 from tests.origin import origin
-from tests.publish.test_atom import back, read, squeezed
+from tests.publish.test_atom import make_entry, parse, strip_html
 from tests.shared import shared
 
 MORE = """
@@ -30,21 +30,23 @@ aliases = ["Nachrichten", "noticias", "actualités"]
 def assert_read_back(installation):
     """Every entry of every document, read by feedparser, is what went in."""
     config = open_project(installation.root / "feeds.toml", {}, NOON).config
-    vocabulary = vocabulary_of(config, [])
-    editor = editor_of(config, vocabulary)
+    vocabulary = build_tag_vocabulary(config, [])
+    editor = make_feed_builder(config, vocabulary)
     store = installation.store()
-    pages = store.pages()
+    pages = store.published.archive_documents()
     read_back = 0
-    for channel in store.channels():
+    for channel in store.published.channels():
         months = [month for month, *_ in pages.get(channel.key, []) if editor.has_archive(channel)]
         for month in months:
-            feed = editor.archive(channel, store.month(channel.key, month), months, month)
-            parsed = read((installation.outputs / f"{feed.path}.atom").read_bytes())
+            feed = editor.archive(
+                channel, store.published.archive_stories(channel.key, month), months, month
+            )
+            parsed = parse((installation.outputs / f"{feed.path}.atom").read_bytes())
             for entry, wanted in zip(parsed.entries, feed.entries, strict=True):
                 wanted = replace(wanted, reasons=(), lead="")
                 if not wanted.content and not wanted.link:  # RFC 4287 section 4.1.2 asks for one
                     wanted = replace(wanted, content=escape(wanted.title, quote=False))
-                assert squeezed(back(entry)) == squeezed(wanted)
+                assert strip_html(make_entry(entry)) == strip_html(wanted)
             read_back += len(feed.entries) if channel.name == "all" else 0
     store.close()
     assert read_back > 10_000
@@ -75,7 +77,7 @@ def test_every_real_feed_is_stored_or_its_reason_told_and_nothing_moves_twice(tm
         assert report.polled == len(paths)
         assert report.fetched + len(told) == len(paths)
         store = installation.store()
-        counts = store.entry_counts()
+        counts = store.feeds.entry_counts()
         store.close()
         empty = [url for url in urls if not counts.get(url) and url not in told]
         assert not empty

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from aggregator.cli import app
-from aggregator.cluster.worker import PATIENCE_SECONDS
+from aggregator.cluster.worker import SHUTDOWN_SECONDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -96,9 +96,9 @@ def test_timer_starts_the_run():
 
 def test_workers_have_the_time_that_they_give_their_jobs():
     service = unit(DEPLOY / "systemd" / "aggregator-worker@.service")["Service"]
-    assert float(service["TimeoutStopSec"]) > PATIENCE_SECONDS + 10
+    assert float(service["TimeoutStopSec"]) > SHUTDOWN_SECONDS + 10
     grace = re.search(r"stop_grace_period: (\d+)s  #", COMPOSE)
-    assert grace and float(grace[1]) > PATIENCE_SECONDS + 10
+    assert grace and float(grace[1]) > SHUTDOWN_SECONDS + 10
 
 
 def test_compose_file_has_each_service_once_and_looks_after_all():

@@ -4,13 +4,13 @@ import re
 import pytest
 
 from aggregator.text.similarity import (  # fmt: skip
-    ALIKE,
-    FEWEST_WORDS,
+    MIN_STORY_SIMILARITY,
+    MIN_WORDS,
     bands,
+    is_revision,
+    is_same_story,
     jaccard,
     shingles,
-    still_same,
-    tell_one_story,
 )
 
 TEXT = " ".join(f"mot{number}" for number in range(164))
@@ -23,31 +23,31 @@ def edited(*places):
     return " ".join(words)
 
 
-def test_folded_words_in_their_order_count():
+def test_order_of_folded_words_counts():
     assert shingles(TEXT.upper()) == shingles(TEXT.replace(" ", ", "))
     assert jaccard(shingles(TEXT), shingles(" ".join(reversed(TEXT.split())))) == 0
     assert jaccard(shingles(TEXT), shingles(TEXT)) == 1
     assert jaccard(frozenset(), frozenset()) == 0
 
 
-def test_short_texts_are_never_alike():
-    short = " ".join(TEXT.split()[: FEWEST_WORDS - 1])
+def test_short_texts_are_never_similar():
+    short = " ".join(TEXT.split()[: MIN_WORDS - 1])
     assert bands(short) == ()
-    assert not tell_one_story("T", short, "T", short)
-    enough = " ".join(TEXT.split()[:FEWEST_WORDS])
-    assert tell_one_story("T", enough, "T", enough)
+    assert not is_same_story("T", short, "T", short)
+    enough = " ".join(TEXT.split()[:MIN_WORDS])
+    assert is_same_story("T", enough, "T", enough)
 
 
 @pytest.mark.parametrize(
     ("places", "alike"), [((5,), True), ((5, 50), True), (range(0, 99, 9), False)]
 )
-def test_the_bound(places, alike):
+def test_similarity_threshold(places, alike):
     other = edited(*places)
-    assert (jaccard(shingles(TEXT), shingles(other)) >= ALIKE) is alike
-    assert tell_one_story("T", TEXT, "T", other) is alike
+    assert (jaccard(shingles(TEXT), shingles(other)) >= MIN_STORY_SIMILARITY) is alike
+    assert is_same_story("T", TEXT, "T", other) is alike
 
 
-def test_texts_that_are_alike_share_a_band():
+def test_similar_texts_share_a_band():
     """All pairs of one edit and of two: the bands must not lose what is alike."""
     ours = set(bands(TEXT))
     missed = [
@@ -56,9 +56,9 @@ def test_texts_that_are_alike_share_a_band():
     assert len(missed) <= 2
 
 
-def test_numbers_in_titles_tell_things_apart():
-    assert not tell_one_story("Release 1.2", TEXT, "Release 1.3", TEXT)
-    assert tell_one_story("Release 1.2", TEXT, "Release 1.2 is out", TEXT)
+def test_numbers_in_titles_separate_stories():
+    assert not is_same_story("Release 1.2", TEXT, "Release 1.3", TEXT)
+    assert is_same_story("Release 1.2", TEXT, "Release 1.2 is out", TEXT)
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_numbers_in_titles_tell_things_apart():
         (TEXT, re.sub("mot", "tom", TEXT), False),
     ],
 )
-def test_a_text_and_its_own_earlier_one(text, other, same):
-    assert still_same(text, other) is same
+def test_revisions_of_a_text(text, other, same):
+    assert is_revision(text, other) is same

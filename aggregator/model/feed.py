@@ -303,15 +303,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntry:
-    """An entry as it stood in a document: enough to know it again without reading it.
+    """An entry of the previous document: enough to recognise it without parsing it again.
 
-    ``digest`` is of its bytes; ``names`` are its guid, page and atom:id, by which entries of one
-    document are told apart; ``date`` is when it was published, or else updated.
+    ``digest`` is that of its bytes. ``names`` are digests of its guid, page and atom:id, which
+    identify it if no other entry shares them; ``own_name`` is a digest of guid, link and title
+    together. ``date`` is when it was published, or else updated.
     """
 
     digest: str
     key: str
     names: tuple[str, ...]
+    own_name: str
     date: datetime | None = None
 
 

@@ -9,22 +9,16 @@ from html.parser import HTMLParser
 from aggregator.parse.sanitize import one_line
 from aggregator.text.urls import absolute
 
-FEED_TYPES = (
-    "application/atom+xml",
-    "application/rss+xml",
-    "application/feed+json",
-    "application/rdf+xml",
-    "application/x.atom+xml",
-    "application/x-atom+xml",
-    "text/xml",
-    "application/xml",
+_FEED_TYPES = {
+    "application/atom+xml", "application/rss+xml", "application/feed+json", "application/rdf+xml",
+    "application/x.atom+xml", "application/x-atom+xml", "text/xml", "application/xml",
     "application/json",
-)
-_MOST_BYTES = 2 * 1024 * 1024
-_MOST_CHARACTERS = 4096  # of a tag
-_WANTED = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
-_UNREAD = {"!--": "-->", "script": "/script", "style": "/style"}  # how it begins and ends
-_MOST_LINKS = 2000
+}  # fmt: skip
+_MAX_BYTES = 2 * 1024 * 1024
+_MAX_TAG_CHARACTERS = 4096  # of a tag
+_RELEVANT_TAG = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
+_SKIPPED = {"!--": "-->", "script": "/script", "style": "/style"}  # how it starts: how it ends
+_MAX_LINKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +33,24 @@ class Link:
 
 @dataclass(slots=True)
 class Page:
-    """What discovery wants of a page: its links, and who made it (``meta name=generator``)."""
+    """The links and the generator (``meta name=generator``) of a page, for discovery."""
 
     links: list[Link] = field(default_factory=list)
     anchors: list[Link] = field(default_factory=list)
     generator: str = ""
 
     def feeds(self) -> Iterator[Link]:
-        """The feeds that its head announces (``link rel=alternate``), each once."""
+        """The feeds that the page announces (``link rel=alternate``), without duplicates."""
         seen = set()
         for link in self.links:
-            announced = link.rel & {"alternate", "feed"} and link.type in FEED_TYPES
-            # WordPress announces its API beside its feeds.
+            announced = link.rel & {"alternate", "feed"} and link.type in _FEED_TYPES
+            # WordPress announces its API in the same way.
             if announced and "/wp-json/" not in link.url and link.url not in seen:
                 seen.add(link.url)
                 yield link
 
 
-class _Reader(HTMLParser):
+class _TagParser(HTMLParser):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.page = Page()
@@ -71,34 +65,34 @@ class _Reader(HTMLParser):
         elif tag in ("link", "a") and values.get("href"):
             links = self.page.links if tag == "link" else self.page.anchors
             url = absolute(self._base, values["href"])
-            if url and len(links) < _MOST_LINKS:
+            if url and len(links) < _MAX_LINKS:
                 rel = frozenset(values.get("rel", "").lower().split())
                 media_type = values.get("type", "").lower().partition(";")[0].strip()
                 links.append(Link(url, rel, media_type, one_line(values.get("title", ""))))
 
 
 def read_page(body: bytes, url: str) -> Page:
-    """Read what there is of a page; any bytes will do."""
-    reader = _Reader(url)
-    for tag in _tags(body[:_MOST_BYTES].decode("utf-8", "replace")):
-        with suppress(AssertionError):  # which the standard library raises for some that are broken
-            reader.feed(tag)
-            reader.close()
-        reader.reset()
-    return reader.page
+    """Read the links of an HTML page. Accepts any bytes."""
+    parser = _TagParser(url)
+    for tag in _relevant_tags(body[:_MAX_BYTES].decode("utf-8", "replace")):
+        with suppress(AssertionError):  # html.parser raises it for some broken tags
+            parser.feed(tag)
+            parser.close()
+        parser.reset()
+    return parser.page
 
 
-def _tags(text: str) -> Iterator[str]:
-    """The tags that are wanted, each by itself, outside comments and scripts.
+def _relevant_tags(text: str) -> Iterator[str]:
+    """The relevant tags one by one, without those in comments and scripts.
 
-    Of a whole page that was made for it, the standard library's reader takes minutes.
+    The standard library's parser needs minutes for a whole page that was made to be slow.
     """
-    end = ""
+    end = ""  # of the comment or script around the piece
     for piece in text.split("<")[1:]:
         if not end:
-            begun = piece[:6].lower()
-            end = next((_UNREAD[name] for name in _UNREAD if begun.startswith(name)), "")
-            if not end and _WANTED.match(piece):
-                yield f"<{piece[:_MOST_CHARACTERS]}"
+            name = piece[:6].lower()
+            end = next((_SKIPPED[start] for start in _SKIPPED if name.startswith(start)), "")
+            if not end and _RELEVANT_TAG.match(piece):
+                yield f"<{piece[:_MAX_TAG_CHARACTERS]}"
         if end and end in piece.lower():
             end = ""

@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), which feedparser does not read."""
+"""Read JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), unknown to feedparser."""
 
 import json
 from collections.abc import Iterator
@@ -8,24 +8,24 @@ from typing import Any
 
 from aggregator.model import Author, Category, Enclosure, Fetched
 from aggregator.parse.dates import from_rfc3339
-from aggregator.parse.normalize import EntryDraft, FeedDraft, NotAFeed
+from aggregator.parse.drafts import EntryDraft, FeedDraft, NotAFeed
 from aggregator.text.urls import absolute
 
 
 def looks_like_json(body: bytes) -> bool:
-    """Whether the first character says JSON; XML cannot begin with it."""
+    """Whether the document starts like a JSON object; XML cannot."""
     return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
 
 
 def read_jsonfeed(fetched: Fetched, now: datetime) -> FeedDraft:
-    """Take what is of the right type and leave the rest, since publishers' JSON varies.
+    """Read a JSON Feed; values of the wrong type are ignored.
 
-    Raises NotAFeed for JSON of any other kind.
+    Raises NotAFeed for any other JSON.
     """
     try:
         document = json.loads(fetched.body.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotAFeed(f"JSON that is broken ({error})") from error
+        raise NotAFeed(f"invalid JSON ({error})") from error
     version = document.get("version") if isinstance(document, dict) else None
     if "jsonfeed.org/version/" not in str(version) or not isinstance(document.get("items"), list):
         raise NotAFeed("JSON of another kind")

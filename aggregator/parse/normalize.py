@@ -1,13 +1,13 @@
-"""What the readers of feed formats have in common: from raw fields to clean `model.Entry` values."""
+"""Drafts -> `model.ParsedFeed`: clean every field, and identify every entry."""
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed, PollHints
-from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
+from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
+from aggregator.parse.drafts import EntryDraft, FeedDraft
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal, text_from_html
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
 from aggregator.text.urls import absolute, is_web, link_key
@@ -16,68 +16,21 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_ENTRIES = 300  # of one document
-_TITLE_CHARACTERS = 1000
-_DERIVED_TITLE_CHARACTERS = 80
+_MAX_TITLE_CHARACTERS = 1000
+_MAX_DERIVED_TITLE_CHARACTERS = 80
 
 
-class NotAFeed(Exception):
-    """The document is understood, and is no feed."""
-
-
-@dataclass(slots=True)
-class EntryDraft:
-    """An entry as a format states it. HTML is unclean.
-
-    ``base`` resolves relative links, ``content_base`` those in the HTML where it has its own.
-    """
-
-    base: str
-    content_base: str = ""
-    guid: str = ""
-    atom_id: str = ""
-    title_html: str = ""
-    link: str = ""
-    summary_html: str = ""
-    content_html: str = ""
-    authors: list[Author] = field(default_factory=list)
-    categories: list[Category] = field(default_factory=list)
-    enclosures: list[Enclosure] = field(default_factory=list)
-    published: datetime | None = None
-    updated: datetime | None = None
-    language: str = ""
-    rights: str = ""
-
-
-@dataclass(slots=True)
-class FeedDraft:
-    """A feed as a format states it; ``authors`` are those of entries that name none.
-
-    ``is_cut``: the document ends in its midst.
-    """
-
-    base: str
-    id: str = ""
-    title_html: str = ""
-    link: str = ""
-    language: str = ""
-    rights: str = ""
-    authors: list[Author] = field(default_factory=list)
-    entries: list[EntryDraft] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    hints: PollHints = field(default_factory=PollHints)
-    is_cut: bool = False
-
-
-def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
+def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
     """Sanitise, make links absolute, and give every entry its key and id.
 
-    ``key`` is the subscription's, its address but for secrets.
+    ``key`` is that of the subscription: its address without secrets. ``language`` is used if the
+    feed states none.
     """
     language = _language(draft.language) or language
     link = absolute(draft.base, draft.link) if draft.link else None
     feed = Feed(
         id=draft.id if is_atom_id(draft.id) else key,
-        title=one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS] or link or key,
+        title=_title(draft.title_html) or link or key,
         link=link,
         language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
@@ -86,27 +39,28 @@ def finish(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
     drafts = _newest(draft.entries)
     if len(drafts) < len(draft.entries):
         warnings.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
-    unkeyed = [_entry(entry, language) for entry in drafts]
-    entries = _identified(key, feed, drafts, unkeyed)
-    if len(entries) < len(unkeyed):
-        warnings.append(f"{len(unkeyed) - len(entries)} entries stand twice in the document")
+    entries = _identify(key, feed, drafts, [_entry(entry, language) for entry in drafts])
+    if len(entries) < len(drafts):
+        warnings.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
     if not entries:
         warnings.append("the feed has no entries")
     return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints, is_cut=draft.is_cut)
 
 
 def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
-    """At most 300, in their order: the newest by date, or the first where some have none."""
+    """The newest 300 in the document's order; the first 300 if some have no date."""
     if len(drafts) <= MAX_ENTRIES:
         return drafts
-    dated = [(date, -place) for place, d in enumerate(drafts) if (date := d.published or d.updated)]
+    dates = [draft.published or draft.updated for draft in drafts]
+    dated = [(date, -index) for index, date in enumerate(dates) if date]
     if len(dated) < len(drafts):
         return drafts[:MAX_ENTRIES]
-    places = sorted(-place for _, place in sorted(dated, reverse=True)[:MAX_ENTRIES])
-    return [drafts[place] for place in places]
+    newest = sorted(dated, reverse=True)[:MAX_ENTRIES]
+    return [drafts[index] for index in sorted(-index for _, index in newest)]
 
 
 def _entry(draft: EntryDraft, language: str | None) -> Entry:
+    """The entry without its identity: ``key``, ``id`` and ``page`` follow in `_identify`."""
     content_base = draft.content_base or draft.base
     content = clean_html(draft.content_html, content_base)
     same = draft.summary_html == draft.content_html
@@ -117,11 +71,10 @@ def _entry(draft: EntryDraft, language: str | None) -> Entry:
         summary = ""
     text = text_from_html(content or summary)
     link = absolute(draft.base, draft.link) if draft.link else None
-    title = one_line(text_from_html(draft.title_html))[:_TITLE_CHARACTERS]
     return Entry(
         key="",
         id="",
-        title=title or _derived_title(text) or link or "(untitled)",
+        title=_title(draft.title_html) or _derived_title(text) or link or "(untitled)",
         link=link,
         summary=summary,
         content=content,
@@ -136,18 +89,25 @@ def _entry(draft: EntryDraft, language: str | None) -> Entry:
     )
 
 
+def _title(html: str) -> str:
+    return one_line(text_from_html(html))[:_MAX_TITLE_CHARACTERS]
+
+
 def _derived_title(text: str) -> str:
+    """The first words of a text."""
     line = one_line(text)
-    if len(line) <= _DERIVED_TITLE_CHARACTERS:
+    if len(line) <= _MAX_DERIVED_TITLE_CHARACTERS:
         return line
-    return (line[:_DERIVED_TITLE_CHARACTERS].rpartition(" ")[0] or line[:40]) + "…"
+    return (line[:_MAX_DERIVED_TITLE_CHARACTERS].rpartition(" ")[0] or line[:40]) + "…"
 
 
 def _author(author: Author) -> Author:
-    name = one_line(text_from_html(author.name)) or one_line(author.email or "")
     email = one_line(author.email or "")
-    uri = author.uri if author.uri and is_web(author.uri) else None
-    return Author(name, email if email and _EMAIL.fullmatch(email) else None, uri)
+    return Author(
+        name=one_line(text_from_html(author.name)) or email,
+        email=email if _EMAIL.fullmatch(email) else None,
+        uri=author.uri if author.uri and is_web(author.uri) else None,
+    )
 
 
 def _category(category: Category) -> Category:
@@ -158,14 +118,14 @@ def _category(category: Category) -> Category:
 
 
 def _enclosures(draft: EntryDraft) -> list[Enclosure]:
-    found = []
+    enclosures = []
     for enclosure in draft.enclosures:
         url = absolute(draft.base, enclosure.url) if enclosure.url else None
         media_type = one_line(enclosure.type or "")
         if url:
-            known = _MEDIA_TYPE.fullmatch(media_type)
-            found.append(Enclosure(url, media_type if known else None, enclosure.length_bytes))
-    return found
+            valid_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else None
+            enclosures.append(Enclosure(url, valid_type, enclosure.length_bytes))
+    return enclosures
 
 
 def _language(value: str) -> str | None:
@@ -173,27 +133,29 @@ def _language(value: str) -> str | None:
     return value if _LANGUAGE.fullmatch(value) else None
 
 
-def _identified(
-    url: str, feed: Feed, drafts: list[EntryDraft], entries: list[Entry]
+def _identify(
+    feed_key: str, feed: Feed, drafts: list[EntryDraft], entries: list[Entry]
 ) -> tuple[Entry, ...]:
-    """Give each entry its ``page``, ``key`` and ``id``; only perfect copies are left out.
+    """Give each entry its ``page``, ``key`` and ``id``, and leave out exact copies.
 
-    The ladder is guid, link, title and date, content. A guid or link that stands on several
-    entries of the document names none of them by itself, and is helped by the next rung.
+    The key is the guid, else the page, else a digest of title and date or text. A guid or page
+    that several entries of the document share identifies none of them: a guid is then completed by
+    link and title, a page is not used.
     """
-    pages = [link_key(e.link) if e.link else None for e in entries]
-    links = Counter(filter(None, pages))
     home = link_key(feed.link) if feed.link else None
-    names = [legal(draft.guid) for draft in drafts]
-    guids = Counter(filter(None, names))
-    atom_ids = Counter(d.atom_id for d in drafts if d.atom_id)
-    raw: dict[str, Entry] = {}
-    done: dict[str, Entry] = {}
-    for draft, guid, page, entry in zip(drafts, names, pages, entries, strict=True):
-        if page and (links[page] > 1 or page == home or not urlsplit(entry.link or "").path[1:]):
+    link_uses = Counter(link_key(entry.link) for entry in entries if entry.link)
+    guids = [remove_illegal(draft.guid) for draft in drafts]
+    guid_uses = Counter(guids)
+    atom_id_uses = Counter(draft.atom_id for draft in drafts)
+    first_by_key: dict[str, Entry] = {}
+    identified: dict[str, Entry] = {}
+    for draft, guid, entry in zip(drafts, guids, entries, strict=True):
+        page = page_of(entry, home)
+        if page and link_uses[page] > 1:
             page = None
-        date = (entry.published or entry.updated or "") and str(entry.published or entry.updated)
-        if guid and guids[guid] == 1:
+        at = entry.published or entry.updated
+        date = str(at) if at else ""
+        if guid and guid_uses[guid] == 1:
             key = guid
         elif guid:
             key = f"{guid}|{digest(entry.link or '', entry.title)}"
@@ -201,12 +163,18 @@ def _identified(
             key = page
         else:
             key = digest(entry.link or "", entry.title, date or entry.text)
-        if raw.setdefault(key, entry) != entry:
+        if first_by_key.setdefault(key, entry) != entry:
             key = f"{key}|{digest(entry.text, date, *(e.url for e in entry.enclosures))}"
-        kept = is_atom_id(draft.atom_id) and atom_ids[draft.atom_id] == 1
-        done.setdefault(key, _with_identity(entry, key, page, draft.atom_id if kept else None, url))
-    return tuple(done.values())
+        is_own_id = is_atom_id(draft.atom_id) and atom_id_uses[draft.atom_id] == 1
+        atom_id = draft.atom_id if is_own_id else mint_id(feed_key, page, key)
+        identified.setdefault(key, replace(entry, key=key, page=page, id=atom_id))
+    return tuple(identified.values())
 
 
-def _with_identity(entry: Entry, key: str, page: str | None, kept: str | None, url: str) -> Entry:
-    return replace(entry, key=key, page=page, id=kept or mint_id(url, page, key))
+def page_of(entry: Entry, home: str | None) -> str | None:
+    """The `link_key` of the entry's link, None if that is the home page of the feed or of any site.
+
+    A home page identifies no entry, however many link to it.
+    """
+    page = link_key(entry.link) if entry.link else None
+    return page if page != home and urlsplit(entry.link or "").path[1:] else None

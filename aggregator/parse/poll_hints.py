@@ -1,4 +1,4 @@
-"""What an RSS document asks of those who poll it. Pure."""
+"""How often an RSS feed asks to be polled: ttl, skipHours, skipDays, syndication module. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,13 @@ _PERIODS = {  # http://web.resource.org/rss/1.0/modules/syndication/
 }
 
 
-def xml_hints(feed: Any, body: bytes) -> PollHints:
-    """From feedparser's ``feed`` and, for the lists of which that keeps but the last, the bytes."""
-    hours = _within(_SKIP_HOURS, _HOUR, body)
-    days = [day.decode().lower() for day in _within(_SKIP_DAYS, _DAY, body)]
+def read_poll_hints(feed: Any, body: bytes) -> PollHints:
+    """Read the hints from feedparser's ``feed``; skipHours and skipDays from the bytes.
+
+    feedparser keeps only the last of their elements.
+    """
+    hours = _list_values(_SKIP_HOURS, _HOUR, body)
+    days = [day.decode().lower() for day in _list_values(_SKIP_DAYS, _DAY, body)]
     return PollHints(
         ttl=timedelta(minutes=_number(feed.get("ttl"))) or None,
         period=_period(feed.get("sy_updateperiod"), feed.get("sy_updatefrequency")),
@@ -33,9 +36,9 @@ def xml_hints(feed: Any, body: bytes) -> PollHints:
     )
 
 
-def _within(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
-    found = part.search(body)
-    return each.findall(found[1]) if found else []
+def _list_values(part: re.Pattern[bytes], each: re.Pattern[bytes], body: bytes) -> list[bytes]:
+    match = part.search(body)
+    return each.findall(match[1]) if match else []
 
 
 def _number(value: object) -> int:
@@ -44,7 +47,7 @@ def _number(value: object) -> int:
 
 
 def _period(period: object, frequency: object) -> timedelta | None:
-    """Frequency is how often in a period; it is daily and once where the other is not given."""
+    """The period divided by the frequency; by default daily and 1 if only one of them is given."""
     if not period and not frequency:
         return None
     length = _PERIODS.get(str(period or "daily").strip().lower())

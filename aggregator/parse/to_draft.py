@@ -1,24 +1,23 @@
-"""From what feedparser says of a document, or `wellformed` in its manner, to drafts."""
+"""From the dictionaries that feedparser returns to drafts."""
 
 from datetime import datetime
-from functools import lru_cache
 from html import escape
 from typing import Any
 
 from aggregator.model import Author, Category, Enclosure, Fetched
+from aggregator.parse import feedparser_fixes as fixes
 from aggregator.parse.dates import from_struct
-from aggregator.parse.normalize import EntryDraft, FeedDraft
-from aggregator.parse.poll_hints import xml_hints
-from aggregator.text.urls import MAX_CHARACTERS, absolute, is_web
+from aggregator.parse.drafts import EntryDraft, FeedDraft
+from aggregator.parse.poll_hints import read_poll_hints
+from aggregator.text.urls import absolute
 
 
-def draft_of(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) -> FeedDraft:
-    """From what feedparser, or `wellformed` in its manner, says of a document."""
+def make_feed_draft(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) -> FeedDraft:
+    """Make a draft of feedparser's result."""
     feed, version = parsed["feed"], parsed.get("version", "")
-    base = _base(feed.get("title_detail"), fetched.final_url)
     authors = authors_of(feed)
     return FeedDraft(
-        base=base,
+        base=_base(feed.get("title_detail"), fetched.final_url),
         id=feed.get("id", "") if version.startswith("atom") else "",
         title_html=_html(feed.get("title_detail")),
         link=feed.get("link", ""),
@@ -29,26 +28,23 @@ def draft_of(parsed: Any, fetched: Fetched, warnings: list[str], now: datetime) 
             _entry(entry, authors, version, fetched.final_url, now) for entry in parsed["entries"]
         ],
         warnings=warnings,
-        hints=xml_hints(feed, fetched.body),
+        hints=read_poll_hints(feed, fetched.body),
     )
 
 
 def _entry(entry: Any, authors: list[Author], version: str, url: str, now: datetime) -> EntryDraft:
-    content = _best(entry.get("content") or [])
+    content = _main_content(entry.get("content") or [])
     summary = entry.get("summary_detail")
     title = entry.get("title_detail")
-    identifier = entry.get("id") or ""
+    guid = (entry.get("id") or "").strip()
     base = _base(title or summary or content, url)
-    link = entry.get("link") or ""
-    if entry.get("guidislink") and not is_web(link):
-        link = ""  # a guid without isPermaLink="false" that is no address all the same
     return EntryDraft(
         base=base,
         content_base=_base(content or summary, base),
-        guid=identifier.strip(),
-        atom_id=identifier.strip() if version.startswith("atom") else "",
+        guid=guid,
+        atom_id=guid if version.startswith("atom") else "",
         title_html=_html(title),
-        link=link,
+        link=fixes.link_of(entry),
         summary_html=_html(summary),
         content_html=_html(content),
         authors=authors_of(entry) or authors,
@@ -57,25 +53,24 @@ def _entry(entry: Any, authors: list[Author], version: str, url: str, now: datet
             for tag in entry.get("tags", [])
         ],
         enclosures=enclosures_of(entry),
-        published=from_struct(_own(entry, "published_parsed"), now),
-        updated=from_struct(_own(entry, "updated_parsed"), now),
+        published=from_struct(fixes.own_value(entry, "published_parsed"), now),
+        updated=from_struct(fixes.own_value(entry, "updated_parsed"), now),
         language=(content or summary or title or {}).get("language") or "",
         rights=_html(entry.get("rights_detail")),
     )
 
 
-def _own(entry: Any, key: str) -> Any:
-    """The value of ``key`` itself: feedparser's ``get`` would answer with another key's."""
-    return entry[key] if key in entry else None  # noqa: SIM401 (the docstring says why)
-
-
-def _best(contents: list[Any]) -> Any:
-    """The longest HTML, else the longest text: some feeds give teaser and whole as contents."""
+def _main_content(contents: list[Any]) -> Any:
+    """The longest HTML, else the longest text: some feeds give teaser and full text as contents."""
     readable = [
-        c for c in contents if "text" in c.get("type", "text") or "html" in c.get("type", "")
+        content
+        for content in contents
+        if "text" in content.get("type", "text") or "html" in content.get("type", "")
     ]
     return max(
-        readable, key=lambda c: ("html" in c.get("type", ""), len(c.get("value", ""))), default=None
+        readable,
+        key=lambda content: ("html" in content.get("type", ""), len(content.get("value", ""))),
+        default=None,
     )
 
 
@@ -88,42 +83,23 @@ def _html(detail: Any) -> str:
 
 
 def _base(detail: Any, url: str) -> str:
-    """The xml:base in force on an element, absolute; the document's address where there is none."""
-    base = (detail or {}).get("base") or ""
-    return _absolute(url, base) if len(base) < MAX_CHARACTERS else absolute(url, base) or url
-
-
-@lru_cache(maxsize=64)  # all of a document's entries have the same
-def _absolute(url: str, base: str) -> str:
-    return absolute(url, base) or url
+    """The xml:base in force on an element, absolute; ``url`` where there is none."""
+    return absolute(url, (detail or {}).get("base") or "") or url
 
 
 def authors_of(holder: Any) -> list[Author]:
-    """The authors of a feedparser entry or feed.
-
-    feedparser gives an author without an address the one before's, sometimes cut short
-    (``_sync_author_detail`` in its mixin.py): that is taken back.
-    """
-    authors: list[Author] = []
-    for person in holder.get("authors", []):
-        email = person.get("email")
-        if email and any((known.email or "").startswith(email) for known in authors):
-            email = None
-        authors.append(Author(person.get("name") or "", email, person.get("href")))
-    return authors
+    """The authors of a feedparser entry or feed."""
+    persons = holder.get("authors", [])
+    return [
+        Author(person.get("name") or "", email, person.get("href"))
+        for person, email in zip(persons, fixes.emails_of(persons), strict=True)
+    ]
 
 
 def enclosures_of(entry: Any) -> list[Enclosure]:
-    """The enclosures of a feedparser entry.
-
-    feedparser calls every link without a type "text/html", which no enclosure is.
-    """
+    """The enclosures of a feedparser entry."""
     return [
-        Enclosure(
-            link.get("href") or "",
-            None if link.get("type") == "text/html" else link.get("type"),
-            _length(link.get("length")),
-        )
+        Enclosure(link.get("href") or "", fixes.media_type_of(link), _length(link.get("length")))
         for link in entry.get("links", [])
         if link.get("rel") == "enclosure"
     ]

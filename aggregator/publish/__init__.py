@@ -1,1 +1,1 @@
-"""Stories -> the bytes of output files, and those onto the disk."""
+"""Stories -> Atom, JSON Feed, OPML and HTML files."""

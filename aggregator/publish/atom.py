@@ -1,14 +1,16 @@
-"""`model.OutputFeed` -> Atom 1.0 (RFC 4287), through feedgen, whose one importing file this is.
+"""Renders feeds as Atom 1.0 (RFC 4287) with feedgen.
 
-Around feedgen 1.0.0: it stamps ``updated`` with the present time, so both are always set; it
-puts new entries first, so they are appended; it drops rel, type and length of entry links
-(issues 135, 143: an enclosure would become the entry's own link) and most of atom:source, so an
-extension of ours writes those; and one entry without a title fails a whole feed, so every
-`PublishedEntry` has one, free of characters that XML cannot hold.
+Workarounds for feedgen 1.0.0:
+
+- It sets ``updated`` to the current time, so we always set it, of feeds and entries.
+- It puts new entries first, so we append them.
+- It drops rel, type and length of entry links (issues 135, 143: an enclosure would become the
+  entry's own link) and most of atom:source, so our extension writes those.
+- It refuses a feed in which one entry has no title, so every `PublishedEntry` has one, without
+  characters that XML does not allow.
 """
 
 from dataclasses import replace
-from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -17,24 +19,21 @@ from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 
 from aggregator import __version__
-from aggregator.model import Category, Enclosure, OutputFeed, PublishedEntry, Source
+from aggregator.model import OutputFeed, PublishedEntry, Source
 from aggregator.text.characters import XML_ILLEGAL
 
 _ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-
-
 _HISTORY = "http://purl.org/syndication/history/1.0"
 
 
-class _Feed(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
-    """That a document is one of an archive (RFC 5005 section 4)."""
+class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
+    """Marks archive documents (RFC 5005 section 4)."""
 
-    def __init__(self) -> None:
-        self.archive = False
+    archive = False
 
     def extend_ns(self) -> dict[str, str]:
-        """The prefixes that feedgen shall declare."""
+        """Namespace prefixes for feedgen to declare."""
         return {"fh": _HISTORY} if self.archive else {}
 
     def extend_atom(self, feed: Any) -> Any:
@@ -44,50 +43,46 @@ class _Feed(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
         return feed
 
 
-class _Entry(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
-    """What feedgen's own entry elements lose."""
+class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen is untyped
+    """Writes what feedgen drops."""
 
-    def __init__(self) -> None:
-        self.enclosures: tuple[Enclosure, ...] = ()
-        self.source: Source | None = None
-        self.language: str | None = None
-        self.related: tuple[str, ...] = ()
+    entry: PublishedEntry
 
     def extend_atom(self, feed: Any) -> Any:
         """Add to the ``entry`` element; feedgen calls its parameter ``feed``."""
-        # "" says that the language is not known (XML 1.0 section 2.12): without it an entry
-        # would claim the language of this site.
-        feed.set(_XML_LANG, self.language or "")
-        for enclosure in self.enclosures:
+        # "" means that the language is unknown (XML 1.0 section 2.12). Without it, the entry
+        # would inherit the language of this site.
+        feed.set(_XML_LANG, self.entry.language or "")
+        for enclosure in self.entry.enclosures:
             link = xml_elem("link", feed, rel="enclosure", href=enclosure.url)
             if enclosure.type:
                 link.set("type", enclosure.type)
             if enclosure.length_bytes is not None:
                 link.set("length", str(enclosure.length_bytes))
-        for address in self.related:
+        for address in self.entry.related:
             xml_elem("link", feed, rel="related", href=address)
-        if self.source:
-            _add_source(feed, self.source)
+        if self.entry.source:
+            _add_source(feed, self.entry.source)
         return feed
 
 
 def render_atom(feed: OutputFeed) -> bytes:
-    """The whole document. The same feed gives the same bytes."""
+    """The document of ``feed``."""
     try:
-        return _rendered(feed)
-    except ValueError:  # a text that was stored when parsing still let such characters through
-        return _rendered(replace(feed, entries=tuple(map(_legible, feed.entries))))
+        return _render(feed)
+    except ValueError:  # an entry stored by a version whose parser kept illegal characters
+        return _render(replace(feed, entries=tuple(map(_without_illegal, feed.entries))))
 
 
-def _legible(entry: PublishedEntry) -> PublishedEntry:
-    """Without the characters that XML cannot hold: one of them must not cost a feed its others."""
+def _without_illegal(entry: PublishedEntry) -> PublishedEntry:
+    """Remove characters that XML does not allow: one must not make the whole feed fail."""
     summary, content = (XML_ILLEGAL.sub("", html) for html in (entry.summary, entry.content))
     return replace(entry, summary=summary, content=content)
 
 
-def _rendered(feed: OutputFeed) -> bytes:
+def _render(feed: OutputFeed) -> bytes:
     out = FeedGenerator()
-    out.register_extension("ours", _Feed, _Entry, atom=True, rss=False)
+    out.register_extension("ours", _FeedExtension, _EntryExtension, atom=True, rss=False)
     out.ours.archive = feed.archive
     out.id(feed.channel.id)
     out.title(feed.title)
@@ -100,11 +95,12 @@ def _rendered(feed: OutputFeed) -> bytes:
     if not feed.archive:
         out.link(href=feed.home, rel="alternate", type="text/html")
         out.link(href=feed.address("json"), rel="alternate", type="application/feed+json")
-    for rel, path in (
-        ("current", feed.current),
-        ("prev-archive", feed.previous),
-        ("next-archive", feed.next),
-    ):
+    archive_links = {
+        "current": feed.current,
+        "prev-archive": feed.previous,
+        "next-archive": feed.next,
+    }
+    for rel, path in archive_links.items():
         if path:
             out.link(href=feed.address("atom", path), rel=rel, type=_ATOM)
     if feed.hub:
@@ -126,43 +122,28 @@ def _add_entry(out: FeedGenerator, entry: PublishedEntry) -> None:
     if entry.published:
         item.published(entry.published)
     for author in entry.authors:
-        person = {"name": author.name, "email": author.email, "uri": author.uri}
-        item.author({key: value for key, value in person.items() if value})
+        item.author(_drop_empty({"name": author.name, "email": author.email, "uri": author.uri}))
     for category in entry.categories:
-        item.category(_category(category))
+        attributes = {"term": category.term, "scheme": category.scheme, "label": category.label}
+        item.category(_drop_empty(attributes))
     if entry.content or not entry.link:
         item.content(entry.content or escape(entry.title, quote=False), type="html")
     if entry.summary:
         item.summary(entry.summary, type="html")
     if entry.rights:
         item.rights(entry.rights)
-    item.ours.enclosures = entry.enclosures
-    item.ours.related = entry.related
-    item.ours.source = entry.source
-    item.ours.language = entry.language
-
-
-def _category(category: Category) -> dict[str, str]:
-    named = {"term": category.term, "scheme": category.scheme, "label": category.label}
-    return {key: value for key, value in named.items() if value}
+    item.ours.entry = entry
 
 
 def _add_source(entry: Any, source: Source) -> None:
     element = xml_elem("source", entry)
-    _add_text(element, "id", source.id)
-    _add_text(element, "title", source.title)
-    _add_text(element, "updated", _rfc3339(source.updated))
-    _add_text(element, "rights", source.rights)
-    if source.link:
-        xml_elem("link", element, rel="alternate", href=source.link)
-    if source.self_url:
-        xml_elem("link", element, rel="self", href=source.self_url)
+    updated = source.updated.isoformat() if source.updated else None
+    texts = {"id": source.id, "title": source.title, "updated": updated, "rights": source.rights}
+    for name, text in _drop_empty(texts).items():
+        xml_elem(name, element).text = text
+    for rel, href in _drop_empty({"alternate": source.link, "self": source.self_url}).items():
+        xml_elem("link", element, rel=rel, href=href)
 
 
-def _add_text(parent: Any, name: str, text: str | None) -> None:
-    if text:
-        xml_elem(name, parent).text = text
-
-
-def _rfc3339(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
+def _drop_empty(values: dict[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}

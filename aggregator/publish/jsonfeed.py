@@ -1,19 +1,19 @@
-"""`model.OutputFeed` -> JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). Pure."""
+"""Renders feeds as JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). Pure."""
 
 import json
 from typing import Any
 
 from markupsafe import Markup
 
-from aggregator.model import Author, Enclosure, OutputFeed, PublishedEntry, Reason, Source
+from aggregator.model import Enclosure, OutputFeed, PublishedEntry, Reason, Source
 
-_UNKNOWN_TYPE = "application/octet-stream"  # attachments must have one
+_UNKNOWN_TYPE = "application/octet-stream"  # an attachment must have a type
 
 
 def render_jsonfeed(feed: OutputFeed) -> bytes:
-    """The whole document, with what the Atom feed says. The same feed gives the same bytes.
+    """A document with the same information as the Atom feed.
 
-    What JSON Feed has no word for stands under names with an underscore, as its extensions do.
+    Extensions of JSON Feed have names that start with an underscore.
     """
     head = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -26,12 +26,12 @@ def render_jsonfeed(feed: OutputFeed) -> bytes:
         "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else None,
         "_archive": feed.address("atom", feed.previous) if feed.previous else None,
     }
-    document = _said(head) | {"items": [_item(entry) for entry in feed.entries]}
+    document = _drop_empty(head) | {"items": [_item(entry) for entry in feed.entries]}
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _item(entry: PublishedEntry) -> dict[str, Any]:
-    return _said(
+    return _drop_empty(
         {
             "id": entry.id,
             "url": entry.link,
@@ -40,7 +40,7 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "summary": Markup(entry.summary).striptags(),  # noqa: S704 (it becomes plain text)
             "date_published": entry.published.isoformat() if entry.published else None,
             "date_modified": entry.updated.isoformat(),
-            "authors": [_author(author) for author in entry.authors],
+            "authors": [_drop_empty({"name": a.name, "url": a.uri}) for a in entry.authors],
             "tags": list(dict.fromkeys(category.term for category in entry.categories)),
             "language": entry.language,
             "attachments": [_attachment(enclosure) for enclosure in entry.enclosures],
@@ -52,12 +52,8 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
     )
 
 
-def _author(author: Author) -> dict[str, Any]:
-    return _said({"name": author.name, "url": author.uri})
-
-
 def _attachment(enclosure: Enclosure) -> dict[str, Any]:
-    return _said(
+    return _drop_empty(
         {
             "url": enclosure.url,
             "mime_type": enclosure.type or _UNKNOWN_TYPE,
@@ -67,7 +63,7 @@ def _attachment(enclosure: Enclosure) -> dict[str, Any]:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    return _said(
+    return _drop_empty(
         {
             "id": source.id,
             "title": source.title,
@@ -80,10 +76,10 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
-    near = {"near": True} if reason.near else {}
-    return {"tag": reason.tag, "score": reason.score, "because": reason.words, **near}
+    document = {"tag": reason.tag, "score": reason.score, "because": reason.words}
+    return document | {"near": True} if reason.near else document
 
 
-def _said(values: dict[str, Any]) -> dict[str, Any]:
-    """Without what is not known: JSON Feed leaves it out."""
+def _drop_empty(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON Feed leaves out values that are unknown."""
     return {key: value for key, value in values.items() if value not in (None, "", [])}

@@ -1,19 +1,14 @@
-"""What output files are called. Pure."""
+"""Names and HTTP headers of the output files. Pure."""
 
 from collections.abc import Iterable
 
 from aggregator.model import Subscription
 from aggregator.text.slugs import assign_slugs
 
-SOURCES = "_source"  # no feed's folder: slugs begin with a letter or a digit
-SITE = (  # the files about everything
-    "index.html",
-    "index.opml",
-    "sources.opml",
-    "_status.atom",
-    "_status.json",
-    "_status.html",
-)
+SOURCES = "_source"  # folder of the pages of sources; no slug, which starts with a letter or digit
+# The files about the whole site.
+SITE = ["index.html", "index.opml", "sources.opml", "_status.atom", "_status.json", "_status.html"]
+KINDS = ("atom", "json", "html")  # extensions of the live documents of a channel
 MEDIA_TYPES = {
     ".atom": "application/atom+xml; charset=utf-8",
     ".json": "application/feed+json; charset=utf-8",
@@ -21,10 +16,9 @@ MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
 }
 CACHE_CONTROL = "public, max-age=300"  # a run comes every quarter of an hour
-KINDS = ("atom", "json", "html")  # of the live documents of a channel
 
 
 def source_files(sources: Iterable[Subscription]) -> dict[str, str]:
-    """The file of each subscription's page, by its key."""
+    """The file of each subscription's page, by subscription key."""
     names = assign_slugs({source.key: source.title for source in sources}, {})
     return {key: f"{SOURCES}/{slug}.html" for key, slug in names.items()}

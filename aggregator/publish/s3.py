@@ -1,7 +1,7 @@
-"""Outputs in S3-compatible object storage. The one user of obstore.
+"""Writes outputs to S3-compatible object storage.
 
-A PUT replaces an object as a whole, so readers never see half of one. Of two machines that write
-the same object the last wins; what they write is made of the same stories.
+A PUT replaces an object as a whole, so readers never see half of one. If two machines write the
+same object, the last one wins; both render it from the same stories.
 """
 
 import re
@@ -25,108 +25,103 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import S3Config, S3Credential, S3CredentialProvider
 
-_AT_ONCE = 8
-_MOST_WAITING = (
-    2 * _AT_ONCE
-)  # uploads: their documents are held in memory, and Ctrl-C waits for them
-_SECONDS = 30.0  # for one request
-_RETRIES = 3  # of what did not arrive, or found the server in trouble
+_UPLOAD_THREADS = 8
+_MAX_PENDING = 2 * _UPLOAD_THREADS  # uploads: each holds a document, and Ctrl-C waits for all
+_TIMEOUT_SECONDS = 30.0
+_MAX_RETRIES = 3  # after network errors and server errors
 
-_EXPLANATIONS = (  # what stands in an error of obstore's -> what to say
-    ("<Code>NoSuchBucket<", "there is no such bucket: make it, or correct [publish] directory"),
+_EXPLANATIONS = (  # part of an error of obstore -> message
+    ("<Code>NoSuchBucket<", "there is no such bucket: create it, or correct [publish] directory"),
     (
-        "/latest/api/token",  # where a machine of Amazon's asks for those of its role
+        "/latest/api/token",  # where a machine of Amazon asks for the credentials of its role
         "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or [publish] auth",
     ),
     ("ConnectionRefused", "connection refused: is the server up, is [publish] endpoint right?"),
     ("dns error", "name not found: check [publish] endpoint and region, or the network"),
-    ("kind: Timeout", "no answer in time: is it overloaded, or a firewall in between?"),
-    ("InvalidContentType", "it does not speak TLS: does [publish] endpoint begin with http://?"),
+    ("kind: Timeout", "no answer in time: is the server overloaded, or behind a firewall?"),
+    ("InvalidContentType", "no TLS there: should [publish] endpoint start with http://?"),
 )
 
-
-_NOTHING = -1, ""
-
-
-def _told(found: "ObjectMeta") -> tuple[int, str]:
-    return found["size"], (found["e_tag"] or "").strip('"')
+_Object = tuple[int, str]  # size in bytes, ETag
+_ABSENT: _Object = -1, ""
 
 
 class OutputBucket:
-    """As `publish.folder.OutputFolder`, for a bucket. Each name is written once before a ``sync``.
+    """A bucket with the same methods as `publish.folder.OutputFolder`.
 
-    What is there is asked once, or, where only ``part`` of it will be asked for, of each object by
-    itself. With "gzip" in ``codings`` the objects themselves are compressed,
-    and say so (Content-Encoding): nobody negotiates before a bucket, and every client knows gzip.
+    Each name is written at most once before ``sync``. With "gzip" in ``codings`` the objects
+    themselves are compressed, and have a Content-Encoding: a bucket does not negotiate, and all
+    clients know gzip. The bucket is listed once; with ``lazy`` each object is looked up when it is
+    needed, for a caller that needs few.
     """
 
     def __init__(
-        self, bucket: Bucket, codings: tuple[str, ...] = (), *, part: bool = False
+        self, bucket: Bucket, codings: tuple[str, ...] = (), *, lazy: bool = False
     ) -> None:
-        """Raises PublishError if there is no such bucket, or it cannot be listed."""
+        """Raises PublishError if the bucket does not exist or cannot be listed."""
         self._address = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
         if bucket.endpoint:
             self._address += f" at {bucket.endpoint}"
         self._gzip = "gzip" in codings
-        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._lazy = lazy
+        self._pool = ThreadPoolExecutor(_UPLOAD_THREADS)
         self._uploads: deque[Future[None]] = deque()
+        self._objects: dict[str, _Object] = {}
         self.written_bytes = 0
-        with self._explained():
+        with self._publish_errors():
             self._store = _open(bucket)
-            self._all_known = not part
-            self._found = (
-                {}
-                if part
-                else {found["path"]: _told(found) for some in self._store.list() for found in some}
-            )
+            if not lazy:
+                metas = (meta for batch in self._store.list() for meta in batch)
+                self._objects = {meta["path"]: _size_and_etag(meta) for meta in metas}
 
     def has(self, name: str) -> bool:
-        """Whether there was an object ``name`` when we came, or since."""
-        return self._known(name) != _NOTHING
+        """Whether there is an object ``name``."""
+        return self._object(name) != _ABSENT
 
-    def _known(self, name: str) -> tuple[int, str]:
-        """The size and the ETag of an object."""
-        if not self._all_known and name not in self._found:
-            with self._explained(name):
+    def _object(self, name: str) -> _Object:
+        if self._lazy and name not in self._objects:
+            with self._publish_errors(name):
                 try:
-                    self._found[name] = _told(self._store.head(name))
+                    self._objects[name] = _size_and_etag(self._store.head(name))
                 except FileNotFoundError:
-                    self._found[name] = _NOTHING
-        return self._found.get(name, _NOTHING)
+                    self._objects[name] = _ABSENT
+        return self._objects.get(name, _ABSENT)
 
     def differs(self, name: str, data: bytes) -> bool:
-        """Whether the object ``name`` is absent or holds something else. Raises PublishError."""
-        return self._differs(name, self._encoded(data))
+        """Whether the object ``name`` is missing or contains something other than ``data``.
+
+        Raises PublishError.
+        """
+        return self._differs(name, self._encode(data))
 
     def _differs(self, name: str, body: bytes) -> bool:
-        size, etag = self._known(name)
+        size, etag = self._object(name)
         if size != len(body):
             return True
         if etag == _md5(body):
             return False
-        # An ETag need not be an MD5: after an upload in parts, or under a key of the store's, it is
-        # something else. Then only the object itself can tell.
-        with self._explained(name):
+        # The ETag of a multipart or encrypted upload is not an MD5. Compare the content.
+        with self._publish_errors(name):
             try:
                 return bytes(self._store.get(name).bytes()) != body
-            except FileNotFoundError:  # another machine took it away since
+            except FileNotFoundError:  # another machine has removed it since
                 return True
 
     def write(self, name: str, data: bytes) -> bool:
-        """Begin to make the object hold ``data``; gives whether that is needed.
+        """Start to upload ``data`` unless the object has that content; returns whether it started.
 
-        Raises PublishError, also for those that were begun before.
+        Raises PublishError, also for uploads that were started before.
         """
-        body = self._encoded(data)
+        body = self._encode(data)
         if not self._differs(name, body):
             return False
-        self._wait(_MOST_WAITING - 1)
+        self._wait(_MAX_PENDING - 1)
         self._uploads.append(self._pool.submit(self._put, name, body))
-        self._found[name] = len(body), _md5(body)
+        self._objects[name] = len(body), _md5(body)
         self.written_bytes += len(body)
         return True
 
-    def _encoded(self, data: bytes) -> bytes:
+    def _encode(self, data: bytes) -> bytes:
         if not self._gzip:
             return data
         from aggregator.files.compression import compress
@@ -140,40 +135,40 @@ class OutputBucket:
         }
         if self._gzip:
             attributes["Content-Encoding"] = "gzip"
-        with self._explained(name):
-            # In one part: so it is an atomic PUT, and most stores make its ETag of its MD5.
+        with self._publish_errors(name):
+            # In one part: a PUT is atomic, and most stores use its MD5 as the ETag.
             self._store.put(name, body, attributes=attributes, use_multipart=False)
 
     def tidy(self) -> None:
-        """Nothing is ever half written."""
+        """Nothing to do: there are no temporary objects."""
 
     def sync(self) -> None:
-        """Wait until all that was written is stored. Raises PublishError."""
+        """Wait for all uploads. Raises PublishError."""
         self._wait(0)
 
-    def _wait(self, most: int) -> None:
-        """Until at most so many uploads are left. If one fails, none begins any more."""
+    def _wait(self, max_pending: int) -> None:
+        """Wait until at most ``max_pending`` uploads are left. If one fails, cancel the others."""
         try:
-            while len(self._uploads) > most:
+            while len(self._uploads) > max_pending:
                 self._uploads.popleft().result()
         except BaseException:
             for upload in self._uploads:
                 upload.cancel()
             raise
 
-    def beside(self, folder: str, names: Collection[str]) -> list[str]:
-        """The pages in a folder that are not among ``names``."""
-        found = (n for n in self._found if n.endswith(".html") and n.rpartition("/")[0] == folder)
-        return [name for name in sorted(found) if name not in names]
+    def other_pages(self, folder: str, names: Collection[str]) -> list[str]:
+        """The pages in ``folder`` that are not among ``names``."""
+        objects = sorted(name for name in self._objects if name.endswith(".html"))
+        return [n for n in objects if n.rpartition("/")[0] == folder and n not in names]
 
-    def keep_only(self, folder: str, names: Collection[str]) -> list[str]:
-        """Take away the pages of a folder that are not among ``names``; gives which."""
-        others = self.beside(folder, names)
-        self._delete(others)
-        return others
+    def remove_other_pages(self, folder: str, names: Collection[str]) -> list[str]:
+        """Remove the pages in ``folder`` that are not among ``names``; returns what it removed."""
+        pages = self.other_pages(folder, names)
+        self._delete(pages)
+        return pages
 
     def remove(self, slug: str) -> None:
-        """Take away every object of the output feed with this slug, its archive included."""
+        """Remove all objects of the output feed with this slug, including its archive."""
         live = [f"{slug}.{kind}" for kind in KINDS]
         self._delete([*filter(self.has, live), *self._archive(slug)])
 
@@ -182,24 +177,24 @@ class OutputBucket:
         return bool(self._archive(slug))
 
     def remove_archive(self, slug: str) -> bool:
-        """Take away the archive of the output feed with this slug; gives whether it had one."""
+        """Remove the archive of the output feed with this slug; returns whether it had one."""
         documents = self._archive(slug)
         self._delete(documents)
         return bool(documents)
 
     def _archive(self, slug: str) -> list[str]:
-        return [name for name in self._found if name.startswith(f"{slug}/")]
+        return [name for name in self._objects if name.startswith(f"{slug}/")]
 
     def _delete(self, names: Sequence[str]) -> None:
         if names:
-            with self._explained():
+            with self._publish_errors():
                 self._store.delete(names)
         for name in names:
-            del self._found[name]
+            del self._objects[name]
 
     @contextmanager
-    def _explained(self, name: str = "") -> Iterator[None]:
-        """Errors of the store become a PublishError that says where, what, and what to do."""
+    def _publish_errors(self, name: str = "") -> Iterator[None]:
+        """Turn errors of the store into a PublishError that names the bucket and the object."""
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
@@ -208,8 +203,8 @@ class OutputBucket:
 
 
 def _open(bucket: Bucket) -> S3Store:
-    """Credentials that feeds.toml does not name are found by obstore itself."""
-    # One by one: not every S3-compatible store takes many deletions in one request.
+    """Without credentials in feeds.toml, obstore looks for them itself."""
+    # Not every S3-compatible store accepts many deletions in one request.
     config: S3Config = {"disable_bulk_delete": True}
     if bucket.endpoint:
         config["aws_endpoint_url_s3"] = bucket.endpoint.rstrip("/")
@@ -221,18 +216,19 @@ def _open(bucket: Bucket) -> S3Store:
         config=config,
         credential_provider=_provider(*bucket.credentials) if bucket.credentials else None,
         client_options={
-            "timeout": timedelta(seconds=_SECONDS),
+            "timeout": timedelta(seconds=_TIMEOUT_SECONDS),
             "allow_http": (bucket.endpoint or "").startswith("http://"),
         },
         retry_config={
-            "max_retries": _RETRIES,
-            "retry_timeout": timedelta(seconds=2 * _SECONDS),
+            "max_retries": _MAX_RETRIES,
+            "retry_timeout": timedelta(seconds=2 * _TIMEOUT_SECONDS),
         },
     )
 
 
 def _provider(key: str, secret: str) -> "S3CredentialProvider":
-    """These alone: a key in the configuration would go with the session token of the environment."""
+    """These credentials only. obstore would combine a key in its configuration with a session token
+    from the environment."""
 
     def credentials() -> "S3Credential":
         return {"access_key_id": key, "secret_access_key": secret, "expires_at": None}
@@ -240,24 +236,31 @@ def _provider(key: str, secret: str) -> "S3CredentialProvider":
     return credentials
 
 
+def _size_and_etag(meta: "ObjectMeta") -> _Object:
+    return meta["size"], (meta["e_tag"] or "").strip('"')
+
+
 def _md5(body: bytes) -> str:
     return md5(body, usedforsecurity=False).hexdigest()
 
 
 def _explain(message: str) -> str:
-    """An error of obstore's in a few words. Of a store's answer nothing but its status and its code
-    is told: the rest may repeat what was sent, the name of a key included."""
-    for sign, explanation in _EXPLANATIONS:
-        if sign in message:
+    """An error of obstore in a few words.
+
+    Only the status and the code of an answer are shown. The rest may repeat what was sent,
+    including the name of a key.
+    """
+    for part, explanation in _EXPLANATIONS:
+        if part in message:
             return explanation
     status = re.search(r"status code: (\d{3}(?: [A-Za-z ]+)?)", message)
     if status is None:
         return re.sub(r".* - ", "", message.partition("\n")[0])
     code = re.search(r"<Code>(\w+)</Code>", message)
-    told = f"HTTP {status[1].strip()}" + (f" ({code[1]})" if code else "")
+    answer = f"HTTP {status[1].strip()}" + (f" ({code[1]})" if code else "")
     if status[1].startswith(("401", "403")):
         return (
-            f"refused, {told}: check the credentials, and that they allow listing, reading, "
-            "writing and deleting there"
+            f"refused, {answer}: check that the credentials are right and allow listing, reading, "
+            "writing and deleting"
         )
-    return f"{told}; the next run tries again"
+    return f"{answer}; the next run tries again"

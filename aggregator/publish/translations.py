@@ -1,225 +1,148 @@
-"""What the outputs say in their own voice, in English and French."""
+"""Texts and dates in the language of the site: gettext catalogues and CLDR date formats.
 
-from dataclasses import dataclass
+A language is one file, ``locale/LANGUAGE/LC_MESSAGES/aggregator.po``; `make translations` compiles
+it. Messages are English, and so is a site in a language that has no catalogue.
+"""
 
-from aggregator.model import Evidence, EvidenceKind
+import gettext
+import re
+from datetime import date
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from aggregator.model import Evidence, EvidenceKind, FeedEvent, FeedEventKind
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+_LOCALES = str(files("aggregator.publish") / "locale")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One language. ``reasons`` take ``{detail}`` and ``{where}``."""
+def N_(message: str) -> str:
+    """Mark a message for translation where it is not looked up yet."""
+    return message
 
-    code: str
-    why: str
-    nearly: str
-    also_at: str
-    ended: str
-    reasons: dict[EvidenceKind, str]
-    places: dict[str, str]
-    clipped: str
-    tags: str
-    one_entry: str
-    entries: str
-    no_entries: str
-    subscribe: str
-    atom: str
-    others: str
-    own_titles: dict[str, str]
-    own_descriptions: dict[str, str]
-    related: str
-    clippings: str
-    archive: str
-    skip: str
-    sources: str
-    all_sources: str
-    news_feed: str
-    health: str
-    source: str
-    state: str
-    stored: str
-    problem: str
-    history: str
-    no_events: str
-    since: str
-    states: dict[str, str]
-    months: tuple[str, ...]
-    day: str
-    all_feeds: str
-    newest: str
-    filter: str
-    about: str
-    from_: str
+
+_REASONS = {
+    EvidenceKind.DECISION: N_("confirmed by the reader"),
+    EvidenceKind.CLIPPED: N_("clipped by the reader"),
+    EvidenceKind.CATEGORY: N_("category “%(detail)s”"),
+    EvidenceKind.SUBSCRIPTION: N_("everything from “%(detail)s”"),
+    EvidenceKind.RULE: N_("a rule matches “%(detail)s”"),
+    EvidenceKind.NARROWER: N_("belongs to the narrower tag “%(detail)s”"),
+    EvidenceKind.SIMILAR: N_("similar to “%(where)s”: %(detail)s"),
+    EvidenceKind.MEANING: N_("similar in meaning to “%(where)s”"),
+}
+_PHRASES = {
+    "title": N_("“%(detail)s” in the title"),
+    "lead": N_("“%(detail)s” in the lead"),
+    "body": N_("“%(detail)s” in the text"),
+}
+_CONDITIONS = {
+    "new": N_("not polled yet"),
+    "ok": N_("OK"),
+    "failing": N_("failing"),
+    "gone": N_("gone"),
+    "moved": N_("moved"),
+    "silent": N_("silent"),
+    "degraded": N_("with warnings"),
+}
+_OWN_CHANNELS = {
+    "all": (N_("Everything"), N_("All entries of all sources, and all clippings.")),
+    "unmatched": (N_("Untagged"), N_("Entries that match no tag.")),
+    "near-miss": (
+        N_("Near misses"),
+        N_("Entries that almost match a tag: read them to find what your tags miss."),
+    ),
+}
+_SINCE = re.compile(r"[A-Za-z ]+ (\d{4}-\d{2}-\d{2})(?:: (.*))?")
+_URL = re.compile(r"https?://\S+")
+
+
+class Translator:
+    """Looks up messages and formats dates in one language."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        # gettext tries fr_be, then fr.
+        languages = [language.lower().replace("-", "_")]
+        self.catalogue = gettext.translation("aggregator", _LOCALES, languages, fallback=True)
+        self.code = self.catalogue.info().get("language", "en")
+
+    def gettext(self, message: str, **values: Any) -> str:
+        """The message in this language, with ``values`` in the place of each ``%(name)s``."""
+        return self.catalogue.gettext(message) % values
 
     def reason(self, evidence: Evidence) -> str:
-        """A reason as a person would say it."""
-        where = self.places.get(evidence.where, evidence.where)
-        return self.reasons[evidence.kind].format(detail=evidence.detail, where=where)
+        """Explain why a tag matches."""
+        phrase = _PHRASES.get(evidence.where, _PHRASES["body"])
+        message = _REASONS.get(evidence.kind, phrase)
+        return self.gettext(message, detail=evidence.detail, where=evidence.where)
 
-    def count(self, number: int) -> str:
-        """``number`` of entries, in words where that is none or one."""
-        if number == 0:
-            return self.no_entries
-        return self.one_entry if number == 1 else self.entries.format(number=number)
+    def condition(self, condition: str) -> str:
+        """Name a `FeedState.condition`."""
+        return self.gettext(_CONDITIONS[condition])
 
+    def own_channel(self, name: str) -> tuple[str, str]:
+        """Title and description of one of our own channels, such as "near-miss"."""
+        title, description = _OWN_CHANNELS[name]
+        return self.gettext(title), self.gettext(description)
 
-_ENGLISH = Words(
-    code="en",
-    why="Here because:",
-    nearly="Nearly here:",
-    also_at="Also at:",
-    ended="The feed “{name}” has ended: its tag or query is no more",
-    reasons={
-        EvidenceKind.DECISION: "the reader said so",
-        EvidenceKind.CLIPPED: "clipped by the reader",
-        EvidenceKind.CATEGORY: "category “{detail}”",
-        EvidenceKind.SUBSCRIPTION: "everything from “{detail}”",
-        EvidenceKind.RULE: "a rule finds “{detail}”",
-        EvidenceKind.PHRASE: "“{detail}” in the {where}",
-        EvidenceKind.NARROWER: "it belongs to “{detail}”",
-        EvidenceKind.SIMILAR: "near to “{where}” by: {detail}",
-        EvidenceKind.MEANING: "means about the same as “{where}”",
-    },
-    places={"title": "title", "lead": "lead", "body": "text"},
-    clipped="Clipped by the reader",
-    tags="Tags",
-    one_entry="1 entry",
-    entries="{number} entries",
-    no_entries="no entry",
-    subscribe="Subscribe",
-    atom="Atom feed",
-    others="Other feeds",
-    own_titles={"all": "Everything", "unmatched": "Of no tag", "near-miss": "Nearly of a tag"},
-    own_descriptions={
-        "all": "Every entry of every source, and every clipping.",
-        "unmatched": "What the sources wrote that belongs to no tag.",
-        "near-miss": "What belongs to no tag, but nearly: read it to find what a tag misses.",
-    },
-    related="Related tags",
-    clippings="Clippings behind this tag",
-    archive="Archive",
-    skip="Skip to the entries",
-    sources="Sources",
-    all_sources="All sources, to import into a feed reader (OPML)",
-    news_feed="News of the sources (Atom)",
-    health="The sources and how they are",
-    source="Source",
-    state="State",
-    stored="Entries",
-    problem="What is wrong",
-    history="What happened",
-    no_events="Nothing yet.",
-    since="since",
-    states={
-        "new": "not polled yet",
-        "ok": "well",
-        "failing": "failing",
-        "gone": "gone",
-        "moved": "moved",
-        "silent": "silent",
-        "degraded": "damaged",
-    },
-    months=(
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
-    day="{day} {month} {year}",
-    all_feeds="All feeds, to import into a feed reader (OPML)",
-    newest="Newest",
-    filter="Filter the tags",
-    about="One Atom feed per tag. Copy a feed's address into your feed reader.",
-    from_="from",
-)
+    def news(self, event: FeedEvent) -> tuple[str, str]:
+        """What happened to a source, and the reason of a failure, which is English.
 
-_FRENCH = Words(
-    code="fr",
-    why="Ici parce que :",
-    nearly="Ici de peu s’en faut :",
-    also_at="Aussi sur :",
-    ended="Le fil « {name} » s’arrête ici : son étiquette ou sa requête n’est plus",
-    reasons={
-        EvidenceKind.DECISION: "le lecteur l’a dit",
-        EvidenceKind.CLIPPED: "gardé par le lecteur",
-        EvidenceKind.CATEGORY: "catégorie « {detail} »",
-        EvidenceKind.SUBSCRIPTION: "tout ce qui vient de « {detail} »",
-        EvidenceKind.RULE: "une règle trouve « {detail} »",
-        EvidenceKind.PHRASE: "« {detail} » dans le {where}",
-        EvidenceKind.NARROWER: "relève de « {detail} »",
-        EvidenceKind.SIMILAR: "proche de « {where} » par : {detail}",
-        EvidenceKind.MEANING: "proche de « {where} » par le sens",
-    },
-    places={"title": "titre", "lead": "chapeau", "body": "texte"},
-    clipped="Gardé par le lecteur",
-    tags="Étiquettes",
-    one_entry="1 entrée",
-    entries="{number} entrées",
-    no_entries="aucune entrée",
-    subscribe="S’abonner",
-    atom="fil Atom",
-    others="Autres fils",
-    own_titles={"all": "Tout", "unmatched": "Sans étiquette", "near-miss": "De peu s’en faut"},
-    own_descriptions={
-        "all": "Chaque entrée de chaque source, et chaque extrait gardé.",
-        "unmatched": "Ce que les sources ont écrit et qui ne relève d’aucune étiquette.",
-        "near-miss": "Ce qui ne relève d’aucune étiquette, mais de peu : à lire pour trouver ce "
-        "qu’une étiquette manque.",
-    },
-    related="Étiquettes voisines",
-    clippings="Les extraits derrière cette étiquette",
-    archive="Archives",
-    skip="Aller aux entrées",
-    sources="Sources",
-    all_sources="Toutes les sources, à importer dans un agrégateur (OPML)",
-    news_feed="Nouvelles des sources (Atom)",
-    health="Les sources et leur état",
-    source="Source",
-    state="État",
-    stored="Entrées",
-    problem="Ce qui ne va pas",
-    history="Ce qui est arrivé",
-    no_events="Rien encore.",
-    since="depuis le",
-    states={
-        "new": "pas encore relevée",
-        "ok": "va bien",
-        "failing": "en panne",
-        "gone": "disparue",
-        "moved": "déménagée",
-        "silent": "silencieuse",
-        "degraded": "abîmée",
-    },
-    months=(
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ),
-    day="{day} {month} {year}",
-    all_feeds="Tous les fils, à importer dans un agrégateur (OPML)",
-    newest="Nouveautés",
-    filter="Filtrer les étiquettes",
-    about="Un fil Atom par étiquette. Copiez l’adresse d’un fil dans votre agrégateur.",
-    from_="de",
-)
+        The store keeps an English message. Its date and address are used again here.
+        """
+        since, url = _SINCE.match(event.message), _URL.search(event.message)
+        day = self.day(date.fromisoformat(since[1])) if since else ""
+        match event.kind:
+            case FeedEventKind.RECOVERED:
+                return self.gettext("answers again"), ""
+            case FeedEventKind.GONE:
+                return self.gettext("gone for good; unsubscribe, or find its new address"), ""
+            case FeedEventKind.MOVED if url:
+                message = N_("moved permanently; in feeds.toml, change its address to %(url)s")
+                return self.gettext(message, url=url[0]), ""
+            case FeedEventKind.SILENT if since:
+                message = N_("no new entries since %(date)s; now polled once a week")
+                return self.gettext(message, date=day), ""
+            case FeedEventKind.BROKEN if since:
+                return self.gettext("failing since %(date)s:", date=day), since[2] or ""
+            case FeedEventKind.BROKEN:
+                return self.gettext("failing:"), event.message
+        return "", event.message
+
+    def day(self, day: date) -> str:
+        """A date, such as "December 1, 2026"."""
+        from babel.dates import format_date  # 60 ms that only a run that renders should pay
+
+        pattern = "long"
+        if day.day == 1:  # CLDR has no "1er", which French needs
+            pattern = self.catalogue.pgettext("CLDR date pattern, first of a month", "long")
+        return format_date(day, pattern, self._locale)
+
+    def month(self, name: str) -> str:
+        """The month of an archive document, such as "December 2026 (2)" for "2026-12.002"."""
+        from babel.dates import format_skeleton
+
+        month, _, part = name.partition(".")
+        first = date.fromisoformat(f"{month}-01")
+        text = format_skeleton("yMMMM", first, locale=self._locale)
+        return f"{text} ({int(part)})" if part else text
+
+    @cached_property
+    def _locale(self) -> "Locale":
+        from babel import Locale, UnknownLocaleError
+
+        try:
+            locale = Locale.parse(self._language, sep="-")
+        except (ValueError, UnknownLocaleError):
+            return Locale(self.code)
+        return locale if locale.language == self.code else Locale(self.code)
 
 
-def words(language: str) -> Words:
-    """French for ``fr`` and its variants, English for everything else."""
-    return _FRENCH if language.lower().partition("-")[0] == "fr" else _ENGLISH
+@cache
+def load_translator(language: str) -> Translator:
+    """The translator of a site in ``language`` (BCP 47)."""
+    return Translator(language)

@@ -16,7 +16,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.publish.atom import render_atom
-from aggregator.publish.html import ChannelPage, IndexPage, Pages, SourcePage, StatusPage
+from aggregator.publish.html import Pages
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.opml import render_opml, render_subscriptions
 from aggregator.publish.status_feed import STATUS, STATUS_ENTRIES, status_feed
@@ -85,14 +85,9 @@ class Renderer:
         self._write(f"{feed.path}.json", render_jsonfeed(feed))
         is_tag = channel.kind is ChannelKind.TAG
         related = self._store.published.related_tags(channel.key, RELATED_TAGS) if is_tag else []
-        page = ChannelPage(
-            feed=feed,
-            months=counts,
-            documents=archive_names,
-            related=related,
-            clippings=self._planner.clippings.get(channel.key, []),
-        )
-        self._write(f"{feed.path}.html", self._pages.channel(page))
+        clippings = self._planner.clippings.get(channel.key, [])
+        page = self._pages.channel(feed, counts, archive_names, related, clippings)
+        self._write(f"{feed.path}.html", page)
 
     def _live_stories(self, channel: str) -> Iterator[Story]:
         """The stories of a live feed, newest first, read window by window as they are consumed.
@@ -119,8 +114,8 @@ class Renderer:
         state = self._states.get(source.key)
         assert state is not None, source.key
         entries = [self._builder.entry(story) for story in stories]
-        page = SourcePage(source, state, entries, history)
-        self._write(self._planner.source_files[source.key], self._pages.source(page))
+        page = self._pages.source(source, state, entries, history)
+        self._write(self._planner.source_files[source.key], page)
 
     def _render_site(self) -> None:
         """The index, and the health of the sources as page and feed."""
@@ -129,13 +124,14 @@ class Renderer:
         newest.sort(key=lambda story: (story.updated, story.id), reverse=True)
         channels = published.channels_of_stories(story.row for story in newest)
         entries = [(self._builder.entry(story), channels.get(story.row, [])) for story in newest]
-        self._write("index.html", self._pages.index(IndexPage(self._counts, entries)))
+        self._write("index.html", self._pages.index(self._counts, entries))
         events = self._store.feeds.events(STATUS_ENTRIES)
         status = status_feed(self._site, events)
         self._write_atom(status)
         self._write(f"{status.path}.json", render_jsonfeed(status))
-        health = StatusPage(self._sources, self._states, self._planner.entry_counts, events)
-        self._write(f"{STATUS}.html", self._pages.status(health))
+        entry_counts = self._planner.entry_counts
+        page = self._pages.status(self._sources, self._states, entry_counts, events)
+        self._write(f"{STATUS}.html", page)
 
     def _write_atom(self, feed: OutputFeed) -> None:
         name, data = f"{feed.path}.atom", render_atom(feed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from aggregator.match import Vocabulary, channel_key
 from aggregator.model import Channel, ChannelKind, Clipping, Config, Subscription
-from aggregator.publish.entries import FeedBuilder
+from aggregator.publish.feed_builder import FeedBuilder
 from aggregator.publish.paths import KINDS, SITE, source_files
 from aggregator.text.folding import digest
 

@@ -18,7 +18,7 @@ from aggregator.errors import StorageError
 from aggregator.match import QueryMatcher
 from aggregator.model import Channel, ChannelKind, Clipping, Config, OutputFeed, Story
 from aggregator.publish.atom import render_atom
-from aggregator.publish.entries import NEVER
+from aggregator.publish.feed_builder import NEVER
 from aggregator.publish.jsonfeed import render_jsonfeed
 from aggregator.publish.paths import MEDIA_TYPES
 from aggregator.run.match import load_vocabulary
@@ -120,7 +120,7 @@ class _StoreViews:
     def _feed(self, text: str, query: Query, store: Store) -> OutputFeed:
         vocabulary, _ = load_vocabulary(self.config, self.clippings, store)
         matcher = QueryMatcher(vocabulary, self.config.subscriptions)
-        matches = (story for story in _newest(store) if matcher.finds(query, story))
+        matches = (story for story in _newest(store) if matcher.matches(query, story))
         stories = list(islice(matches, self.config.publish.live))
         channel = Channel(
             key=f"query:{digest(text)}",

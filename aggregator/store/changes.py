@@ -1,4 +1,4 @@
-"""What a fetched entry is to the store, and what becomes of the one it holds. Pure."""
+"""How an entry of a document compares with the stored one, and how to update that. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -11,21 +11,21 @@ from aggregator.text.folding import digest, fold
 from aggregator.text.similarity import are_similar, is_revision
 from aggregator.text.urls import link_key
 
-MAX_TRIVIAL_CHANGES = 3  # changes of numbers and parameters only that are stored of one entry
-MAX_REVISIONS = 3  # times that one story is shown to subscribers as changed
-_SIGNIFICANT_CHARACTERS = 200
-_SIGNIFICANT_SHARE = 0.1
-_MOST_COMPARED = 20_000  # characters; difflib takes quadratic time
+MAX_TRIVIAL_CHANGES = 3  # changes of numbers and URL parameters only, stored of one entry
+MAX_REVISIONS = 3  # times that subscribers are shown a story as changed
+SIGNIFICANT_CHARACTERS = 200
+SIGNIFICANT_SHARE = 0.1
+MAX_COMPARED_CHARACTERS = 20_000  # difflib takes quadratic time
 
 _NUMBER = re.compile(r"\d+")
 _QUERY = re.compile(r"""[?#][^"'\s>]*""")
 
 
 def content_hash(entry: Entry) -> str:
-    """A digest of what a subscriber sees of an entry.
+    """Digest of what a subscriber sees of an entry.
 
-    Dates are left out, because publishers stamp unchanged entries anew; empty fields too, so
-    that a field added to `Entry` one day changes no hash.
+    Dates are left out, because publishers give unchanged entries new dates. Empty fields are left
+    out too, so that a new field of `Entry` changes no hash.
     """
     parts = [
         f"title={entry.title}",
@@ -39,64 +39,69 @@ def content_hash(entry: Entry) -> str:
     return digest(*(part for part in parts if part))
 
 
-def decide(known_hash: str | None, entry: Entry) -> EntryChange:
-    """``known_hash`` is that of the stored entry with the same key, None where there is none."""
-    if known_hash is None:
-        return EntryChange.NEW
-    return EntryChange.UNCHANGED if known_hash == content_hash(entry) else EntryChange.MODIFIED
-
-
-def is_trivial_change(old: Entry, new: Entry) -> bool:
-    """Whether only numbers and the parameters of addresses differ: a counter of visits, the
-    address of a tracking pixel, a session's id. Or a date that was corrected: nobody can know."""
-    return content_hash_without_numbers(old) == content_hash_without_numbers(new)
-
-
 def content_hash_without_numbers(entry: Entry) -> str:
-    """A digest of what an entry says, but for numbers and the parameters of addresses."""
+    """Digest of an entry without its numbers and the parameters of its addresses."""
     return digest(
         _NUMBER.sub("#", entry.title),
-        _plain(entry.link or ""),
-        _NUMBER.sub("#", _plain(entry.summary)),
-        _NUMBER.sub("#", _plain(entry.content)),
+        _without_queries(entry.link or ""),
+        _NUMBER.sub("#", _without_queries(entry.summary)),
+        _NUMBER.sub("#", _without_queries(entry.content)),
         *(a.name for a in entry.authors),
         *(c.term for c in entry.categories),
-        *(_plain(e.url) for e in entry.enclosures),
+        *(_without_queries(e.url) for e in entry.enclosures),
     )
 
 
-def _plain(text: str) -> str:
+def _without_queries(text: str) -> str:
     return _QUERY.sub("", text)
 
 
+def compare(stored_hash: str | None, entry: Entry) -> EntryChange:
+    """Compare an entry with the hash of the stored entry with its key; None: there is none."""
+    if stored_hash is None:
+        return EntryChange.NEW
+    return EntryChange.UNCHANGED if stored_hash == content_hash(entry) else EntryChange.MODIFIED
+
+
+def is_trivial_change(old: Entry, new: Entry) -> bool:
+    """Whether only numbers and URL parameters differ: a visitor counter, a tracking pixel, a session
+    id, or a corrected date, which cannot be told apart."""
+    return content_hash_without_numbers(old) == content_hash_without_numbers(new)
+
+
 def is_significant(old: Entry, new: Entry) -> bool:
-    """Whether a reader who has read ``old`` would want to be told of ``new``: another title, or a
-    tenth of the text, or 200 characters of it. Numbers count for nothing."""
+    """Whether somebody who has read ``old`` wants to know about ``new``.
+
+    True for another title, or if a tenth of the text or 200 characters changed; numbers do not count.
+    """
     if _NUMBER.sub("#", fold(old.title)) != _NUMBER.sub("#", fold(new.title)):
         return True
-    before, after = (_NUMBER.sub("#", entry.text)[:_MOST_COMPARED] for entry in (old, new))
+    before, after = (_NUMBER.sub("#", entry.text)[:MAX_COMPARED_CHARACTERS] for entry in (old, new))
     if before == after:
         return False
-    words, others = before.split(), after.split()
-    blocks = SequenceMatcher(None, words, others, autojunk=False).get_matching_blocks()
-    kept = sum(len(" ".join(words[b.a : b.a + b.size])) for b in blocks)
-    longer = max(len(before), len(after))
-    changed = longer - kept
-    return changed >= min(_SIGNIFICANT_CHARACTERS, max(_SIGNIFICANT_SHARE * longer, 1))
+    old_words, new_words = before.split(), after.split()
+    matcher = SequenceMatcher(None, old_words, new_words, autojunk=False)
+    unchanged = sum(
+        len(" ".join(old_words[block.a : block.a + block.size]))
+        for block in matcher.get_matching_blocks()
+    )
+    length = max(len(before), len(after))
+    limit = min(SIGNIFICANT_CHARACTERS, max(SIGNIFICANT_SHARE * length, 1))
+    return length - unchanged >= limit
 
 
 def revise(old: Entry, new: Entry, now: datetime, *, significant: bool) -> Entry:
     """The stored ``old`` with what the publisher now says in ``new``.
 
-    The id never changes, ``published`` is frozen at first sight, and ``updated`` only moves with
-    a significant change, and forward: to the publisher's time if that is later, else to now.
-    A page that was not its own does not become it.
+    The id never changes, and ``published`` stays as first seen. ``updated`` moves only with a
+    significant change, and only forward: to the publisher's time if that is later, else to now. An
+    entry whose link was not its own page keeps that.
     """
     updated = old.updated
     if significant:
         before = old.updated or old.published
-        later = new.updated and (before is None or new.updated > before)
-        updated = new.updated if later else now
+        is_later = new.updated and (before is None or new.updated > before)
+        updated = new.updated if is_later else now
     same_link = bool(old.link and new.link) and link_key(old.link or "") == link_key(new.link or "")
     return replace(
         new,
@@ -107,22 +112,24 @@ def revise(old: Entry, new: Entry, now: datetime, *, significant: bool) -> Entry
     )
 
 
-def find_twin(entry: Entry, gone: Iterable[tuple[int, Entry]], *, wholesale: bool) -> int | None:
-    """Which entry, of those that are stored of a feed and stand in its document no more, ``entry``
-    is under another key: the number it stands with in ``gone``, or None.
+def find_twin(
+    entry: Entry, candidates: Iterable[tuple[int, Entry]], *, all_keys_new: bool
+) -> int | None:
+    """The stored entry that the publisher now serves as ``entry`` under another key; None if none.
 
-    The rungs are its page, its title and date, its title and text; and what it says must not be
-    something else. ``wholesale``: the document holds no key that we know, so that its publisher
-    has re-issued everything, perhaps with other dates.
+    ``candidates``: ids and entries of the feed that are no longer in its document. They are compared
+    by page, by title and date, by title and text; in each case the text must agree.
+    ``all_keys_new``: no key of the document is known, so the publisher has re-issued its archive,
+    perhaps with other dates.
     """
-    for is_twin in (_by_page, _by_date, _by_text):
-        for number, old in gone:
-            if is_twin(old, entry, wholesale):
-                return number
+    for is_twin in (_has_same_page, _has_same_date, _has_same_text):
+        for entry_id, old in candidates:
+            if is_twin(old, entry, all_keys_new):
+                return entry_id
     return None
 
 
-def _by_page(old: Entry, new: Entry, _: bool) -> bool:
+def _has_same_page(old: Entry, new: Entry, _: bool) -> bool:
     if new.page is None or old.page != new.page:
         return False
     return fold(old.title) == fold(new.title) or (
@@ -130,17 +137,17 @@ def _by_page(old: Entry, new: Entry, _: bool) -> bool:
     )
 
 
-def _by_date(old: Entry, new: Entry, _: bool) -> bool:
+def _has_same_date(old: Entry, new: Entry, _: bool) -> bool:
     date = new.published or new.updated
     if date is None or date != (old.published or old.updated):
         return False
     return fold(old.title) == fold(new.title) and is_revision(old.text, new.text)
 
 
-def _by_text(old: Entry, new: Entry, wholesale: bool) -> bool:
+def _has_same_text(old: Entry, new: Entry, all_keys_new: bool) -> bool:
     if fold(old.title) != fold(new.title) or not new.text:
         return False
-    if wholesale and are_similar(old.text, new.text):
+    if all_keys_new and are_similar(old.text, new.text):
         return True
-    dated = old.published or old.updated or new.published or new.updated
-    return not dated and old.text == new.text
+    is_dated = old.published or old.updated or new.published or new.updated
+    return not is_dated and old.text == new.text

@@ -1,25 +1,25 @@
-"""In which output feeds stories stand, and in which documents of their archives."""
+"""Which stories belong to which channels, and to which documents of their archives."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import sqlmodel
-from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlmodel import Session
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from aggregator.model import ChannelKind, MembershipChange, Story
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
     MAX_QUERY_PARAMETERS,
     UPDATE_ARCHIVE_DOCUMENT,
+    AnyRow,
+    Values,
     chunks,
+    execute,
+    fetch_all,
     load_stories,
-    mark_sources,
-    read,
-    write,
+    mark_channels,
+    mark_source_pages,
 )
 from aggregator.store.tables import (
     ARCHIVE_DOCUMENTS,
@@ -27,232 +27,240 @@ from aggregator.store.tables import (
     CHANNELS,
     ENTRIES,
     STORIES,
-    ChannelRow,
 )
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.slugs import assign_slugs
 
-MOST_IN_A_DOCUMENT = 300
+MAX_STORIES_PER_DOCUMENT = 300
 MONTH_LENGTH = len("2026-11")
 
 
 class ChannelStore:
-    """What listing reads and writes."""
+    """Reads and writes channels and their stories."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def save(
-        self, wanted: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
+        self, expected: Mapping[str, tuple[ChannelKind, str]], site_url: str, now: datetime
     ) -> None:
-        """Remember new output feeds, and which have ended or are back.
+        """Store new channels, and which ended or came back. ``expected``: kind and name by key.
 
-        A feed's id is made from the site's address at its first time, and stays when that moves.
+        The id of a channel is made from the site's address when the channel is new. It stays when
+        the site moves.
         """
-        every = sqlmodel.select(ChannelRow)
-        with self._database.transaction() as session:
-            held = {row.key: row for row in session.exec(every)}
+        with self._database.transaction() as connection:
+            rows = {row.key: row for row in fetch_all(connection, select(CHANNELS))}
             names = {
-                key: key.partition(":")[2] for key, (kind, _) in wanted.items()
+                key: key.partition(":")[2]
+                for key, (kind, _) in expected.items()
                 if kind is not ChannelKind.OWN
-            }  # fmt: skip
-            known = {key: row.slug for key, row in held.items()}
-            known |= {key: name for key, (kind, name) in wanted.items() if kind is ChannelKind.OWN}
-            given = assign_slugs(names, known)
-            for key, (kind, name) in wanted.items():
-                row = held.get(key)
+            }
+            fixed = {key: row.slug for key, row in rows.items()}
+            fixed |= {key: name for key, (kind, name) in expected.items() if key not in names}
+            all_slugs = assign_slugs(names, fixed)
+            new: list[Values] = []
+            for key, (kind, name) in expected.items():
+                row = rows.get(key)
                 if row is None:
-                    slug = given[key]
-                    row = ChannelRow(
-                        key=key, kind=kind.value, name=name, slug=slug,
-                        atom_id=mint_id(site_url, None, slug), first_seen_at=now,
-                    )  # fmt: skip
-                    session.add(row)
+                    new.append(_new_channel(key, kind, name, all_slugs[key], site_url, now))
                 elif row.name != name or row.ended_at or row.pruned:
-                    row.name, row.ended_at, row.pruned, row.dirty = name, None, False, True
-            for key, row in held.items():
-                if key not in wanted and row.ended_at is None:
-                    row.ended_at, row.dirty = now, True
+                    back: Values = {"name": name, "ended_at": None, "pruned": False, "dirty": True}
+                    _update_channel(connection, key, back)
+            execute(connection, insert(CHANNELS), new)
+            for key, row in rows.items():
+                if key not in expected and row.ended_at is None:
+                    _update_channel(connection, key, {"ended_at": now, "dirty": True})
 
     def pending_stories(self, *, whole: bool = True) -> Iterator[tuple[Story, frozenset[str]]]:
-        """The stories whose place must be decided again, with the channels they now stand in;
-        without ``whole``, what they say is left out."""
-        last = 0
+        """The stories to place, with the channels (keys) to which they belong now.
+
+        Without ``whole``, the content of their entries is left out.
+        """
+        last_id = 0
         while True:
-            with self._database.transaction() as session:
-                wanted = select(STORIES).where(STORIES.c.placement_pending, STORIES.c.id > last)
-                rows = read(session, wanted.order_by(STORIES.c.id).limit(MAX_QUERY_PARAMETERS))
-                held = defaultdict(set)
-                listed = select(CHANNEL_STORIES.c.story_id, CHANNEL_STORIES.c.channel)
-                theirs = listed.where(CHANNEL_STORIES.c.story_id.in_([row.id for row in rows]))
-                for story, channel in read(session, theirs):
-                    held[story].add(channel)
-                found = load_stories(session, rows, whole=whole)
-            if not found:
+            with self._database.transaction() as connection:
+                pending = select(STORIES).where(STORIES.c.placement_pending, STORIES.c.id > last_id)
+                rows = fetch_all(
+                    connection, pending.order_by(STORIES.c.id).limit(MAX_QUERY_PARAMETERS)
+                )
+                channels: defaultdict[int, set[str]] = defaultdict(set)
+                query = select(CHANNEL_STORIES.c.story_id, CHANNEL_STORIES.c.channel)
+                is_member = CHANNEL_STORIES.c.story_id.in_([row.id for row in rows])
+                for story, channel in fetch_all(connection, query.where(is_member)):
+                    channels[story].add(channel)
+                stories = load_stories(connection, rows, whole=whole)
+            if not stories:
                 return
-            yield from ((story, frozenset(held[story.row])) for story in found)
-            last = found[-1].row
+            yield from ((story, frozenset(channels[story.row])) for story in stories)
+            last_id = stories[-1].row
 
     def save_membership_changes(
-        self,
-        membership_changes: Sequence[MembershipChange],
-        live: Collection[tuple[str, int]],
-        now: datetime,
+        self, changes: Sequence[MembershipChange], live: Collection[tuple[str, int]], now: datetime
     ) -> None:
-        """Let stories enter and leave, in one transaction; ``live`` says (channel, story) of those
-        that may stand in a live feed.
+        """Let stories enter and leave channels, in one transaction.
 
-        A story stands in the archive of its month, or, where a later month was begun, in that:
-        closed documents never change for what was found late. One that holds 300 is closed too, so
-        that what is written for one story is bounded.
+        ``live``: (channel, story) of those that enter a live feed. A story goes into the archive
+        document of its month, or into the open document if a later month has begun: closed
+        documents never change for a late story. A document with 300 stories is closed too, so that
+        one story never causes much to be written.
         """
-        if not membership_changes:
+        if not changes:
             return
-        moving = [
-            membership_change
-            for membership_change in membership_changes
-            if membership_change.enters or membership_change.leaves
-        ]
-        with self._database.transaction() as session:
+        moving = [change for change in changes if change.enters or change.leaves]
+        with self._database.transaction() as connection:
             if moving:
-                _move(session, sorted(moving, key=lambda p: (p.date, p.id)), live, now)
-            for stories in chunks(
-                [membership_change.story for membership_change in membership_changes]
-            ):
-                settled = update(STORIES).where(STORIES.c.id.in_(stories))
-                write(session, settled.values(placement_pending=False, ever_published=True))
+                ordered = sorted(moving, key=lambda change: (change.date, change.id))
+                _move_stories(connection, ordered, live, now)
+            for batch in chunks([change.story for change in changes]):
+                placed = update(STORIES).where(STORIES.c.id.in_(batch))
+                execute(connection, placed.values(placement_pending=False, ever_published=True))
 
 
-def _move(
-    session: Session,
-    membership_changes: Sequence[MembershipChange],
+def _new_channel(
+    key: str, kind: ChannelKind, name: str, slug: str, site_url: str, now: datetime
+) -> Values:
+    return {
+        "key": key, "kind": kind.value, "name": name, "slug": slug,
+        "atom_id": mint_id(site_url, None, slug), "first_seen_at": now, "ended_at": None,
+        "pruned": False, "dirty": True, "rendered": "",
+    }  # fmt: skip
+
+
+def _update_channel(connection: Connection, key: str, values: Values) -> None:
+    execute(connection, update(CHANNELS).where(CHANNELS.c.key == key).values(values))
+
+
+def _move_stories(
+    connection: Connection,
+    changes: Sequence[MembershipChange],
     live: Collection[tuple[str, int]],
     now: datetime,
 ) -> None:
-    archive = _Archive(session)
-    entering: list[dict[str, Any]] = []
-    for membership_change in membership_changes:
-        if membership_change.leaves:
-            _leave(session, archive, membership_change.story, membership_change.leaves)
+    archives = _Archives(connection)
+    entering: list[Values] = []
+    for change in changes:
+        if change.leaves:
+            _leave(connection, archives, change.story, change.leaves)
         entering += [
             {
                 "channel": channel,
-                "story_id": membership_change.story,
-                "document": archive.enter(channel, membership_change.date),
-                "live": (channel, membership_change.story) in live,
+                "story_id": change.story,
+                "document": archives.add(channel, change.date),
+                "live": (channel, change.story) in live,
                 "entered_at": now,
             }
-            for channel in sorted(membership_change.enters)
+            for channel in sorted(change.enters)
         ]
-    write(session, insert(CHANNEL_STORIES), entering)
-    archive.save()
-    touched = {
-        key
-        for membership_change in membership_changes
-        for key in membership_change.enters | membership_change.leaves
-    }
-    for keys in chunks(sorted(touched)):
-        write(session, update(CHANNELS).where(CHANNELS.c.key.in_(keys)).values(dirty=True))
-    ours = select(CHANNELS.c.key).where(CHANNELS.c.kind == ChannelKind.OWN.value)
-    own_keys = {key for (key,) in read(session, ours)}
-    shown = [p.story for p in membership_changes if (p.enters | p.leaves) - own_keys]
-    for stories in chunks(shown):
-        mark_sources(session, select(ENTRIES.c.feed_id).where(ENTRIES.c.story_id.in_(stories)))
+    execute(connection, insert(CHANNEL_STORIES), entering)
+    archives.save()
+    changed = {key for change in changes for key in change.enters | change.leaves}
+    for keys in chunks(sorted(changed)):
+        mark_channels(connection, keys)
+    own = select(CHANNELS.c.key).where(CHANNELS.c.kind == ChannelKind.OWN.value)
+    own_keys = {row.key for row in fetch_all(connection, own)}
+    on_source_pages = [c.story for c in changes if (c.enters | c.leaves) - own_keys]
+    for stories in chunks(on_source_pages):
+        feeds = select(ENTRIES.c.feed_id).where(ENTRIES.c.story_id.in_(stories))
+        mark_source_pages(connection, feeds)
 
 
-def _leave(session: Session, archive: "_Archive", story: int, channels: Collection[str]) -> None:
-    """A story leaves these channels and the documents of their archives."""
-    there = (CHANNEL_STORIES.c.story_id == story) & CHANNEL_STORIES.c.channel.in_(sorted(channels))
-    for row in read(session, select(CHANNEL_STORIES).where(there)):
-        archive.withdraw(row.channel, row.document)
-    write(session, delete(CHANNEL_STORIES).where(there))
+def _leave(
+    connection: Connection, archives: "_Archives", story: int, channels: Collection[str]
+) -> None:
+    """Remove a story from these channels and their archive documents."""
+    is_member = (CHANNEL_STORIES.c.story_id == story) & CHANNEL_STORIES.c.channel.in_(
+        sorted(channels)
+    )
+    for row in fetch_all(connection, select(CHANNEL_STORIES).where(is_member)):
+        archives.remove(row.channel, row.document)
+    execute(connection, delete(CHANNEL_STORIES).where(is_member))
 
 
 @dataclass(slots=True)
-class _Page:
-    """A document while stories enter and leave it."""
+class _Document:
+    """An archive document while stories enter and leave it."""
 
     channel: str
-    month: str
+    name: str
     stories: int = 0
-    touched: bool = False
-    new: bool = False
+    is_dirty: bool = False
+    is_new: bool = False
 
 
-class _Archive:
-    """The documents of all archives, while stories enter them in the order of their dates."""
+class _Archives:
+    """The archives of all channels, while stories enter them in the order of their dates."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._open: dict[str, _Page] = {}  # the latest of each channel
-        self._pages: dict[tuple[str, str], _Page] = {}
-        latest = select(
-            ARCHIVE_DOCUMENTS.c.channel, func.max(ARCHIVE_DOCUMENTS.c.name).label("name")
-        )
-        newest = latest.group_by(ARCHIVE_DOCUMENTS.c.channel).subquery()
-        joined = (ARCHIVE_DOCUMENTS.c.channel == newest.c.channel) & (
-            ARCHIVE_DOCUMENTS.c.name == newest.c.name
-        )
-        columns = select(
-            ARCHIVE_DOCUMENTS.c.channel, ARCHIVE_DOCUMENTS.c.name, ARCHIVE_DOCUMENTS.c.stories
-        )
-        for row in read(session, columns.join(newest, joined)):
-            page = _Page(row.channel, row.name, row.stories)
-            self._open[page.channel] = self._pages[page.channel, page.month] = page
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._open: dict[str, _Document] = {}  # the latest document of each channel
+        self._documents: dict[tuple[str, str], _Document] = {}
+        table = ARCHIVE_DOCUMENTS.c
+        latest = select(table.channel, func.max(table.name).label("name"))
+        latest_names = latest.group_by(table.channel).subquery()
+        is_latest = (table.channel == latest_names.c.channel) & (table.name == latest_names.c.name)
+        query = select(table.channel, table.name, table.stories).join(latest_names, is_latest)
+        for row in fetch_all(connection, query):
+            self._open[row.channel] = self._load(row)
 
-    def enter(self, channel: str, date: datetime) -> str:
-        """Where a story of this date goes; the document before a new one now has a next."""
+    def _load(self, row: AnyRow) -> _Document:
+        document = _Document(row.channel, row.name, row.stories)
+        self._documents[row.channel, row.name] = document
+        return document
+
+    def add(self, channel: str, date: datetime) -> str:
+        """Add a story with this date; return the name of its document."""
         month = f"{date:%Y-%m}"
-        page = self._open.get(channel)
-        if page is None or month > page.month[:MONTH_LENGTH]:
-            page = self._begin(channel, month, page)
-        elif page.stories >= MOST_IN_A_DOCUMENT:
-            month, _, part = page.month.partition(".")
-            page = self._begin(channel, f"{month}.{int(part or 1) + 1:03}", page)
-        page.stories += 1
-        page.touched = True
-        return page.month
+        document = self._open.get(channel)
+        if document is None or month > document.name[:MONTH_LENGTH]:
+            document = self._begin(channel, month, document)
+        elif document.stories >= MAX_STORIES_PER_DOCUMENT:
+            month, _, part = document.name.partition(".")
+            document = self._begin(channel, f"{month}.{int(part or 1) + 1:03}", document)
+        document.stories += 1
+        document.is_dirty = True
+        return document.name
 
-    def withdraw(self, channel: str, month: str) -> None:
-        """A story leaves the document."""
-        if (channel, month) not in self._pages:
-            held = select(ARCHIVE_DOCUMENTS.c.stories).where(
-                ARCHIVE_DOCUMENTS.c.channel == channel, ARCHIVE_DOCUMENTS.c.name == month
+    def remove(self, channel: str, name: str) -> None:
+        """Remove a story from a document."""
+        document = self._documents.get((channel, name))
+        if document is None:
+            table = ARCHIVE_DOCUMENTS.c
+            query = select(table.channel, table.name, table.stories)
+            (row,) = fetch_all(
+                self._connection, query.where(table.channel == channel, table.name == name)
             )
-            ((stories,),) = read(self._session, held)
-            self._pages[channel, month] = _Page(channel, month, stories)
-        page = self._pages[channel, month]
-        page.stories -= 1
-        page.touched = True
+            document = self._load(row)
+        document.stories -= 1
+        document.is_dirty = True
 
-    def _begin(self, channel: str, month: str, before: _Page | None) -> _Page:
-        page = self._open[channel] = self._pages[channel, month] = _Page(channel, month, new=True)
-        if before is not None:
-            before.touched = True
-        return page
+    def _begin(self, channel: str, name: str, previous: _Document | None) -> _Document:
+        """Open a document. The previous one is rendered again, for its link to the next."""
+        document = _Document(channel, name, is_new=True)
+        self._open[channel] = self._documents[channel, name] = document
+        if previous is not None:
+            previous.is_dirty = True
+        return document
 
     def save(self) -> None:
-        """Write the documents that were touched."""
-        touched = [page for page in self._pages.values() if page.touched]
-        made = [
+        """Write the dirty documents."""
+        dirty = [document for document in self._documents.values() if document.is_dirty]
+        new = [
             {
-                "channel": p.channel,
-                "name": p.month,
-                "stories": p.stories,
+                "channel": d.channel,
+                "name": d.name,
+                "stories": d.stories,
                 "dirty": True,
                 "rendered": "",
             }
-            for p in touched
-            if p.new
+            for d in dirty
+            if d.is_new
         ]
-        write(self._session, insert(ARCHIVE_DOCUMENTS), made)
+        execute(self._connection, insert(ARCHIVE_DOCUMENTS), new)
         changed = [
-            {"its_channel": p.channel, "its_name": p.month, "number": p.stories}
-            for p in touched
-            if not p.new
+            {"its_channel": d.channel, "its_name": d.name, "count": d.stories}
+            for d in dirty
+            if not d.is_new
         ]
-        write(
-            self._session,
-            UPDATE_ARCHIVE_DOCUMENT.values(stories=bindparam("number"), dirty=True),
-            changed,
-        )
+        statement = UPDATE_ARCHIVE_DOCUMENT.values(stories=bindparam("count"), dirty=True)
+        execute(self._connection, statement, changed)

@@ -1,4 +1,4 @@
-"""The open database: what every query goes through."""
+"""The open database. Every query uses one of its transactions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session
 
 from aggregator.errors import StorageError
 from aggregator.store import engine, sqlite_file
@@ -15,10 +14,10 @@ from aggregator.store.migrate import upgrade
 
 
 class Database:
-    """A context for transactions on the database of ``[store] url``."""
+    """The database of ``[store] url``."""
 
     def __init__(self, url: str, root: Path) -> None:
-        """Open, or create, the database of ``[store] url`` in the project folder ``root``.
+        """Open, or create, the database; relative paths start at the project folder ``root``.
 
         Raises StorageError if it cannot be opened, is damaged, or is of a later version.
         """
@@ -26,7 +25,7 @@ class Database:
         if not is_postgresql(url):
             self.path = database_path(url, root)
         self.engine = open_engine(url, root)
-        self._file = self._its_file()
+        self._file_id = self._current_file_id()
         try:
             with self.guard(), self.engine.begin() as connection:
                 upgrade(connection)
@@ -35,7 +34,7 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Give the database back: a file has its write-ahead log merged into it."""
+        """Close all connections; SQLite merges its write-ahead log into the file."""
         self.engine.dispose()
 
     @contextmanager
@@ -45,36 +44,35 @@ class Database:
             yield
         except StorageError as error:
             raise StorageError(f"{self.name}: {error}") from error
-        # ValueError: what stands in a column is no time, no JSON or no UTF-8: the file is damaged.
+        # ValueError: a column contains no valid time, JSON or UTF-8, so the file is damaged.
         except (SQLAlchemyError, OSError, ValueError) as error:
-            reason = engine.database_message(error)
-            raise StorageError(f"{self.name}: {reason}; {self._advice(reason)}") from error
+            message = engine.database_message(error)
+            raise StorageError(f"{self.name}: {message}; {self._advice(message)}") from error
 
-    def _advice(self, reason: str) -> str:
+    def _advice(self, message: str) -> str:
         if self.engine.dialect.name == "postgresql":
-            return engine.advice(reason)
-        return sqlite_file.advice(self.path, reason)
+            return engine.advice(message)
+        return sqlite_file.advice(self.path, message)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """One question, without the objects of a session."""
+        """A connection for reading."""
         with self.guard(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Connection]:
         """One transaction: all of it is stored, or nothing."""
-        with self.guard(), Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            if self._its_file() != self._file:
+        with self.guard(), self.engine.begin() as connection:
+            yield connection
+            if self._current_file_id() != self._file_id:
                 raise StorageError(
-                    "it was taken away, or another put in its place, while this command was at work; "
-                    "what it was about to store is not stored: run again"
+                    "the file was removed or replaced while this command ran, so its last changes "
+                    "are not stored: run it again"
                 )
-            session.commit()
 
-    def _its_file(self) -> tuple[int, int] | None:
-        """Which file has the name of the database, if any has."""
+    def _current_file_id(self) -> tuple[int, int] | None:
+        """Device and inode of the database file; None if there is none."""
         if self.engine.dialect.name == "postgresql":
             return None
         try:

@@ -1,8 +1,8 @@
-"""The way between rows and `model` values."""
+"""Converts between rows and `model` values."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlmodel import func
+from sqlalchemy import func
 
 from aggregator.model import (
     Author,
@@ -19,16 +19,18 @@ from aggregator.model import (
     StoredEntry,
 )
 from aggregator.store.changes import content_hash
-from aggregator.store.tables import ENTRIES, ChannelRow
+from aggregator.store.tables import ENTRIES
+
+AnyRow: TypeAlias = Any  # a row of SQLAlchemy, which cannot type its columns
 
 
-def feed_from_row(row: Any) -> Feed:
-    """What the publisher says of its feed."""
+def feed_from_row(row: AnyRow) -> Feed:
+    """What the publisher says about its feed."""
     return Feed(row.atom_id, row.title, row.link, row.language, row.rights)
 
 
 def feed_columns(feed: Feed) -> dict[str, Any]:
-    """The columns that hold what the publisher says of its feed."""
+    """The columns with what the publisher says about its feed."""
     return {
         "atom_id": feed.id,
         "title": feed.title,
@@ -39,12 +41,12 @@ def feed_columns(feed: Feed) -> dict[str, Any]:
 
 
 def entry_date() -> Any:
-    """`model.StoredEntry.date`, in SQL."""
+    """`model.StoredEntry.date` in SQL."""
     return func.coalesce(ENTRIES.c.updated, ENTRIES.c.published, ENTRIES.c.first_seen_at)
 
 
 def entry_columns(entry: Entry) -> dict[str, Any]:
-    """The columns that hold an entry's own fields."""
+    """The columns with an entry's own fields."""
     return {
         "key": entry.key,
         "atom_id": entry.id,
@@ -69,17 +71,16 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     }
 
 
-_OF_A_HEAD = """id feed_id story_id key atom_id title link page published updated language
+_HEAD = """id feed_id story_id key atom_id title link page published updated language
     first_seen_at changed_at pruned_at"""
-HEAD = [ENTRIES.c[name] for name in _OF_A_HEAD.split()]
+HEAD_COLUMNS = [ENTRIES.c[name] for name in _HEAD.split()]  # of an entry without its content
 
 
-def entry_from_row(row: Any, *, whole: bool = True) -> Entry:
-    """The entry that a row holds; without ``whole``, the row has the columns of `HEAD`, and the entry
-    nothing of what it says."""
-    said: dict[str, Any] = {}
+def entry_from_row(row: AnyRow, *, whole: bool = True) -> Entry:
+    """The entry of a row. Without ``whole``, the row has only `HEAD_COLUMNS`."""
+    content: dict[str, Any] = {}
     if whole:
-        said = {
+        content = {
             "summary": row.summary,
             "content": row.content,
             "text": row.text,
@@ -97,14 +98,14 @@ def entry_from_row(row: Any, *, whole: bool = True) -> Entry:
         published=row.published,
         updated=row.updated,
         language=row.language,
-        **said,
+        **content,
     )
 
 
-def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
-    """An entry with what the store knows of it, or its head."""
+def stored_entry(row: AnyRow, feed: AnyRow, *, whole: bool = True) -> StoredEntry:
+    """The entry of a row with its history. Without ``whole``, without its content."""
     return StoredEntry(
-        row=row.id or 0,
+        row=row.id,
         feed_url=feed.url,
         feed=feed_from_row(feed),
         role=Role(feed.role),
@@ -116,8 +117,8 @@ def stored_entry(row: Any, feed: Any, *, whole: bool = True) -> StoredEntry:
     )
 
 
-def channel_from_row(row: ChannelRow) -> Channel:
-    """The output feed that a row holds."""
+def channel_from_row(row: AnyRow) -> Channel:
+    """The output feed of a row."""
     return Channel(
         key=row.key,
         kind=ChannelKind(row.kind),
@@ -130,7 +131,7 @@ def channel_from_row(row: ChannelRow) -> Channel:
 
 
 def match_columns(match: Match) -> dict[str, Any]:
-    """The columns that hold a match's own fields."""
+    """The columns with a match's own fields."""
     return {
         "tag": match.tag,
         "score": match.score,
@@ -142,10 +143,10 @@ def match_columns(match: Match) -> dict[str, Any]:
     }
 
 
-def match_from_row(row: Any) -> Match:
-    """The match that a row holds."""
-    evidence = (
+def match_from_row(row: AnyRow) -> Match:
+    """The match of a row."""
+    evidence = tuple(
         Evidence(EvidenceKind(e["kind"]), e["detail"], e["where"], e["weight"])
         for e in row.evidence
     )
-    return Match(row.tag, row.score, tuple(evidence), row.near)
+    return Match(row.tag, row.score, evidence, row.near)

@@ -1,75 +1,66 @@
-"""`model.FeedState` and `model.FeedEvent`: the way to their rows and back."""
+"""Converts between rows and `model.FeedState`, `model.FeedEvent`."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from aggregator.model import FeedEvent, FeedEventKind, FeedState, Move, PollHints, Validators
 
+AnyRow: TypeAlias = Any  # a row of SQLAlchemy, which cannot type its columns
+# Columns with the names and the values of fields of `FeedState`.
+_PLAIN_COLUMNS = [
+    "body_hash",
+    "fetched_at",
+    "succeeded_at",
+    "not_before",
+    "next_poll_at",
+    "next_poll_reason",
+    "newest_at",
+    "failures",
+    "failing_since_at",
+    "operator_notified",
+    "gone_at",
+    "gone_confirmed",
+    "warning",
+    "is_silent",
+    "last_error",
+]
 
-def feed_state(row: Any) -> FeedState:
-    """What the fetching stage needs to know of a feed."""
+
+def feed_state(row: AnyRow) -> FeedState:
+    """The polling state of a feed row."""
     move = None
     if row.moved_to and row.moved_since_at:
         move = Move(row.moved_to, row.moved_since_at, row.moved_count, row.move_adopted)
     return FeedState(
         key=row.url,
         validators=Validators(row.etag, row.last_modified, row.validated_url),
-        body_hash=row.body_hash,
-        fetched_at=row.fetched_at,
-        succeeded_at=row.succeeded_at,
-        not_before=row.not_before,
-        next_poll_at=row.next_poll_at,
-        next_poll_reason=row.next_poll_reason,
         lifetime=_delta(row.lifetime_seconds),
-        hints=_hints(row.hints),
+        hints=_hints_from_json(row.hints),
         gap=_delta(row.gap_seconds),
-        newest_at=row.newest_at,
-        failures=row.failures,
-        failing_since_at=row.failing_since_at,
-        operator_notified=row.operator_notified,
-        gone_at=row.gone_at,
-        gone_confirmed=row.gone_confirmed,
         move=move,
-        warning=row.warning,
-        is_silent=row.is_silent,
-        last_error=row.last_error,
+        **{name: getattr(row, name) for name in _PLAIN_COLUMNS},
     )
 
 
 def state_columns(state: FeedState) -> dict[str, Any]:
-    """The columns that hold a state."""
+    """The columns with a polling state."""
     move = state.move
     return {
         "etag": state.validators.etag,
         "last_modified": state.validators.last_modified,
         "validated_url": state.validators.url,
-        "body_hash": state.body_hash,
-        "fetched_at": state.fetched_at,
-        "succeeded_at": state.succeeded_at,
-        "not_before": state.not_before,
-        "next_poll_at": state.next_poll_at,
-        "next_poll_reason": state.next_poll_reason,
         "lifetime_seconds": _seconds(state.lifetime),
-        "hints": _plain(state.hints),
+        "hints": _hints_to_json(state.hints),
         "gap_seconds": _seconds(state.gap),
-        "newest_at": state.newest_at,
-        "failures": state.failures,
-        "failing_since_at": state.failing_since_at,
-        "operator_notified": state.operator_notified,
-        "gone_at": state.gone_at,
-        "gone_confirmed": state.gone_confirmed,
         "moved_to": move.url if move else None,
         "moved_since_at": move.since_at if move else None,
         "moved_count": move.count if move else 0,
         "move_adopted": move.adopted if move else False,
-        "warning": state.warning,
-        "is_silent": state.is_silent,
-        "last_error": state.last_error,
-    }
+    } | {name: getattr(state, name) for name in _PLAIN_COLUMNS}
 
 
 def event_columns(event: FeedEvent) -> dict[str, Any]:
-    """The columns that hold an event."""
+    """The columns with an event."""
     return {
         "key": event.key,
         "title": event.title,
@@ -79,12 +70,12 @@ def event_columns(event: FeedEvent) -> dict[str, Any]:
     }
 
 
-def feed_event(row: Any) -> FeedEvent:
-    """The event that a row holds."""
+def feed_event(row: AnyRow) -> FeedEvent:
+    """The event of a row."""
     return FeedEvent(row.key, row.title, FeedEventKind(row.kind), row.message, row.at)
 
 
-def _plain(hints: PollHints) -> dict[str, Any]:
+def _hints_to_json(hints: PollHints) -> dict[str, Any]:
     return {
         "ttl": _seconds(hints.ttl),
         "period": _seconds(hints.period),
@@ -94,7 +85,7 @@ def _plain(hints: PollHints) -> dict[str, Any]:
     }
 
 
-def _hints(value: dict[str, Any]) -> PollHints:
+def _hints_from_json(value: dict[str, Any]) -> PollHints:
     base = value.get("base")
     return PollHints(
         ttl=_delta(value.get("ttl")),

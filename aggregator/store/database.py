@@ -6,7 +6,7 @@ Each method of a part is one short transaction. Every query of the program is in
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlmodel import func, select
+from sqlalchemy import func, select
 
 from aggregator.store.channels import ChannelStore
 from aggregator.store.clipped_entries import ClippingStore
@@ -57,6 +57,6 @@ class Store:
 
     def server_time(self) -> datetime:
         """The database server's clock, in whole seconds: machines that share it share its time."""
-        with self.database.transaction() as session:
-            now: datetime = session.exec(select(func.now())).one()
+        with self.database.transaction() as connection:
+            now: datetime = connection.execute(select(func.now())).scalar_one()
             return now.astimezone(UTC).replace(microsecond=0)

@@ -1,173 +1,179 @@
-"""What is stored of the entries that documents hold: one transaction's, many documents'."""
+"""Finds the stored entries behind the entries of documents, many documents in one transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import select
-from sqlmodel import Session
+from sqlalchemy import Connection, select
 
 from aggregator.model import Entry, EntryChange
 from aggregator.store import convert
-from aggregator.store.changes import decide, find_twin
-from aggregator.store.rows import CLIPPINGS_URL, chunks, read, rows_by_id
+from aggregator.store.changes import compare, find_twin
+from aggregator.store.rows import CLIPPINGS_URL, AnyRow, chunks, fetch_all, rows_by_id
 from aggregator.store.tables import ENTRIES
 
-_MOST_SOUGHT = 10_000
+MAX_INDEX_LOOKUPS = 10_000  # of one query
 
 
 @dataclass(slots=True)
 class Document:
-    """The entries that a feed's document holds; ``feed`` is its row, ``known`` are the keys of
-    those that were not read, because they are as they were. ``kept_whole``: they are the reader's
-    clippings, of which nothing is pruned."""
+    """The entries of a feed's document.
 
-    feed: Any
+    ``feed``: its row. ``unread_keys``: keys of entries that incremental parsing skipped. ``is_kept``:
+    the entries are clippings, which are never pruned.
+    """
+
+    feed: AnyRow
     entries: Sequence[Entry]
-    known: Sequence[str] = ()
-    kept_whole: bool = False
+    unread_keys: Sequence[str] = ()
+    is_kept: bool = False
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it is no publisher's, but the reader's files."""
+    def is_clippings_file(self) -> bool:
+        """Whether it comes from the clippings files, and not from a publisher."""
         return bool(self.feed.url == CLIPPINGS_URL)
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing of the feed was stored before."""
+        """Whether no document of the feed was stored before."""
         return self.feed.first_succeeded_at is None
 
 
-def change_of(document: Document, row: Any, entry: Entry) -> EntryChange:
-    """What an entry is to the stored ``row``. A feed of the reader's own clippings may once have been
-    a subscription: they are kept whole."""
-    if row.pruned_at and document.kept_whole:
+def compare_with_row(document: Document, row: AnyRow, entry: Entry) -> EntryChange:
+    """Compare an entry with its row. A pruned entry that is now a clipping gets its content back."""
+    if row.pruned_at and document.is_kept:
         return EntryChange.MODIFIED
-    return decide(row.content_hash, entry)
+    return compare(row.content_hash, entry)
 
 
-class Known:
-    """Finds the rows behind the entries of documents, each list in the order of those.
+class StoredEntryLookup:
+    """The stored rows of some documents' entries. Lists are in the order of the documents.
 
-    ``rows`` are by the entries' keys; of the modified ones ``whole`` has all columns, by number.
-    ``pages`` are those that new entries have and others of the feed had before, by its number.
+    ``rows``: by the entries' keys, including rows stored under another key ("twins").
+    ``modified_rows``: all columns of the modified entries, by id.
+    ``used_pages``: pages of new entries that other entries of the feed have already, by feed id.
     """
 
-    def __init__(self, session: Session, documents: Sequence[Document]) -> None:
-        self._session = session
+    def __init__(self, connection: Connection, documents: Sequence[Document]) -> None:
+        self._connection = connection
         self._documents = documents
-        held = self._held([[entry.key for entry in d.entries] for d in documents])
-        strangers = [
-            [entry for entry in document.entries if entry.key not in rows]
-            for document, rows in zip(documents, held, strict=True)
+        rows = self._rows_by_key([[entry.key for entry in d.entries] for d in documents])
+        unknown = [
+            [entry for entry in document.entries if entry.key not in known]
+            for document, known in zip(documents, rows, strict=True)
         ]
-        twins = self._twins(strangers, held)
-        self.rows = [rows | named for rows, named in zip(held, twins, strict=True)]
-        self.pages = self._taken_pages(strangers)
-        self.whole = self._whole(held)
+        twins = self._twins(unknown, rows)
+        self.rows = [known | renamed for known, renamed in zip(rows, twins, strict=True)]
+        self.used_pages = self._used_pages(unknown)
+        self.modified_rows = self._modified_rows(rows)
 
-    def _held(self, keys: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        """What is stored of the entries of these keys of each document, by their keys."""
-        held: list[dict[str, Any]] = [{} for _ in self._documents]
-        numbers = {document.feed.id: n for n, document in enumerate(self._documents)}
-        it = ENTRIES.c
-        columns = select(it.id, it.feed_id, it.key, it.content_hash, it.pruned_at)
-        for feeds, wanted in self._portions(keys):
-            theirs = columns.where(it.feed_id.in_(feeds), it.key.in_(wanted))
-            for row in read(self._session, theirs):
-                held[numbers[row.feed_id]][row.key] = row
-        return held
+    def _rows_by_key(self, keys: Sequence[Sequence[str]]) -> list[dict[str, AnyRow]]:
+        """The stored rows with these keys of each document, by key."""
+        rows: list[dict[str, AnyRow]] = [{} for _ in self._documents]
+        positions = {document.feed.id: n for n, document in enumerate(self._documents)}
+        entry = ENTRIES.c
+        columns = select(entry.id, entry.feed_id, entry.key, entry.content_hash, entry.pruned_at)
+        for feeds, batch in self._batches(keys):
+            query = columns.where(entry.feed_id.in_(feeds), entry.key.in_(batch))
+            for row in fetch_all(self._connection, query):
+                rows[positions[row.feed_id]][row.key] = row
+        return rows
 
-    def _portions(self, keys: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], list[str]]]:
-        """Feeds and keys to look for together. The index is sought for each of the one with each of
-        the other: few feeds with many keys, or many with few."""
+    def _batches(self, keys: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], list[str]]]:
+        """Feeds and keys for one query each.
+
+        The index is searched for each feed with each key: few feeds with many keys, or vice versa.
+        """
         feeds: list[int] = []
-        wanted: list[str] = []
-        for document, some in zip(self._documents, keys, strict=True):
-            if not some or (document.is_first and not document.is_ours):
+        batch: list[str] = []
+        for document, own_keys in zip(self._documents, keys, strict=True):
+            if not own_keys or (document.is_first and not document.is_clippings_file):
                 continue
-            if (len(feeds) + 1) * (len(wanted) + len(some)) > _MOST_SOUGHT and feeds:
-                yield feeds, wanted
-                feeds, wanted = [], []
+            lookups = (len(feeds) + 1) * (len(batch) + len(own_keys))
+            if feeds and lookups > MAX_INDEX_LOOKUPS:
+                yield feeds, batch
+                feeds, batch = [], []
             feeds.append(document.feed.id)
-            wanted += some
+            batch += own_keys
         if feeds:
-            yield feeds, wanted
+            yield feeds, batch
 
     def _twins(
-        self, strangers: Sequence[Sequence[Entry]], held: Sequence[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """The stored entries that publishers now serve under other keys, by the new key, for each
-        document; ``held`` are those that were found under the keys that we know."""
-        every_page: set[str] = set()
-        every_title: set[str] = set()
-        feeds: set[int] = set()
-        for document, unknown in zip(self._documents, strangers, strict=True):
-            if unknown and not document.is_first and not document.is_ours:
-                feeds.add(document.feed.id)
-                every_page.update(entry.page for entry in unknown if entry.page)
-                every_title.update(entry.title for entry in unknown)
-        gone: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-        if feeds:
-            theirs = select(ENTRIES).where(ENTRIES.c.feed_id.in_(feeds))
-            # One after the other, since each has an index, and both together have none.
-            for like in (ENTRIES.c.page.in_(every_page), ENTRIES.c.title.in_(every_title)):
-                for row in read(self._session, theirs.where(like)):
-                    gone[row.feed_id][row.id] = row
-        present = self._present(held, gone)
-        found = []
-        for document, unknown, there in zip(self._documents, strangers, present, strict=True):
-            rows = gone.get(document.feed.id, {})
-            pages, titles = {e.page for e in unknown if e.page}, {e.title for e in unknown}
-            left = {
-                id: convert.entry_from_row(row)
-                for id, row in sorted(rows.items())
-                if id not in there and (row.page in pages or row.title in titles)
+        self, unknown: Sequence[Sequence[Entry]], rows: Sequence[dict[str, AnyRow]]
+    ) -> list[dict[str, AnyRow]]:
+        """The rows that publishers now serve under other keys, by the new key, for each document."""
+        similar = self._similar_rows(unknown)
+        present = self._present_ids(rows, similar)
+        twins = []
+        for document, entries, present_ids in zip(self._documents, unknown, present, strict=True):
+            own_rows = similar.get(document.feed.id, {})
+            pages, titles = {e.page for e in entries if e.page}, {e.title for e in entries}
+            candidates = {
+                entry_id: convert.entry_from_row(row)
+                for entry_id, row in sorted(own_rows.items())
+                if entry_id not in present_ids and (row.page in pages or row.title in titles)
             }
-            named: dict[str, Any] = {}
-            for entry in unknown if left else ():
-                twin = find_twin(entry, left.items(), wholesale=not there)
+            renamed: dict[str, AnyRow] = {}
+            for entry in entries if candidates else ():
+                twin = find_twin(entry, candidates.items(), all_keys_new=not present_ids)
                 if twin is not None:
-                    named[entry.key] = rows[twin]
-                    del left[twin]
-            found.append(named)
-        return found
+                    renamed[entry.key] = own_rows[twin]
+                    del candidates[twin]
+            twins.append(renamed)
+        return twins
 
-    def _present(
-        self, held: Sequence[dict[str, Any]], gone: Mapping[int, object]
+    def _similar_rows(
+        self, unknown: Sequence[Sequence[Entry]]
+    ) -> defaultdict[int, dict[int, AnyRow]]:
+        """Rows with the page or title of an unknown entry, by feed id and entry id."""
+        pages: set[str] = set()
+        titles: set[str] = set()
+        feeds: set[int] = set()
+        for document, entries in zip(self._documents, unknown, strict=True):
+            if entries and not document.is_first and not document.is_clippings_file:
+                feeds.add(document.feed.id)
+                pages.update(entry.page for entry in entries if entry.page)
+                titles.update(entry.title for entry in entries)
+        rows: defaultdict[int, dict[int, AnyRow]] = defaultdict(dict)
+        if feeds:
+            of_feeds = select(ENTRIES).where(ENTRIES.c.feed_id.in_(feeds))
+            # Two queries: each condition has an index, but both together have none.
+            for is_similar in (ENTRIES.c.page.in_(pages), ENTRIES.c.title.in_(titles)):
+                for row in fetch_all(self._connection, of_feeds.where(is_similar)):
+                    rows[row.feed_id][row.id] = row
+        return rows
+
+    def _present_ids(
+        self, rows: Sequence[dict[str, AnyRow]], similar: Mapping[int, object]
     ) -> list[set[int]]:
-        """The stored entries that stand in each document, if it may have twins."""
-        known = self._held(
-            [document.known if document.feed.id in gone else () for document in self._documents]
+        """The ids of the stored entries in each document that may have twins."""
+        unread = self._rows_by_key(
+            [d.unread_keys if d.feed.id in similar else () for d in self._documents]
         )
         return [
-            {row.id for row in (*read_now.values(), *before.values())}
-            for read_now, before in zip(held, known, strict=True)
+            {row.id for row in (*parsed.values(), *skipped.values())}
+            for parsed, skipped in zip(rows, unread, strict=True)
         ]
 
-    def _taken_pages(self, strangers: Sequence[Sequence[Entry]]) -> dict[int, set[str | None]]:
-        """The pages of new entries that already are those of others, by the feed's number."""
-        taken: dict[int, set[str | None]] = {}
-        for document in self._documents:
-            if not document.is_first:
-                taken[document.feed.id] = set()
-        wanted = {entry.page for unknown in strangers for entry in unknown if entry.page}
-        if taken:
-            for pages in chunks(sorted(wanted)):
-                held = select(ENTRIES.c.feed_id, ENTRIES.c.page).where(ENTRIES.c.page.in_(pages))
-                for feed, page in read(self._session, held):
-                    if feed in taken:
-                        taken[feed].add(page)
-        return taken
+    def _used_pages(self, unknown: Sequence[Sequence[Entry]]) -> dict[int, set[str | None]]:
+        used: dict[int, set[str | None]] = {
+            document.feed.id: set() for document in self._documents if not document.is_first
+        }
+        pages = {entry.page for entries in unknown for entry in entries if entry.page}
+        if used:
+            for batch in chunks(sorted(pages)):
+                query = select(ENTRIES.c.feed_id, ENTRIES.c.page).where(ENTRIES.c.page.in_(batch))
+                for feed, page in fetch_all(self._connection, query):
+                    if feed in used:
+                        used[feed].add(page)
+        return used
 
-    def _whole(self, held: Sequence[dict[str, Any]]) -> dict[int, Any]:
-        """All of the rows of the entries that are modified, by their numbers."""
+    def _modified_rows(self, rows: Sequence[dict[str, AnyRow]]) -> dict[int, AnyRow]:
         modified = [
-            rows[entry.key].id
-            for document, rows in zip(self._documents, held, strict=True)
+            known[entry.key].id
+            for document, known in zip(self._documents, rows, strict=True)
             for entry in document.entries
-            if entry.key in rows
-            and change_of(document, rows[entry.key], entry) is EntryChange.MODIFIED
+            if entry.key in known
+            and compare_with_row(document, known[entry.key], entry) is EntryChange.MODIFIED
         ]
-        return rows_by_id(self._session, select(ENTRIES), modified)
+        return rows_by_id(self._connection, select(ENTRIES), modified)

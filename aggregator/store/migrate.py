@@ -1,4 +1,4 @@
-"""Alembic, run from inside: the schema is brought up to date when the database is opened."""
+"""Upgrades the schema with Alembic when the database is opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,30 +9,30 @@ from sqlalchemy import Connection, inspect, text
 from aggregator.errors import StorageError
 
 HEAD = "0009"
-_MIGRATING = 7_216_021  # among the advisory locks of a database
+_MIGRATION_LOCK = 7_216_021  # an advisory lock
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the schema to `HEAD`. Raises StorageError if it is from a later version of ours."""
+    """Upgrade the schema to `HEAD`. Raises StorageError if it is of a later version."""
     if _current(connection) == HEAD:
         return
-    with _in_one_piece(connection):
+    with _atomic_upgrade(connection):
         current = _current(connection)
-        if current != HEAD:  # somebody else may have done it since
+        if current != HEAD:  # another process may have upgraded it meanwhile
             _upgrade(connection, current)
 
 
 @contextmanager
-def _in_one_piece(connection: Connection) -> Iterator[None]:
-    """All of it, or nothing, where that does not go by itself.
+def _atomic_upgrade(connection: Connection) -> Iterator[None]:
+    """All or nothing.
 
-    Python's sqlite3 begins no transaction for DDL: killed in its midst, a schema would stay half
-    made for ever. And SQLite alters many a table by making it anew: dropping the old one would
-    break the references to it, or take with it what refers to it.
+    Python's sqlite3 starts no transaction for DDL, so a killed upgrade would leave half a schema. And
+    SQLite alters some tables by copying them: dropping the old table would break references to it,
+    or delete the rows that refer to it.
     """
     if connection.dialect.name == "postgresql":
-        # Workers that are started together must not each make the tables.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:it)"), {"it": _MIGRATING})
+        # Workers that start at the same time must not all create the tables.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:it)"), {"it": _MIGRATION_LOCK})
         yield
         return
     connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
@@ -40,14 +40,14 @@ def _in_one_piece(connection: Connection) -> Iterator[None]:
     yield
     if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         raise StorageError(
-            f"it cannot be brought up to date: {len(broken)} references lead nowhere"
+            f"it cannot be upgraded: {len(broken)} foreign keys refer to missing rows"
         )
     connection.exec_driver_sql("COMMIT")
     connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 def _upgrade(connection: Connection, current: str | None) -> None:
-    # Imported here because almost every run finds its schema up to date.
+    # Imported here because almost every run finds a current schema.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -1,59 +1,63 @@
-"""What is taken away with time: the content of entries for which nobody asked.
+"""Removes the content of old entries that nobody asked for.
 
-What is left of such an entry keeps its place: key, page, title, dates and the digest of what it
-said, so that it is known when its publisher serves it again, and its id stays taken. A story goes
-as a whole, and out of our own feeds, in one transaction.
+What remains of such an entry (key, page, title, dates and digests) identifies it when its publisher
+serves it again, so its id is never used for another entry. All entries of a story are pruned
+together, and the story leaves all channels in the same transaction.
 """
 
 import json
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
-from sqlmodel import Session, and_, col, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from aggregator.model import ChannelKind, PruneResult, Role
 from aggregator.store import convert
 from aggregator.store.changes import content_hash_without_numbers
 from aggregator.store.connection import Database
-from aggregator.store.rows import MAX_QUERY_PARAMETERS, chunks
+from aggregator.store.rows import (
+    MAX_QUERY_PARAMETERS,
+    AnyRow,
+    Values,
+    chunks,
+    execute,
+    fetch_all,
+    mark_channels,
+    replace_row,
+    update_each,
+)
 from aggregator.store.tables import (
-    PRUNED,
-    ArchiveDocumentRow,
-    ChannelRow,
-    ChannelStoryRow,
-    DecisionRow,
-    EntryRow,
-    FeedRow,
-    MatchRow,
-    MinHashBandRow,
-    PrunePositionRow,
-    StoryRow,
+    ARCHIVE_DOCUMENTS,
+    CHANNEL_STORIES,
+    CHANNELS,
+    DECISIONS,
+    ENTRIES,
+    FEEDS,
+    MATCHES,
+    MINHASH_BANDS,
+    PRUNE_POSITIONS,
+    SINGLETON_ID,
+    STORIES,
 )
 from aggregator.store.training_data import TrainingDataStore
 
-_THE_ONE = 1
-_ALL = "~"  # above every digest
-_Place = tuple[datetime, int]  # of an entry among the whole ones: when it changed, and its number
-_START: _Place = (datetime(1970, 1, 1, tzinfo=UTC), 0)
-_NOTHING: dict[str, object] = {
-    "summary": "",
-    "content": "",
-    "text": "",
-    "authors": [],
-    "categories": [],
-    "enclosures": [],
-}
+_ABOVE_ALL_DIGESTS = "~"
+_Position = tuple[datetime, int]  # changed_at and id of an entry
+_START: _Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+_NO_CONTENT: Values = {
+    "summary": "", "content": "", "text": "", "authors": [], "categories": [], "enclosures": [],
+}  # fmt: skip
 
 SampleSize = Callable[[int], int]
 
 
 class RetentionStore:
-    """What retention reads and writes.
+    """Prunes entries.
 
-    The content of entries may go that have not changed since ``before``, whose story is of no tag
-    and in no feed of a tag or query, about which the reader has decided nothing, and from which
-    nothing is learned: ``sample_size`` says how many are sampled of so many that were collected.
-    Everything must have been matched with today's vocabulary.
+    An entry may be pruned if it has not changed since ``before``, if its story has no tag, belongs
+    to no tag's or query's feed and has no decision, and if training does not sample it.
+    ``sample_size`` is the size of the sample for a number of collected entries. All entries must be
+    matched with today's vocabulary.
     """
 
     def __init__(self, database: Database, training: TrainingDataStore) -> None:
@@ -61,42 +65,44 @@ class RetentionStore:
         self._training = training
 
     def prune_some(
-        self, before: datetime, most: int, sample_size: SampleSize, now: datetime
+        self, before: datetime, count: int, sample_size: SampleSize, now: datetime
     ) -> PruneResult:
-        """Look at the next ``most`` old entries, in a circle, and prune those of them that may go.
+        """Check the next ``count`` old entries, starting again after the last one.
 
-        So it costs the same however many entries are kept for ever.
+        So the cost does not depend on the number of stored entries.
         """
-        sweep = _Sweep(self._training.count_entries, before, sample_size, now)
-        while most > 0:
-            limit = min(most, MAX_QUERY_PARAMETERS)
-            with self._database.transaction() as session:
-                held = session.get(PrunePositionRow, _THE_ONE)
-                after = (held.changed_at, held.entry_id) if held else _START
-                reached = sweep.go_on(session, after, limit)
-                at, number = reached or _START
-                session.merge(PrunePositionRow(id=_THE_ONE, changed_at=at, entry_id=number))
-            if reached is None:
+        sweep = _Sweep(self._training, before, sample_size, now)
+        while count > 0:
+            limit = min(count, MAX_QUERY_PARAMETERS)
+            with self._database.transaction() as connection:
+                row = connection.execute(select(PRUNE_POSITIONS)).first()
+                position = sweep.check(
+                    connection, (row.changed_at, row.entry_id) if row else _START, limit
+                )
+                changed_at, entry_id = position or _START
+                values = {"id": SINGLETON_ID, "changed_at": changed_at, "entry_id": entry_id}
+                replace_row(connection, PRUNE_POSITIONS, values)
+            if position is None:
                 break
-            most -= limit
-        return sweep.pruned
+            count -= limit
+        return sweep.result
 
     def prune_all(self, before: datetime, sample_size: SampleSize, now: datetime) -> PruneResult:
-        """Prune every entry that may go."""
-        return self._round(_Sweep(self._training.count_entries, before, sample_size, now))
+        """Prune every entry that may be pruned."""
+        return self._check_all(_Sweep(self._training, before, sample_size, now))
 
     def preview(
         self, before: datetime, sample_size: SampleSize, ended: Collection[str]
     ) -> PruneResult:
-        """What `prune_all` would do, once the channels of these keys are no more."""
-        return self._round(_Sweep(self._training.count_entries, before, sample_size, None, ended))
+        """What `prune_all` would do if these channels (keys) were removed."""
+        return self._check_all(_Sweep(self._training, before, sample_size, None, ended))
 
-    def _round(self, sweep: "_Sweep") -> PruneResult:
-        after: _Place | None = _START
-        while after is not None:
-            with self._database.transaction() as session:
-                after = sweep.go_on(session, after, MAX_QUERY_PARAMETERS)
-        return sweep.pruned
+    def _check_all(self, sweep: "_Sweep") -> PruneResult:
+        position: _Position | None = _START
+        while position is not None:
+            with self._database.transaction() as connection:
+                position = sweep.check(connection, position, MAX_QUERY_PARAMETERS)
+        return sweep.result
 
 
 class _Sweep:
@@ -104,139 +110,131 @@ class _Sweep:
 
     def __init__(
         self,
-        collected: Callable[[], int],
+        training: TrainingDataStore,
         before: datetime,
         sample_size: SampleSize,
         now: datetime | None,
         ended: Collection[str] = (),
     ) -> None:
-        self.pruned = PruneResult()
-        self._collected = collected
+        self.result = PruneResult()
+        self._training = training
         self._before = before
         self._sample_size = sample_size
         self._now = now
         self._ended = ended
-        self._sampled: str | None = None
-        self._counted: set[int] = set()  # stories of several copies, which are met again
+        self._last_sampled: str | None = None
+        self._counted_stories: set[int] = set()  # a story with several entries is met again
 
-    def go_on(self, session: Session, after: _Place, limit: int) -> _Place | None:
-        """Prune what may go of the next ``limit`` old entries; gives how far that was, or None at
-        the end."""
-        changed_at, number = after
-        later = or_(col(EntryRow.changed_at) > changed_at, col(EntryRow.id) > number)
-        found = session.exec(
-            select(EntryRow.changed_at, EntryRow.id, EntryRow.story_id)
+    def check(self, connection: Connection, start: _Position, limit: int) -> _Position | None:
+        """Prune what may be pruned of the next ``limit`` entries; return the last one's position, or
+        None after the last entry."""
+        changed_at, entry_id = start
+        entry = ENTRIES.c
+        query = (
+            select(entry.changed_at, entry.id, entry.story_id)
             .where(
-                col(EntryRow.pruned_at).is_(None),
-                EntryRow.changed_at < self._before,
-                EntryRow.changed_at >= changed_at,
-                later,
+                entry.pruned_at.is_(None),
+                entry.changed_at < self._before,
+                entry.changed_at >= changed_at,
+                or_(entry.changed_at > changed_at, entry.id > entry_id),
             )
-            .order_by(col(EntryRow.changed_at), col(EntryRow.id))
+            .order_by(entry.changed_at, entry.id)
             .limit(limit)
-        ).all()
-        stories = {story for *_, story in found if story} - self._counted
-        for chunk in chunks(sorted(stories - self._kept(session, sorted(stories)))):
-            self._prune(session, chunk)
-        if len(found) < limit:
-            return None
-        at, last, _ = found[-1]
-        return at, last or 0
-
-    def _kept(self, session: Session, stories: Sequence[int]) -> set[int]:
-        """Those of these stories that must stay whole."""
-        of_theirs = select(EntryRow.story_id).where(col(EntryRow.story_id).in_(stories))
-        matched = of_theirs.join(MatchRow, col(MatchRow.entry_id) == EntryRow.id)
-        still = and_(
-            col(EntryRow.pruned_at).is_(None),
-            or_(
-                col(EntryRow.changed_at) >= self._before,
-                col(EntryRow.matched_fingerprint).is_(None),
-            ),
         )
-        kept: set[int] = set()
-        for query in (
-            of_theirs.join(FeedRow, col(FeedRow.id) == EntryRow.feed_id).where(
-                or_(FeedRow.role != Role.SUBSCRIPTION.value, still)
+        rows = fetch_all(connection, query)
+        stories = {row.story_id for row in rows if row.story_id} - self._counted_stories
+        prunable = stories - self._stories_to_keep(connection, sorted(stories))
+        for batch in chunks(sorted(prunable)):
+            self._prune(connection, batch)
+        return (rows[-1].changed_at, rows[-1].id) if len(rows) == limit else None
+
+    def _stories_to_keep(self, connection: Connection, stories: Sequence[int]) -> set[int]:
+        entry = ENTRIES.c
+        of_stories = select(entry.story_id).where(entry.story_id.in_(stories))
+        in_use = and_(
+            entry.pruned_at.is_(None),
+            or_(entry.changed_at >= self._before, entry.matched_fingerprint.is_(None)),
+        )
+        queries = (
+            of_stories.join(FEEDS, FEEDS.c.id == entry.feed_id).where(
+                or_(FEEDS.c.role != Role.SUBSCRIPTION.value, in_use)
             ),
-            matched.where(~col(MatchRow.near)),
-            of_theirs.join(DecisionRow, col(DecisionRow.entry_id) == EntryRow.id),
-            select(ChannelStoryRow.story_id)
-            .join(ChannelRow, col(ChannelRow.key) == ChannelStoryRow.channel)
+            of_stories.join(MATCHES, MATCHES.c.entry_id == entry.id).where(~MATCHES.c.near),
+            of_stories.join(DECISIONS, DECISIONS.c.entry_id == entry.id),
+            select(CHANNEL_STORIES.c.story_id)
+            .join(CHANNELS, CHANNELS.c.key == CHANNEL_STORIES.c.channel)
             .where(
-                col(ChannelStoryRow.story_id).in_(stories),
-                ChannelRow.kind != ChannelKind.OWN.value,
-                col(ChannelRow.key).not_in(self._ended),
+                CHANNEL_STORIES.c.story_id.in_(stories),
+                CHANNELS.c.kind != ChannelKind.OWN.value,
+                CHANNELS.c.key.not_in(self._ended),
             ),
-            # Where it stands is yet to be decided: by this very run, or the next.
-            select(StoryRow.id).where(
-                col(StoryRow.id).in_(stories),
-                or_(col(StoryRow.placement_pending), ~col(StoryRow.ever_published)),
+            # Stories that are yet to be placed.
+            select(STORIES.c.id).where(
+                STORIES.c.id.in_(stories),
+                or_(STORIES.c.placement_pending, ~STORIES.c.ever_published),
             ),
-        ):
-            kept.update(story for story in session.exec(query) if story)
-        if len(kept) < len(stories):
-            sampled = self._last_sampled(session)
-            taught = col(EntryRow.content_hash) <= sampled, col(EntryRow.pruned_at).is_(None)
-            kept.update(story for story in session.exec(of_theirs.where(*taught)) if story)
-        return kept
-
-    def _last_sampled(self, session: Session) -> str:
-        """The digest up to which entries are sampled to learn from, now and after this sweep."""
-        if self._sampled is None:
-            size = self._sample_size(self._collected())
-            whole = (
-                select(EntryRow.content_hash)
-                .join(FeedRow, col(EntryRow.feed_id) == FeedRow.id)
-                .where(FeedRow.role == Role.SUBSCRIPTION.value, col(EntryRow.pruned_at).is_(None))
-                .order_by(EntryRow.content_hash)
-            )
-            last = session.exec(whole.offset(size - 1).limit(1)).first() if size else ""
-            self._sampled = _ALL if last is None else last
-        return self._sampled
-
-    def _prune(self, session: Session, stories: Sequence[int]) -> None:
-        whole = col(EntryRow.story_id).in_(stories), col(EntryRow.pruned_at).is_(None)
-        rows = session.exec(select(EntryRow).where(*whole)).all()
-        self.pruned = PruneResult(
-            self.pruned.entries + len(rows), self.pruned.size_bytes + sum(map(_size, rows))
         )
+        keep = {story for query in queries for (story,) in fetch_all(connection, query)}
+        if len(keep) < len(stories):
+            is_sampled = entry.content_hash <= self._last_sampled_hash(connection)
+            sampled = of_stories.where(is_sampled, entry.pruned_at.is_(None))
+            keep.update(story for (story,) in fetch_all(connection, sampled))
+        return keep
+
+    def _last_sampled_hash(self, connection: Connection) -> str:
+        """The highest content hash that training samples, before and after this pass."""
+        if self._last_sampled is None:
+            size = self._sample_size(self._training.count_entries())
+            query = (
+                select(ENTRIES.c.content_hash)
+                .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
+                .where(FEEDS.c.role == Role.SUBSCRIPTION.value, ENTRIES.c.pruned_at.is_(None))
+                .order_by(ENTRIES.c.content_hash)
+                .offset(max(size - 1, 0))
+                .limit(1)
+            )
+            last: str | None = connection.execute(query).scalar() if size else ""
+            self._last_sampled = _ABOVE_ALL_DIGESTS if last is None else last
+        return self._last_sampled
+
+    def _prune(self, connection: Connection, stories: Sequence[int]) -> None:
+        has_content = ENTRIES.c.story_id.in_(stories), ENTRIES.c.pruned_at.is_(None)
+        rows = fetch_all(connection, select(ENTRIES).where(*has_content))
+        size_bytes = self.result.size_bytes + sum(map(_content_size, rows))
+        self.result = PruneResult(self.result.entries + len(rows), size_bytes)
         if self._now is None:
-            self._counted.update(stories)
+            self._counted_stories.update(stories)
             return
+        pruned: list[Values] = []
         for row in rows:
             digest = content_hash_without_numbers(convert.entry_from_row(row))
-            mark = {
-                "pruned_at": self._now,
-                "content_hash_without_numbers": digest,
-                "matched_fingerprint": PRUNED,
-            }
-            row.sqlmodel_update(_NOTHING | mark)
-        for ids in chunks([row.id or 0 for row in rows]):
-            session.exec(delete(MinHashBandRow).where(col(MinHashBandRow.entry_id).in_(ids)))
-            session.exec(delete(MatchRow).where(col(MatchRow.entry_id).in_(ids)))
-        _withdraw(session, stories)
+            marks = {"pruned_at": self._now, "content_hash_without_numbers": digest}
+            pruned.append({"id": row.id} | _NO_CONTENT | marks)
+        update_each(connection, ENTRIES, pruned)
+        for ids in chunks([row.id for row in rows]):
+            for table in (MINHASH_BANDS, MATCHES):
+                execute(connection, delete(table).where(table.c.entry_id.in_(ids)))
+        _leave_channels(connection, stories)
 
 
-def _withdraw(session: Session, stories: Sequence[int]) -> None:
-    """These stories leave the feeds that they stand in, which must be rendered again."""
-    theirs = col(ChannelStoryRow.story_id).in_(stories)
-    held = select(ChannelStoryRow.channel, ChannelStoryRow.document, func.count()).where(theirs)
-    for channel, month, number in session.exec(
-        held.group_by(ChannelStoryRow.channel, ChannelStoryRow.document)
-    ).all():
-        page = update(ArchiveDocumentRow).where(
-            col(ArchiveDocumentRow.channel) == channel, col(ArchiveDocumentRow.name) == month
+def _leave_channels(connection: Connection, stories: Sequence[int]) -> None:
+    """Remove these stories from all channels, which become dirty."""
+    table = CHANNEL_STORIES.c
+    is_member = table.story_id.in_(stories)
+    query = select(table.channel, table.document, func.count().label("count"))
+    groups = query.where(is_member).group_by(table.channel, table.document)
+    for channel, name, count in fetch_all(connection, groups):
+        document = update(ARCHIVE_DOCUMENTS).where(
+            ARCHIVE_DOCUMENTS.c.channel == channel, ARCHIVE_DOCUMENTS.c.name == name
         )
-        left = col(ArchiveDocumentRow.stories) - number
-        session.exec(page.values(stories=left, dirty=True))
-        live = update(ChannelRow).where(ChannelRow.key == channel)  # type: ignore[arg-type]
-        session.exec(live.values(dirty=True))
-    session.exec(delete(ChannelStoryRow).where(theirs))
+        stories_left = ARCHIVE_DOCUMENTS.c.stories - count
+        execute(connection, document.values(stories=stories_left, dirty=True))
+        mark_channels(connection, [channel])
+    execute(connection, delete(CHANNEL_STORIES).where(is_member))
 
 
-def _size(row: EntryRow) -> int:
-    """How many bytes of a row go."""
+def _content_size(row: AnyRow) -> int:
+    """The content of an entry in bytes."""
     texts = sum(len(text.encode()) for text in (row.summary, row.content, row.text))
     lists = (row.authors, row.categories, row.enclosures)
-    return texts + sum(len(json.dumps(found)) for found in lists if found)
+    return texts + sum(len(json.dumps(values)) for values in lists if values)

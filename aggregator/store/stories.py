@@ -1,38 +1,54 @@
-"""Which entries tell one story."""
+"""Groups entries into stories: the copies of one text in several feeds are one story."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import delete, insert, select
-from sqlmodel import Session
+from sqlalchemy import Connection, delete, insert, select
 
 from aggregator.model import Role
 from aggregator.store import convert
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
     MAX_QUERY_PARAMETERS,
-    Moments,
+    AnyRow,
+    Values,
     chunks,
+    execute,
+    fetch_all,
     mark_stories,
-    read,
     update_each,
-    write,
 )
 from aggregator.store.tables import ENTRIES, FEEDS, MINHASH_BANDS, STORIES
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import fold
 from aggregator.text.similarity import bands, is_same_story
 
-_TOGETHER = timedelta(days=14)  # apart at most, to be copies of one text
-_RECENT = timedelta(days=30)  # how long an entry's bands are kept
+MAX_DISTANCE = timedelta(days=14)  # between the dates of two copies of one text
+BANDS_KEPT = timedelta(days=30)  # how long an entry is compared with new entries by its text
+
+_COLUMNS = [
+    ENTRIES.c[name]
+    for name in [
+        "id",
+        "feed_id",
+        "key",
+        "atom_id",
+        "page",
+        "title",
+        "text",
+        "published",
+        "updated",
+        "first_seen_at",
+    ]
+]
+_NEW_STORY: Values = {"revisions": 0, "ever_published": False, "placement_pending": True}
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """An entry that may tell the story of a new one."""
+class Member:
+    """What grouping compares of an entry."""
 
     feed_id: int
     title: str
@@ -40,219 +56,225 @@ class _Candidate:
     date: datetime
 
 
-_COLUMNS = (
-    ENTRIES.c.id,
-    ENTRIES.c.feed_id,
-    ENTRIES.c.key,
-    ENTRIES.c.atom_id,
-    ENTRIES.c.page,
-    ENTRIES.c.title,
-    ENTRIES.c.text,
-    ENTRIES.c.published,
-    ENTRIES.c.updated,
-    ENTRIES.c.first_seen_at,
-)
-
-
-def _move_revised(session: Session) -> None:
-    """Give stories that were changed significantly their new ``updated``, each its own."""
-    it = STORIES.c
-    order = it.revised, it.atom_id
-    rows = read(session, select(STORIES).where(it.revised.is_not(None)).order_by(*order))
-    moments = Moments(session)
-    moments.expect(row.revised for row in rows)
-    moved = [
-        {"id": row.id, "updated": max(row.updated, moments.take(row.revised)), "revised": None}
-        for row in rows
-    ]
-    update_each(session, STORIES, moved)
-
-
 @dataclass(slots=True)
-class _Told:
-    """A story, perhaps a new one that has no number yet."""
+class GroupedStory:
+    """A story while entries join it. ``row_id`` is None until it is stored."""
 
     atom_id: str
     updated: datetime
-    id: int | None = None
+    row_id: int | None = None
 
 
 class StoryStore:
-    """What grouping reads and writes."""
+    """Groups the new entries."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def group_entries(self, now: datetime) -> int:
-        """Give every new entry its story, an old one or a new, and revised stories their dates;
-        gives how many stories are new.
+        """Assign each new entry to a story; return the number of new stories.
 
-        The order in which answers came counts for nothing: the reader's own clippings are first,
-        then the oldest entries. One transaction for each 500.
+        The result does not depend on the order of answers: clippings come first, then entries by
+        date. Revised stories get their new dates. One transaction for each batch of entries.
         """
-        with self._database.transaction() as session:
-            _move_revised(session)
+        with self._database.transaction() as connection:
+            _move_revised(connection)
         order = (
-            FEEDS.c.role != Role.CLIPPINGS.value, convert.entry_date(), FEEDS.c.url, ENTRIES.c.key
-        )  # fmt: skip
-        of_feed = ENTRIES.c.feed_id == FEEDS.c.id
-        new = select(ENTRIES.c.id).join(FEEDS, of_feed).where(ENTRIES.c.story_id.is_(None))
-        columns = select(*_COLUMNS, FEEDS.c.url).join(FEEDS, of_feed)
-        made = 0
-        with self._database.transaction() as session:
-            numbers = [number for (number,) in read(session, new.order_by(*order))]
-        for chunk in chunks(numbers):
-            with self._database.transaction() as session:
-                rows = read(session, columns.where(ENTRIES.c.id.in_(chunk)).order_by(*order))
-                made += _Grouping(session, rows).assign(rows)
-        if numbers:
-            with self._database.transaction() as session:
-                self._forget(session, now)
-        return made
-
-    def _forget(self, session: Session, now: datetime) -> None:
-        """Drop the bands of entries that are no longer recent: those that came first come first."""
-        oldest = (
-            select(MINHASH_BANDS.c.entry_id)
-            .distinct()
-            .order_by(MINHASH_BANDS.c.entry_id)
-            .limit(MAX_QUERY_PARAMETERS)
+            FEEDS.c.role != Role.CLIPPINGS.value,
+            convert.entry_date(),
+            FEEDS.c.url,
+            ENTRIES.c.key,
         )
-        while True:
-            numbers = [number for (number,) in read(session, oldest)]
-            seen = select(ENTRIES.c.id).where(ENTRIES.c.id.in_(numbers))
-            old = read(session, seen.where(ENTRIES.c.first_seen_at < now - _RECENT))
-            write(
-                session,
-                delete(MINHASH_BANDS).where(MINHASH_BANDS.c.entry_id.in_([row.id for row in old])),
-            )
-            if len(old) < MAX_QUERY_PARAMETERS:
-                return
+        in_feed = ENTRIES.c.feed_id == FEEDS.c.id
+        ungrouped = select(ENTRIES.c.id).join(FEEDS, in_feed).where(ENTRIES.c.story_id.is_(None))
+        entries = select(*_COLUMNS, FEEDS.c.url).join(FEEDS, in_feed).order_by(*order)
+        with self._database.transaction() as connection:
+            ids = [row.id for row in fetch_all(connection, ungrouped.order_by(*order))]
+        new_stories = 0
+        for batch in chunks(ids):
+            with self._database.transaction() as connection:
+                rows = fetch_all(connection, entries.where(ENTRIES.c.id.in_(batch)))
+                new_stories += _group_batch(connection, rows)
+        if ids:
+            with self._database.transaction() as connection:
+                _forget_bands(connection, now - BANDS_KEPT)
+        return new_stories
 
 
-class _Grouping:
-    """One transaction's new entries, and what they may belong to; stories go by their atom:id."""
+def _move_revised(connection: Connection) -> None:
+    """Give significantly changed stories their new ``updated``."""
+    revised = fetch_all(connection, select(STORIES).where(STORIES.c.revised.is_not(None)))
+    moved = [
+        {"id": row.id, "updated": max(row.updated, row.revised), "revised": None} for row in revised
+    ]
+    update_each(connection, STORIES, moved)
 
-    def __init__(self, session: Session, rows: Sequence[Any]) -> None:
-        self._session = session
-        self._bands = {row.id: bands(row.text) for row in rows}
-        self._stories: dict[str, _Told] = {}
-        self._pages: dict[str, str] = {}
-        self._members: defaultdict[str, list[_Candidate]] = defaultdict(list)
-        self._named: defaultdict[str, set[str]] = defaultdict(set)
-        self._moments = Moments(session)
-        self._moments.expect(_candidate(row).date for row in rows)
-        self._load(rows)
 
-    def _load(self, rows: Sequence[Any]) -> None:
-        session = self._session
-        of_story = ENTRIES.c.story_id == STORIES.c.id
-        for pages in chunks(sorted({row.page for row in rows if row.page})):
-            held = select(ENTRIES.c.page, STORIES.c.atom_id).join(STORIES, of_story)
-            held = held.where(ENTRIES.c.page.in_(pages)).order_by(STORIES.c.id.desc())
-            self._pages |= {row.page: row.atom_id for row in read(session, held)}
-        for names in chunks(sorted({name for found in self._bands.values() for name in found})):
-            like = (
-                select(MINHASH_BANDS.c.name, STORIES.c.atom_id)
-                .join(ENTRIES, ENTRIES.c.id == MINHASH_BANDS.c.entry_id)
-                .join(STORIES, of_story)
-                .where(MINHASH_BANDS.c.name.in_(names))
-            )
-            for name, story in read(session, like):
-                self._named[name].add(story)
-        known = {row.atom_id for row in rows}.union(self._pages.values(), *self._named.values())
-        for ids in chunks(sorted(known)):
-            for found in read(session, select(STORIES).where(STORIES.c.atom_id.in_(ids))):
-                self._stories[found.atom_id] = _Told(found.atom_id, found.updated, found.id)
-        for ids in chunks(sorted(self._stories)):
-            members = select(*_COLUMNS, STORIES.c.atom_id.label("story")).join(STORIES, of_story)
-            for entry in read(session, members.where(STORIES.c.atom_id.in_(ids))):
-                self._members[entry.story].append(_candidate(entry))
+def _forget_bands(connection: Connection, before: datetime) -> None:
+    """Delete the bands of entries first seen before that time, in the order of their ids."""
+    oldest = select(MINHASH_BANDS.c.entry_id).distinct().order_by(MINHASH_BANDS.c.entry_id)
+    while True:
+        ids = [row.entry_id for row in fetch_all(connection, oldest.limit(MAX_QUERY_PARAMETERS))]
+        old = select(ENTRIES.c.id).where(ENTRIES.c.id.in_(ids), ENTRIES.c.first_seen_at < before)
+        old_ids = [row.id for row in fetch_all(connection, old)]
+        execute(connection, delete(MINHASH_BANDS).where(MINHASH_BANDS.c.entry_id.in_(old_ids)))
+        if len(old_ids) < MAX_QUERY_PARAMETERS:
+            return
 
-    def assign(self, rows: Sequence[Any]) -> int:
-        """Give each of these rows its story; gives how many stories are new."""
-        made: list[_Told] = []
-        given: list[tuple[int, _Told]] = []
-        for row in rows:
-            story = self._of_page(row) or self._of_id(row) or self._of_text(row)
-            if story is None:
-                story = self._make(row, made)
-            given.append((row.id, story))
-            self._members[story.atom_id].append(_candidate(row))
-            if row.page:
-                self._pages.setdefault(row.page, story.atom_id)
-            for name in self._bands[row.id]:
-                self._named[name].add(story.atom_id)
-        self._write(made, given)
-        return len(made)
 
-    def _write(self, made: Sequence[_Told], given: Sequence[tuple[int, _Told]]) -> None:
-        session = self._session
-        joined = sorted({story.id for _, story in given if story.id})
-        new = [{"atom_id": s.atom_id, "updated": s.updated} | _NEW for s in made]
-        write(session, insert(STORIES), new)
-        for ids in chunks([story.atom_id for story in made]):
-            numbers = select(STORIES.c.atom_id, STORIES.c.id).where(STORIES.c.atom_id.in_(ids))
-            for name, number in read(session, numbers):
-                self._stories[name].id = number
-        told = [{"id": entry, "story_id": story.id} for entry, story in given]
-        update_each(session, ENTRIES, told)
-        mark_stories(session, joined, corrected=False)
-        found = [
-            {"name": name, "entry_id": row} for row, names in self._bands.items() for name in names
-        ]
-        write(session, insert(MINHASH_BANDS), found)
+class StoryIndex:
+    """The stories that new entries may belong to, found by page, id and text. Pure.
 
-    def _of_page(self, row: Any) -> _Told | None:
-        return self._stories.get(self._pages.get(row.page or "", ""))
+    Stories are identified by their atom:id, since a new one has no row yet.
+    """
 
-    def _of_id(self, row: Any) -> _Told | None:
-        """The story with the entry's own id: a publisher's Atom id that others republish, or one
-        that we minted from the address that its page once had."""
-        story = self._stories.get(row.atom_id)
+    def __init__(self) -> None:
+        self.stories: dict[str, GroupedStory] = {}
+        self.new_stories: list[GroupedStory] = []
+        self._by_page: dict[str, str] = {}
+        self._by_band: defaultdict[str, set[str]] = defaultdict(set)
+        self._members: defaultdict[str, list[Member]] = defaultdict(list)
+
+    def add_stories(self, stories: Iterable[GroupedStory]) -> None:
+        """Add stored stories."""
+        self.stories |= {story.atom_id: story for story in stories}
+
+    def add_pages(self, pages: Iterable[tuple[str, str]]) -> None:
+        """Add (page, atom:id of its story); the last one of a page counts."""
+        self._by_page |= dict(pages)
+
+    def add_band(self, band: str, atom_id: str) -> None:
+        """A story has an entry with this band."""
+        self._by_band[band].add(atom_id)
+
+    def add_member(self, atom_id: str, member: Member) -> None:
+        """A story has this entry."""
+        self._members[atom_id].append(member)
+
+    @property
+    def known_ids(self) -> set[str]:
+        """The ids of the stories that were found by page or band."""
+        return set(self._by_page.values()).union(*self._by_band.values())
+
+    def assign(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory:
+        """The story of an entry, which may be a new one."""
+        story = self._by_page_of(row) or self._by_id_of(row) or self._by_text_of(row, row_bands)
+        if story is None:
+            story = self._new_story(row)
+        self._members[story.atom_id].append(_member(row))
+        if row.page:
+            self._by_page.setdefault(row.page, story.atom_id)
+        for band in row_bands:
+            self._by_band[band].add(story.atom_id)
+        return story
+
+    def _by_page_of(self, row: AnyRow) -> GroupedStory | None:
+        return self.stories.get(self._by_page.get(row.page or "", ""))
+
+    def _by_id_of(self, row: AnyRow) -> GroupedStory | None:
+        """The story with the entry's own id.
+
+        The id is a publisher's Atom id that others republish, or one that we minted from the
+        former address of the page.
+        """
+        story = self.stories.get(row.atom_id)
         if story is None:
             return None
-        ours = row.page is not None and row.atom_id == mint_id("", row.page, "")
+        is_minted = row.page is not None and row.atom_id == mint_id("", row.page, "")
         members = self._members[story.atom_id]
-        same_title = any(fold(one.title) == fold(row.title) for one in members)
-        return story if ours or same_title or not members else None
+        same_title = any(fold(member.title) == fold(row.title) for member in members)
+        return story if is_minted or same_title or not members else None
 
-    def _of_text(self, row: Any) -> _Told | None:
-        """The story of another feed that is told in the same words within fourteen days."""
-        new = _candidate(row)
-        for name in sorted({story for band in self._bands[row.id] for story in self._named[band]}):
-            members = self._members[name]
-            if any(one.feed_id == row.feed_id for one in members):
+    def _by_text_of(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory | None:
+        """A story of other feeds with the same text, at most 14 days apart."""
+        new = _member(row)
+        for atom_id in sorted({story for band in row_bands for story in self._by_band[band]}):
+            members = self._members[atom_id]
+            if any(member.feed_id == new.feed_id for member in members):
                 continue
             if any(
-                abs(one.date - new.date) <= _TOGETHER
-                and is_same_story(one.title, one.text, new.title, new.text)
-                for one in members
+                abs(member.date - new.date) <= MAX_DISTANCE
+                and is_same_story(member.title, member.text, new.title, new.text)
+                for member in members
             ):
-                return self._stories[name]
+                return self.stories[atom_id]
         return None
 
-    def _make(self, row: Any, made: list[_Told]) -> _Told:
-        """A new story, added to those that are ``made``; or the one that has its only id."""
+    def _new_story(self, row: AnyRow) -> GroupedStory:
+        """A new story, or the one that has the only id that is left for the entry."""
         atom_id = row.atom_id
-        if atom_id in self._stories:  # by something else: publishers do that
-            atom_id = mint_id(row.url, None, row.key)
-            if atom_id in self._stories:
-                return self._stories[atom_id]
-            same = read(self._session, select(STORIES).where(STORIES.c.atom_id == atom_id))
-            if same:
-                (story,) = same
-                self._stories[atom_id] = _Told(atom_id, story.updated, story.id)
-                return self._stories[atom_id]
-        updated = self._moments.take(_candidate(row).date)
-        self._stories[atom_id] = _Told(atom_id, updated)
-        made.append(self._stories[atom_id])
-        return self._stories[atom_id]
+        if atom_id in self.stories:  # another text has the publisher's id already
+            atom_id = fallback_id(row)
+            if atom_id in self.stories:
+                return self.stories[atom_id]
+        story = self.stories[atom_id] = GroupedStory(atom_id, _member(row).date)
+        self.new_stories.append(story)
+        return story
 
 
-def _candidate(row: Any) -> _Candidate:
+def fallback_id(row: AnyRow) -> str:
+    """The atom:id of an entry if another story has its own."""
+    return mint_id(row.url, None, row.key)
+
+
+def _member(row: AnyRow) -> Member:
     date = row.updated or row.published or row.first_seen_at
-    return _Candidate(row.feed_id, row.title, row.text, date)
+    return Member(row.feed_id, row.title, row.text, date)
 
 
-_NEW = {"revisions": 0, "ever_published": False, "placement_pending": True}
+def _group_batch(connection: Connection, rows: Sequence[AnyRow]) -> int:
+    """Assign these entries to stories, and store that; return the number of new stories."""
+    bands_by_id = {row.id: bands(row.text) for row in rows}
+    index = _load_index(connection, rows, bands_by_id)
+    assigned = [(row.id, index.assign(row, bands_by_id[row.id])) for row in rows]
+    joined = sorted({story.row_id for _, story in assigned if story.row_id})
+    new = [{"atom_id": s.atom_id, "updated": s.updated} | _NEW_STORY for s in index.new_stories]
+    execute(connection, insert(STORIES), new)
+    for batch in chunks([story.atom_id for story in index.new_stories]):
+        query = select(STORIES.c.atom_id, STORIES.c.id).where(STORIES.c.atom_id.in_(batch))
+        for atom_id, row_id in fetch_all(connection, query):
+            index.stories[atom_id].row_id = row_id
+    update_each(
+        connection,
+        ENTRIES,
+        [{"id": entry_id, "story_id": story.row_id} for entry_id, story in assigned],
+    )
+    mark_stories(connection, joined, corrected=False)
+    execute(
+        connection,
+        insert(MINHASH_BANDS),
+        [{"name": n, "entry_id": i} for i, names in bands_by_id.items() for n in names],
+    )
+    return len(index.new_stories)
+
+
+def _load_index(
+    connection: Connection, rows: Sequence[AnyRow], bands_by_id: dict[int, tuple[str, ...]]
+) -> StoryIndex:
+    """The stored stories that these entries may belong to."""
+    index = StoryIndex()
+    of_story = ENTRIES.c.story_id == STORIES.c.id
+    for batch in chunks(sorted({row.page for row in rows if row.page})):
+        query = select(ENTRIES.c.page, STORIES.c.atom_id).join(STORIES, of_story)
+        query = query.where(ENTRIES.c.page.in_(batch)).order_by(STORIES.c.id.desc())
+        index.add_pages((row.page, row.atom_id) for row in fetch_all(connection, query))
+    for batch in chunks(sorted({name for names in bands_by_id.values() for name in names})):
+        query = (
+            select(MINHASH_BANDS.c.name, STORIES.c.atom_id)
+            .join(ENTRIES, ENTRIES.c.id == MINHASH_BANDS.c.entry_id)
+            .join(STORIES, of_story)
+            .where(MINHASH_BANDS.c.name.in_(batch))
+        )
+        for band, atom_id in fetch_all(connection, query):
+            index.add_band(band, atom_id)
+    own_ids = {atom_id for row in rows for atom_id in (row.atom_id, fallback_id(row))}
+    for batch in chunks(sorted(own_ids | index.known_ids)):
+        query = select(STORIES).where(STORIES.c.atom_id.in_(batch))
+        index.add_stories(
+            GroupedStory(row.atom_id, row.updated, row.id) for row in fetch_all(connection, query)
+        )
+    for batch in chunks(sorted(index.stories)):
+        query = select(*_COLUMNS, STORIES.c.atom_id.label("story")).join(STORIES, of_story)
+        for entry in fetch_all(connection, query.where(STORIES.c.atom_id.in_(batch))):
+            index.add_member(entry.story, _member(entry))
+    return index

@@ -1,4 +1,4 @@
-"""The tables. Rows never leave this folder."""
+"""The tables. No row leaves this folder."""
 
 from datetime import datetime
 from typing import Any
@@ -6,26 +6,33 @@ from typing import Any
 from sqlmodel import JSON, BigInteger, Column, Field, Index, Integer, SQLModel, UniqueConstraint
 from sqlmodel import text as sql
 
-# Rows are numbered for ever, and counters of one feed's entries never end; SQLite's own kind of
-# number holds as much.
+# 64 bits: ids only grow, and so do the counters of one feed's entries. SQLite's integers have 64.
 Number: Any = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """Of an index of few rows."""
+    """The arguments of a partial index."""
     return {f"{database}_where": sql(condition) for database in ("sqlite", "postgresql")}
 
 
-class FeedRow(SQLModel, table=True):
-    """A feed that was polled at least once, or the reader's clippings files together.
+def _id() -> Any:
+    return Field(default=None, primary_key=True, sa_type=Number)
 
-    ``url`` is the subscription's ``key``; `model.FeedState` says what the rest means. ``dirty``
-    and ``rendered`` are about its page, as in `ChannelRow`.
+
+def _json() -> Any:
+    return Field(default_factory=list, sa_column=Column(JSON))
+
+
+class FeedRow(SQLModel, table=True):
+    """A feed that was polled at least once, or all clippings files together.
+
+    ``url`` is the subscription's key; `model.FeedState` explains the polling columns. ``dirty`` and
+    ``rendered`` are about the page of the source, as in `ChannelRow`.
     """
 
     __tablename__ = "feed"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     url: str = Field(unique=True)
     role: str
     atom_id: str
@@ -65,8 +72,7 @@ class FeedRow(SQLModel, table=True):
 
 
 class DocumentRow(SQLModel, table=True):
-    """The document that a feed served last: a `model.SeenDocument`, so that only what is new in
-    the next one is read."""
+    """The last document of a feed, a `model.SeenDocument`, for incremental parsing."""
 
     __tablename__ = "document"
 
@@ -85,11 +91,11 @@ class HostHoldRow(SQLModel, table=True):
 
 
 class FeedEventRow(SQLModel, table=True):
-    """Something that happened to a subscription and was told to the operator."""
+    """An event of a subscription that the operator was told."""
 
     __tablename__ = "feed_event"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     key: str = Field(index=True)
     title: str
     kind: str
@@ -98,17 +104,17 @@ class FeedEventRow(SQLModel, table=True):
 
 
 class StoryRow(SQLModel, table=True):
-    """What is published as one entry. Never deleted: an id that was published stays taken.
+    """What is published as one entry. Never deleted, so that a published id is never used again.
 
-    ``revisions`` counts the significant changes that moved ``updated``; ``revised`` is where the
-    latest of them is yet to move it. ``placement_pending``: something that decides in which feeds it stands
-    has changed since that was last decided.
+    ``revisions`` counts the significant changes that moved ``updated``. ``revised``: the time to
+    which the latest change will move it. ``placement_pending``: something changed that decides which
+    channels the story belongs to.
     """
 
     __tablename__ = "story"
     __table_args__ = (Index("ix_story_revised", "revised", **_where("revised IS NOT NULL")),)
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     atom_id: str = Field(unique=True)
     updated: datetime = Field(index=True)
     revised: datetime | None = None
@@ -118,23 +124,26 @@ class StoryRow(SQLModel, table=True):
 
 
 class EntryRow(SQLModel, table=True):
-    """An entry of a feed. ``vocabulary`` is the fingerprint it was last matched with, or None.
+    """An entry of a feed.
 
-    ``story_id`` is None until it was grouped. ``trivial_changes`` counts the changes that were stored
-    although they may be those of a counter. ``pruned_at``: its content was removed then, by
-    `retention`; ``content_hash_without_numbers`` is `decide.content_hash_without_numbers` of what it said.
+    ``story_id`` is None until the entry is grouped. ``matched_fingerprint``: what the entry was last
+    matched with; None: to be matched. ``trivial_changes`` counts stored changes that may come from a
+    counter. ``pruned_at``: when the content was removed; ``content_hash_without_numbers`` remains.
     """
 
     __tablename__ = "entry"
     __table_args__ = (
         UniqueConstraint("feed_id", "key"),
-        # What a publisher now serves under another key is looked for by its title.
+        # An entry that its publisher now serves under another key is found by its title.
         Index("ix_entry_title", "feed_id", "title"),
-        # Those that still have their content: what was removed is not looked at again.
+        # Pruning looks only at entries that still have content.
         Index("ix_entry_whole", "changed_at", **_where("pruned_at IS NULL")),
+        # Pruned entries are not matched again, unless the reader has decided about them.
+        Index("ix_entry_matched_fingerprint", "matched_fingerprint", **_where("pruned_at IS NULL")),
+        Index("ix_entry_unmatched", "id", **_where("matched_fingerprint IS NULL")),
     )
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     feed_id: int = Field(foreign_key="feed.id", sa_type=Number)
     story_id: int | None = Field(default=None, foreign_key="story.id", index=True, sa_type=Number)
     key: str
@@ -145,9 +154,9 @@ class EntryRow(SQLModel, table=True):
     summary: str = ""
     content: str = ""
     text: str = ""
-    authors: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
-    categories: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
-    enclosures: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+    authors: list[dict[str, Any]] = _json()
+    categories: list[dict[str, Any]] = _json()
+    enclosures: list[dict[str, Any]] = _json()
     published: datetime | None = None
     updated: datetime | None = None
     language: str | None = None
@@ -156,24 +165,23 @@ class EntryRow(SQLModel, table=True):
     trivial_changes: int = 0
     first_seen_at: datetime
     changed_at: datetime
-    matched_fingerprint: str | None = Field(default=None, index=True)
+    matched_fingerprint: str | None = None
     pruned_at: datetime | None = None
     content_hash_without_numbers: str | None = None
 
 
 class PrunePositionRow(SQLModel, table=True):
-    """The one place among the whole entries, by ``changed_at`` and id, up to which runs have looked
-    for what is to be pruned."""
+    """How far runs have looked for entries to prune: the last ``changed_at`` and entry id."""
 
     __tablename__ = "prune_position"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     changed_at: datetime
     entry_id: int = Field(sa_type=Number)
 
 
 class MinHashBandRow(SQLModel, table=True):
-    """A `likeness.bands` name of a recent entry."""
+    """A `similarity.bands` name of a recent entry."""
 
     __tablename__ = "minhash_band"
 
@@ -182,20 +190,20 @@ class MinHashBandRow(SQLModel, table=True):
 
 
 class MatchRow(SQLModel, table=True):
-    """An entry belongs to a tag, or ``near``."""
+    """An entry belongs to a tag, or nearly (``near``)."""
 
     __tablename__ = "match"
 
     entry_id: int = Field(foreign_key="entry.id", primary_key=True, sa_type=Number)
     tag: str = Field(primary_key=True)
     score: float
-    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+    evidence: list[dict[str, Any]] = _json()
     matched_at: datetime
     near: bool = False
 
 
 class DecisionRow(SQLModel, table=True):
-    """The reader's own word on whether an entry belongs to a tag."""
+    """The reader's decision whether an entry belongs to a tag."""
 
     __tablename__ = "decision"
 
@@ -206,20 +214,20 @@ class DecisionRow(SQLModel, table=True):
 
 
 class TagModelRow(SQLModel, table=True):
-    """The one model of `match.tag_model`, and the fingerprint of what it was learned from."""
+    """The trained model of `match.tag_model`, and the fingerprint of its training data."""
 
     __tablename__ = "tag_model"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     fingerprint: str
     data: bytes
 
 
 class ChannelRow(SQLModel, table=True):
-    """An output feed that was once published: its slug and its id stay what they were.
+    """An output feed. Once published, its slug and its id never change.
 
-    ``dirty``: its live documents must be rendered again. ``rendered`` is a digest of the settings
-    with which they were.
+    ``dirty``: its live documents must be rendered again. ``rendered``: digest of the settings of the
+    last rendering. ``pruned``: it ended, and its files were removed.
     """
 
     __tablename__ = "channel"
@@ -237,11 +245,11 @@ class ChannelRow(SQLModel, table=True):
 
 
 class ArchiveDocumentRow(SQLModel, table=True):
-    """A document of a channel's archive; the latest is open, the others are closed.
+    """A document of a channel's archive. The latest is open, the others are closed.
 
-    ``month`` is "2026-11", or, where that holds enough, "2026-11.002" and so on. ``stories`` is
-    how many it holds. ``dirty``: one of them was added, withdrawn, or corrected by its publisher.
-    ``rendered`` is the address under which it was.
+    ``name`` is the month ("2026-11"), with a number if a month needs several ("2026-11.002").
+    ``stories`` counts its stories. ``dirty``: a story was added, removed or corrected.
+    ``rendered``: the address under which it was last rendered.
     """
 
     __tablename__ = "archive_document"
@@ -254,7 +262,7 @@ class ArchiveDocumentRow(SQLModel, table=True):
 
 
 class ChannelStoryRow(SQLModel, table=True):
-    """A story stands in a channel, in the archive of ``month``; ``live``: also in its live feed."""
+    """A story belongs to a channel. ``document``: in the archive; ``live``: in the live feed too."""
 
     __tablename__ = "channel_story"
     __table_args__ = (
@@ -270,16 +278,16 @@ class ChannelStoryRow(SQLModel, table=True):
 
 
 class SiteRow(SQLModel, table=True):
-    """The pages about everything; ``rendered`` is a digest of the settings with which they were."""
+    """The site's pages. ``rendered``: digest of the settings of the last rendering."""
 
     __tablename__ = "site"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     rendered: str = ""
 
 
 class EmbeddingRow(SQLModel, table=True):
-    """What a text means: a vector in half precision. ``name`` is that of model and text."""
+    """The embedding of a text in half precision. ``name``: digest of the model and the text."""
 
     __tablename__ = "embedding"
 
@@ -288,7 +296,7 @@ class EmbeddingRow(SQLModel, table=True):
 
 
 class HubPingRow(SQLModel, table=True):
-    """An address of which the hub is yet to be told that it changed."""
+    """The address of a changed feed that the hub has not been told yet."""
 
     __tablename__ = "hub_ping"
 
@@ -296,8 +304,7 @@ class HubPingRow(SQLModel, table=True):
 
 
 class JobFailureRow(SQLModel, table=True):
-    """Work that was given up for a while, since it failed each of ``attempts`` times: a host's polls,
-    by its name, or the rest of a run."""
+    """A worker's job that failed ``attempts`` times in a row. ``name`` is its lock."""
 
     __tablename__ = "job_failure"
 
@@ -308,31 +315,38 @@ class JobFailureRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One run, for ``status``, for the message of a run that finds the lock taken, and for the
-    metrics: ``stages`` are `model.StageCost` values."""
+    """One run. ``stages`` are `model.StageCost` values."""
 
     __tablename__ = "run"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Number)
+    id: int | None = _id()
     pid: int
     started_at: datetime
     finished_at: datetime | None = None
     offline: bool = False
-    stages: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+    stages: list[dict[str, Any]] = _json()
 
 
-PRUNED = ""  # the vocabulary of an entry without content: it is not matched with any other
+SINGLETON_ID = 1  # of tables with one row
 
-# Many rows at a time go through the tables themselves: an object for each takes five times as long.
-FEEDS = SQLModel.metadata.tables["feed"]
-DOCUMENTS = SQLModel.metadata.tables["document"]
-EVENTS = SQLModel.metadata.tables["feed_event"]
-STORIES = SQLModel.metadata.tables["story"]
-ENTRIES = SQLModel.metadata.tables["entry"]
-MINHASH_BANDS = SQLModel.metadata.tables["minhash_band"]
-DECISIONS = SQLModel.metadata.tables["decision"]
-MATCHES = SQLModel.metadata.tables["match"]
-CHANNELS = SQLModel.metadata.tables["channel"]
-ARCHIVE_DOCUMENTS = SQLModel.metadata.tables["archive_document"]
-CHANNEL_STORIES = SQLModel.metadata.tables["channel_story"]
-EMBEDDINGS = SQLModel.metadata.tables["embedding"]
+# Queries use the tables, not the classes: an ORM object per row takes five times as long.
+_TABLES = SQLModel.metadata.tables
+ARCHIVE_DOCUMENTS = _TABLES["archive_document"]
+CHANNEL_STORIES = _TABLES["channel_story"]
+CHANNELS = _TABLES["channel"]
+DECISIONS = _TABLES["decision"]
+DOCUMENTS = _TABLES["document"]
+EMBEDDINGS = _TABLES["embedding"]
+ENTRIES = _TABLES["entry"]
+EVENTS = _TABLES["feed_event"]
+FEEDS = _TABLES["feed"]
+HOST_HOLDS = _TABLES["host_hold"]
+HUB_PINGS = _TABLES["hub_ping"]
+JOB_FAILURES = _TABLES["job_failure"]
+MATCHES = _TABLES["match"]
+MINHASH_BANDS = _TABLES["minhash_band"]
+PRUNE_POSITIONS = _TABLES["prune_position"]
+RUNS = _TABLES["run"]
+SITES = _TABLES["site"]
+STORIES = _TABLES["story"]
+TAG_MODELS = _TABLES["tag_model"]

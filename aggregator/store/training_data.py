@@ -1,133 +1,138 @@
-"""What matching learns from beside the clippings, and what it has learned."""
+"""What matching learns from beside the clippings, and the trained model."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import select as columns
-from sqlmodel import col, func, select
+from sqlalchemy import delete, func, insert, select, update
 
 from aggregator.model import Decision, Entry, Match, Role
 from aggregator.store import convert
 from aggregator.store.connection import Database
-from aggregator.store.rows import chunks, insert_unless_there, load_matches, read
+from aggregator.store.rows import (
+    chunks,
+    execute,
+    fetch_all,
+    insert_missing,
+    load_matches,
+    replace_row,
+)
 from aggregator.store.tables import (
     DECISIONS,
     EMBEDDINGS,
     ENTRIES,
     FEEDS,
-    DecisionRow,
-    EmbeddingRow,
-    EntryRow,
-    FeedRow,
-    MatchRow,
-    TagModelRow,
+    MATCHES,
+    SINGLETON_ID,
+    TAG_MODELS,
 )
-
-_THE_ONE = 1
 
 
 class TrainingDataStore:
-    """A sample of the entries, the reader's decisions, and the model made of both."""
+    """Reads and writes the sample of entries, the reader's decisions, the model and embeddings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def count_entries(self) -> int:
-        """How many entries of subscriptions are stored."""
-        with self._database.transaction() as session:
-            theirs = select(func.sum(FeedRow.entries))
-            found = session.exec(theirs.where(FeedRow.role == Role.SUBSCRIPTION.value)).one()
-            return int(found or 0)  # PostgreSQL gives the sum a decimal type
+        """The number of stored entries of subscriptions."""
+        query = select(func.sum(FEEDS.c.entries)).where(FEEDS.c.role == Role.SUBSCRIPTION.value)
+        with self._database.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)  # PostgreSQL returns a Decimal
 
     def sample_entries(self, size: int) -> list[Entry]:
-        """``size`` entries of subscriptions, the same for the same entries however they came.
+        """``size`` entries of subscriptions. The choice does not depend on the order of arrival.
 
-        `retention` leaves them their content.
+        `retention` never prunes them.
         """
-        with self._database.transaction() as session:
-            theirs = (
-                columns(ENTRIES)
-                .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
-                .where(FEEDS.c.role == Role.SUBSCRIPTION.value, ENTRIES.c.pruned_at.is_(None))
-                .order_by(ENTRIES.c.content_hash, FEEDS.c.url, ENTRIES.c.key)
-                .limit(size)
-            )
-            return [convert.entry_from_row(row) for row in read(session, theirs)]
+        query = (
+            select(ENTRIES)
+            .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
+            .where(FEEDS.c.role == Role.SUBSCRIPTION.value, ENTRIES.c.pruned_at.is_(None))
+            .order_by(ENTRIES.c.content_hash, FEEDS.c.url, ENTRIES.c.key)
+            .limit(size)
+        )
+        with self._database.connect() as connection:
+            return [convert.entry_from_row(row) for row in fetch_all(connection, query)]
 
     def matches_by_entry(self, rows: Iterable[int]) -> dict[int, list[Match]]:
-        """What was found for these entries."""
-        with self._database.transaction() as session:
-            return {row: list(found) for row, found in load_matches(session, list(rows)).items()}
+        """The stored matches of these entries, by `StoredEntry.row`."""
+        with self._database.connect() as connection:
+            return load_matches(connection, list(rows))
 
     def matched_counts(self) -> dict[str, int]:
-        """How many entries of each feed belong to a tag, by its address."""
-        with self._database.transaction() as session:
-            rows = session.exec(
-                select(FeedRow.url, func.count(col(EntryRow.id).distinct()))
-                .join(EntryRow, col(EntryRow.feed_id) == FeedRow.id)
-                .join(MatchRow, col(MatchRow.entry_id) == EntryRow.id)
-                .where(~col(MatchRow.near))
-                .group_by(FeedRow.url)
-            )
-            return dict(rows.all())
+        """The number of entries of each feed that belong to a tag, by subscription key."""
+        query = (
+            select(FEEDS.c.url, func.count(ENTRIES.c.id.distinct()))
+            .join(ENTRIES, ENTRIES.c.feed_id == FEEDS.c.id)
+            .join(MATCHES, MATCHES.c.entry_id == ENTRIES.c.id)
+            .where(~MATCHES.c.near)
+            .group_by(FEEDS.c.url)
+        )
+        with self._database.connect() as connection:
+            return dict(fetch_all(connection, query))
 
     def load_model(self, fingerprint: str) -> bytes | None:
-        """What was learned under this fingerprint, if it is what was learned last."""
-        with self._database.transaction() as session:
-            row = session.get(TagModelRow, _THE_ONE)
-            return row.data if row and row.fingerprint == fingerprint else None
+        """The stored model, if it has this fingerprint."""
+        query = select(TAG_MODELS.c.data).where(
+            TAG_MODELS.c.id == SINGLETON_ID, TAG_MODELS.c.fingerprint == fingerprint
+        )
+        with self._database.connect() as connection:
+            data: bytes | None = connection.execute(query).scalar()
+            return data
 
     def save_model(self, fingerprint: str, data: bytes) -> None:
-        """In place of what was learned before."""
-        with self._database.transaction() as session:
-            session.merge(TagModelRow(id=_THE_ONE, fingerprint=fingerprint, data=data))
+        """Replace the stored model."""
+        values = {"id": SINGLETON_ID, "fingerprint": fingerprint, "data": data}
+        with self._database.transaction() as connection:
+            replace_row(connection, TAG_MODELS, values)
 
     def load_embeddings(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The vectors that are known, by the names of their texts."""
-        known: dict[str, bytes] = {}
-        with self._database.transaction() as session:
-            for chunk in chunks(list(dict.fromkeys(names))):
-                rows = session.exec(select(EmbeddingRow).where(col(EmbeddingRow.name).in_(chunk)))
-                known |= {row.name: row.vector for row in rows}
-        return known
+        """The stored vectors of these texts, by the names of the texts."""
+        vectors: dict[str, bytes] = {}
+        with self._database.connect() as connection:
+            for batch in chunks(list(dict.fromkeys(names))):
+                query = select(EMBEDDINGS).where(EMBEDDINGS.c.name.in_(batch))
+                vectors |= {row.name: row.vector for row in fetch_all(connection, query)}
+        return vectors
 
-    def save_embeddings(self, meanings: Mapping[str, bytes]) -> None:
-        """Vectors that were not known, unless another process has stored them meanwhile."""
-        rows = [{"name": name, "vector": vector} for name, vector in meanings.items()]
+    def save_embeddings(self, vectors: Mapping[str, bytes]) -> None:
+        """Store vectors, except those that another process has stored meanwhile."""
+        rows = [{"name": name, "vector": vector} for name, vector in vectors.items()]
         if rows:
-            with self._database.transaction() as session:
-                insert_unless_there(session, EMBEDDINGS, rows)
+            with self._database.transaction() as connection:
+                insert_missing(connection, EMBEDDINGS, rows)
 
     def decisions(self) -> list[Decision]:
-        """What the reader decided, in the order of the entries' ids."""
-        # In one question: between two, a clipping about which was decided may be taken away.
-        made = columns(ENTRIES, DECISIONS.c.tag, DECISIONS.c.confirmed)
-        with self._database.transaction() as session:
-            rows = read(session, made.join(DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id))
+        """The reader's decisions, by the ids of the entries."""
+        # One query: between two, a run may delete the clipping of a decision.
+        query = select(ENTRIES, DECISIONS.c.tag, DECISIONS.c.confirmed).join(
+            DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id
+        )
+        with self._database.connect() as connection:
+            rows = fetch_all(connection, query)
         decisions = [
             Decision(row.id, convert.entry_from_row(row), row.tag, row.confirmed) for row in rows
         ]
-        return sorted(decisions, key=lambda made: (made.entry.id, made.row, made.tag))
+        return sorted(decisions, key=lambda d: (d.entry.id, d.row, d.tag))
 
     def count_decisions(self) -> int:
-        """How many entries' tags the reader decided."""
-        with self._database.transaction() as session:
-            return session.exec(select(func.count()).select_from(DecisionRow)).one()
+        """The number of the reader's decisions."""
+        query = select(func.count()).select_from(DECISIONS)
+        with self._database.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def save_decision(
         self, rows: Iterable[int], tag: str, confirmed: bool | None, now: datetime
     ) -> None:
-        """Entries belong to a tag, or never do; None takes such a decision back."""
-        with self._database.transaction() as session:
+        """These entries belong to a tag, or do not; None removes the decision."""
+        with self._database.transaction() as connection:
             for row in rows:
-                held = session.get(DecisionRow, (row, tag))
-                if held is not None:
-                    session.delete(held)
-                    session.flush()
-                entry = session.get(EntryRow, row)
-                if entry is not None:
-                    entry.matched_fingerprint = None  # to be matched again
+                is_decision = (DECISIONS.c.entry_id == row) & (DECISIONS.c.tag == tag)
+                execute(connection, delete(DECISIONS).where(is_decision))
+                to_match = update(ENTRIES).where(ENTRIES.c.id == row)
+                execute(connection, to_match.values(matched_fingerprint=None))
                 if confirmed is not None:
-                    session.add(
-                        DecisionRow(entry_id=row, tag=tag, confirmed=confirmed, decided_at=now)
-                    )
+                    values = {
+                        "entry_id": row, "tag": tag, "confirmed": confirmed, "decided_at": now
+                    }  # fmt: skip
+                    execute(connection, insert(DECISIONS).values(values))

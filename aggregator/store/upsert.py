@@ -1,12 +1,10 @@
-"""What becomes of the entries of documents that were read: one transaction's, many documents'."""
+"""Stores the entries of documents: finds the stored rows, decides about each entry, writes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, select
-from sqlmodel import Session
+from sqlalchemy import Connection, insert, select
 
 from aggregator.model import Entry, EntryChange
 from aggregator.store import convert
@@ -18,113 +16,122 @@ from aggregator.store.changes import (
     is_trivial_change,
     revise,
 )
-from aggregator.store.lookup import Document, Known, change_of
-from aggregator.store.rows import mark_stories, rows_by_id, update_each, write
+from aggregator.store.lookup import Document, StoredEntryLookup, compare_with_row
+from aggregator.store.rows import AnyRow, Values, execute, mark_stories, rows_by_id, update_each
 from aggregator.store.tables import ENTRIES, STORIES
 from aggregator.text.atom_ids import mint_id
 
+_NEW: Values = {"story_id": None, "trivial_changes": 0, "matched_fingerprint": None}
+_RESTORED: Values = {
+    "matched_fingerprint": None,
+    "pruned_at": None,
+    "content_hash_without_numbers": None,
+}
+
 
 def save_entries(
-    session: Session, documents: Sequence[Document], now: datetime
+    connection: Connection, documents: Sequence[Document], now: datetime
 ) -> list[list[EntryChange]]:
-    """Insert what is new and update what is modified; gives what each entry was."""
-    return _Intake(session, documents, now).save()
+    """Insert new entries and update modified ones; return the change of each entry."""
+    return _Upsert(connection, documents, now).save()
 
 
-class _Intake:
-    """Decides of each entry, by what is known of all, then writes."""
+@dataclass(frozen=True, slots=True)
+class _Modification:
+    row: AnyRow
+    old: Entry
+    new: Entry
+    trivial_changes: int
 
-    def __init__(self, session: Session, documents: Sequence[Document], now: datetime) -> None:
-        self._session = session
+
+class _Upsert:
+    """One transaction. First all entries are decided, then all are written."""
+
+    def __init__(
+        self, connection: Connection, documents: Sequence[Document], now: datetime
+    ) -> None:
+        self._connection = connection
         self._documents = documents
         self._now = now
-        self._new: list[dict[str, Any]] = []
-        self._modified: list[tuple[Any, Entry, Entry, int]] = []  # row, old, new, noise
-        self._renamed: list[dict[str, Any]] = []
-        self._known = Known(session, documents)
+        self._new: list[Values] = []
+        self._modified: list[_Modification] = []
+        self._renamed: list[Values] = []  # unchanged, but with a new key
+        self._stored = StoredEntryLookup(connection, documents)
 
     def save(self) -> list[list[EntryChange]]:
         changes = [
-            [self._take(document, entry, rows.get(entry.key)) for entry in document.entries]
-            for document, rows in zip(self._documents, self._known.rows, strict=True)
+            [self._decide(document, entry, rows.get(entry.key)) for entry in document.entries]
+            for document, rows in zip(self._documents, self._stored.rows, strict=True)
         ]
-        write(self._session, insert(ENTRIES), self._new)
-        self._revise()
-        update_each(self._session, ENTRIES, self._renamed)
+        execute(self._connection, insert(ENTRIES), self._new)
+        self._write_modified()
+        update_each(self._connection, ENTRIES, self._renamed)
         return changes
 
-    def _take(self, document: Document, entry: Entry, row: Any | None) -> EntryChange:
+    def _decide(self, document: Document, entry: Entry, row: AnyRow | None) -> EntryChange:
         if row is None:
-            columns = convert.entry_columns(self._own_page(document, entry))
-            seen = {"feed_id": document.feed.id, "first_seen_at": self._now}
-            self._new.append(columns | seen | _NEW | {"changed_at": self._now})
+            columns = convert.entry_columns(self._with_own_page(document, entry))
+            times = {"first_seen_at": self._now, "changed_at": self._now}
+            self._new.append(columns | times | _NEW | {"feed_id": document.feed.id})
             return EntryChange.NEW
-        change = change_of(document, row, entry)
-        if change is EntryChange.MODIFIED:
-            row = self._known.whole.get(row.id, row)
-            old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
-            if row.pruned_at:  # only digests are left of what it said: its title tells significance
-                if (
-                    row.content_hash_without_numbers == content_hash_without_numbers(entry)
-                    and not document.kept_whole
-                ):
-                    trivial_changes = MAX_TRIVIAL_CHANGES + 1  # no counter brings it back
-                old = replace(old, text=entry.text)
-            else:
-                trivial_changes += is_trivial_change(old, entry)
-            if trivial_changes <= MAX_TRIVIAL_CHANGES:
-                self._modified.append((row, old, entry, trivial_changes))
-                return change
-            change = EntryChange.UNCHANGED
+        if compare_with_row(document, row, entry) is EntryChange.MODIFIED:
+            modification = self._modification(document, row, entry)
+            if modification.trivial_changes <= MAX_TRIVIAL_CHANGES:
+                self._modified.append(modification)
+                return EntryChange.MODIFIED
         if row.key != entry.key:
             self._renamed.append({"id": row.id, "key": entry.key})
-        return change
+        return EntryChange.UNCHANGED
 
-    def _own_page(self, document: Document, entry: Entry) -> Entry:
-        """``entry``, without its page where that already is another's of the same feed.
+    def _modification(self, document: Document, row: AnyRow, entry: Entry) -> _Modification:
+        row = self._stored.modified_rows.get(row.id, row)
+        old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
+        if row.pruned_at:  # the text is gone, so only the title can show a significant change
+            is_same = row.content_hash_without_numbers == content_hash_without_numbers(entry)
+            if is_same and not document.is_kept:
+                trivial_changes = MAX_TRIVIAL_CHANGES + 1  # a counter does not restore an entry
+            old = replace(old, text=entry.text)
+        else:
+            trivial_changes += is_trivial_change(old, entry)
+        return _Modification(row, old, entry, trivial_changes)
 
-        A link that is given to one entry after another ("today") names none of them.
+    def _with_own_page(self, document: Document, entry: Entry) -> Entry:
+        """``entry``, without its page if another entry of the feed has that page already.
+
+        A link that one entry after another gets ("today") identifies none of them.
         """
-        taken = self._known.pages.get(document.feed.id)
-        if entry.page is None or taken is None:
+        used = self._stored.used_pages.get(document.feed.id)
+        if entry.page is None or used is None:
             return entry
-        if entry.page not in taken:
-            taken.add(entry.page)
+        if entry.page not in used:
+            used.add(entry.page)
             return entry
-        minted = entry.id == mint_id(document.feed.url, entry.page, entry.key)
-        own = mint_id(document.feed.url, None, entry.key)
-        return replace(entry, page=None, id=own if minted else entry.id)
+        is_minted = entry.id == mint_id(document.feed.url, entry.page, entry.key)
+        own_id = mint_id(document.feed.url, None, entry.key)
+        return replace(entry, page=None, id=own_id if is_minted else entry.id)
 
-    def _revise(self) -> None:
-        """Store what is modified; significant changes will move the stories that they are told in."""
-        story_ids = (row.story_id for row, *_ in self._modified if row.story_id)
-        stories = rows_by_id(self._session, select(STORIES), story_ids)
-        significant = {row.id for row, old, new, _ in self._modified if is_significant(old, new)}
-        told = {id for id, story in stories.items() if story.revisions >= MAX_REVISIONS}
-        significant -= {row.id for row, *_ in self._modified if row.story_id in told}
-        revised = [
-            (row, revise(old, new, self._now, significant=row.id in significant), trivial_changes)
-            for row, old, new, trivial_changes in self._modified
-        ]
-        updates: list[dict[str, Any]] = []
-        moves: dict[int, tuple[int, datetime]] = {}
-        for row, entry, trivial_changes in revised:
-            changed = {
-                "id": row.id,
-                "trivial_changes": trivial_changes,
-                "changed_at": self._now,
-            } | _WHOLE
-            updates.append(convert.entry_columns(entry) | changed)
-            if row.id in significant and row.story_id:
-                story = stories[row.story_id]
+    def _write_modified(self) -> None:
+        """Store the modified entries. Significant changes will move the dates of their stories."""
+        story_ids = (m.row.story_id for m in self._modified if m.row.story_id)
+        stories = rows_by_id(self._connection, select(STORIES), story_ids)
+        entries: list[Values] = []
+        moves: dict[int, tuple[int, datetime]] = {}  # story id: revisions, date
+        for change in self._modified:
+            story = stories.get(change.row.story_id)
+            significant = is_significant(change.old, change.new) and (
+                story is None or story.revisions < MAX_REVISIONS
+            )
+            entry = revise(change.old, change.new, self._now, significant=significant)
+            times = {"changed_at": self._now, "trivial_changes": change.trivial_changes}
+            entries.append(convert.entry_columns(entry) | times | _RESTORED | {"id": change.row.id})
+            if significant and story is not None:
                 revisions, latest = moves.get(story.id, (story.revisions, story.revised))
-                wanted = entry.updated or self._now
-                moves[story.id] = (revisions + 1, max(wanted, latest or wanted))
-        update_each(self._session, ENTRIES, updates)
-        moved = [{"id": id, "revisions": n, "revised": at} for id, (n, at) in moves.items()]
-        update_each(self._session, STORIES, moved)
-        mark_stories(self._session, sorted(stories), corrected=True)
-
-
-_WHOLE = {"matched_fingerprint": None, "pruned_at": None, "content_hash_without_numbers": None}
-_NEW = {"story_id": None, "trivial_changes": 0, "matched_fingerprint": None}
+                date = entry.updated or self._now
+                moves[story.id] = (revisions + 1, max(date, latest or date))
+        update_each(self._connection, ENTRIES, entries)
+        update_each(
+            self._connection,
+            STORIES,
+            [{"id": i, "revisions": n, "revised": date} for i, (n, date) in moves.items()],
+        )
+        mark_stories(self._connection, sorted(stories), corrected=True)

@@ -20,7 +20,7 @@ from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, RetryLater
-from aggregator.errors import LockedError, PublishError, StorageError
+from aggregator.errors import DISTRIBUTION, LockedError, PublishError, StorageError
 from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
 from aggregator.store.advisory_locks import WorkerLocks
@@ -110,20 +110,18 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
 def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
     """Either they do not end, or the server goes."""
     call(working.root, "run")
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 60 if cut else 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 60 if cut else 1)
     project = open_config(working.root / "feeds.toml")
     engine = sqlalchemy.create_engine(working.database)
     with engine.connect() as theirs:
-        theirs.execute(advisory_locks._SHARED, {"it": advisory_locks._JOBS})
+        theirs.execute(advisory_locks._LOCK_SHARED, {"lock": advisory_locks._JOBS})
         if cut:
             waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
             ending = threading.Timer(2, working.sql, [waiting])
             ending.start()
-        wrong = (
-            (StorageError, "terminat") if cut else (LockedError, "^workers have been at work on")
-        )
+        wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
         with pytest.raises(wrong[0], match=wrong[1]):
-            commands._run(project, Console(verbose=False, quiet=True), everything=False)
+            commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
 
 
@@ -145,7 +143,7 @@ def test_no_network_is_no_publishers_fault(working):
         call(working.root, "schedule", "--once")
         wait_for(lambda: (working.outputs / "index.html").exists())
         time.sleep(1)
-    assert "offline: no publisher answered" in said[1]
+    assert "no network: no feed answered" in said[1]
     rows = json.loads(call(working.root, "status", "--json")[0])
     assert [row["failures"] for row in rows] == [0, 0, 0]
 
@@ -183,7 +181,7 @@ def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
 
 
 def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
-    monkeypatch.setattr(advisory_locks, "_MOST_SECONDS", 0.1)
+    monkeypatch.setattr(advisory_locks, "CHECK_INTERVAL_SECONDS", 0.1)
     told = []
 
     def run():
@@ -212,7 +210,7 @@ def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypa
 
 def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
     """Neither the end of its worker, nor the next run."""
-    monkeypatch.setattr(advisory_locks, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 1)
 
     async def wait(share):
         async with share.job_lock():
@@ -426,7 +424,7 @@ def test_without_the_extra_a_message(working, tmp_path):
         check=False,
     )
     assert process.returncode == 3
-    assert 'pip install "aggregator[postgres]"' in process.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in process.stderr
 
 
 # -- moving ----------------------------------------------------------------------------------------
@@ -443,7 +441,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     _, err = call(tmp_path, "migrate", "--to", server)
     assert "rows copied from" in err
     shown = server.replace("postgres:@", "…@")
-    assert f'write [store] url = "{shown}" from now on' in err
+    assert f'now set [store] url = "{shown}" in ' in err
     installation.database = server
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     call(tmp_path, "run")
@@ -466,7 +464,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
 def test_nothing_moves_onto_something(working):
     call(working.root, "run")
     _, err = call(working.root, "migrate", "--to", working.database, code=2)
-    assert "is where all is stored already" in err
+    assert "is the current database" in err
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)

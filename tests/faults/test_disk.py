@@ -191,7 +191,7 @@ def test_a_link_in_outputs(settled, undisturbed, case):
     if open_network.is_file():
         assert open_network.read_text() == "mine"
     else:
-        one_line(err, path, open_network, "take the link away")
+        one_line(err, path, open_network, "remove the link")
         settled.call("prune", code=None)
         assert [path.name for path in open_network.iterdir()] == ["mine.html"]
         path.unlink()

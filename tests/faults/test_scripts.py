@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.catalogue import fault
 from tests.faults.test_documents import check_links, serve
-from tests.system.test_browser import Watched, browser  # noqa: F401 (a fixture)
+from tests.system.test_browser import PageLog, browser  # noqa: F401 (a fixture)
 
 VECTORS = [
     "<script>alert(1)</script>", "<SCRIPT SRC=//x.example/a.js></SCRIPT>", "<scr<script>ipt>alert(1)</script>",
@@ -155,7 +155,7 @@ def test_scripts(world, browser):  # noqa: F811
     context = browser.new_context()
     for path in sorted(world.outputs.rglob("*.html")):
         page = context.new_page()
-        watched = Watched(page)
+        watched = PageLog(page)
         page.goto(path.as_uri())
         assert (watched.errors, watched.requests) == ([], [path.as_uri()]), path
         schemes = "[...new Set([...document.querySelectorAll('a[href]')].map(a => a.protocol))]"

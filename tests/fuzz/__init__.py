@@ -1,6 +1,6 @@
-"""What strangers and slips of the pen may send us, as bytes that a fuzzer makes.
+"""Fuzzing of everything that parses untrusted bytes.
 
-`targets` says for each reader of ours what must hold on any bytes; `test_targets` holds it on the
-kept corpus, and on what hypothesis makes of it; ``make fuzz`` looks for bytes that break it, by
-Atheris, which sees which lines each input reaches. What it finds belongs into the corpus.
+`targets` has the invariants of each parser. `test_targets` checks them on the corpus and on what
+Hypothesis makes of it. ``make fuzz`` searches for inputs that violate them, with Atheris, which is
+guided by line coverage. Add what it finds to the corpus.
 """

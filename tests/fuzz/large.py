@@ -1,4 +1,4 @@
-"""Documents of ten megabytes, each of which costs some reader more than it should."""
+"""Documents of ten megabytes, each expensive for some parser."""
 
 import json
 import random
@@ -10,7 +10,7 @@ SIZE = 10 * 1024 * 1024
 
 
 def _filled(piece: str, before: str = "", after: str = "") -> bytes:
-    """``piece`` as often as there is room, within an item."""
+    """An item with as many copies of ``piece`` as fit."""
     head, tail = rss(f"<item><title>x</title>{before}\0{after}</item>").split("\0")
     room = SIZE - len((head + tail).encode())
     return (head + piece * (room // len(piece.encode())) + tail).encode()

@@ -1,12 +1,12 @@
-"""Each reader of bytes, and what must hold of it. A target raises where that does not."""
+"""Each parser of untrusted bytes, with its invariants. A target raises if one is violated."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from aggregator.clippings import entries_from_clippings, is_bookmarks, legible, read_text
-from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.clippings import entries_from_clippings, parse_clippings
+from aggregator.clippings.plain_text import parse_plain_text
 from aggregator.config import parse_config
 from aggregator.config.edit import NewSubscription, add_subscriptions
 from aggregator.config.opml_import import read_opml
@@ -38,7 +38,7 @@ _MOST_ENTRIES = 300
 
 
 def documents(data: bytes) -> None:
-    """A feed, or a reason; its entries are told apart, and make a document that is valid."""
+    """Gives a feed with distinct entries that render as valid Atom, or a failure with its reason."""
     fetched = Fetched(URL, URL, data, "")
     parsed = parse_document(fetched, NOW)
     if isinstance(parsed, ParseFailed):
@@ -57,7 +57,7 @@ def documents(data: bytes) -> None:
 
 
 def pages(data: bytes) -> None:
-    """The links of a page: each feed that it announces can be asked for."""
+    """Gives only web addresses for the feeds that a page announces."""
     for link in read_page(data, URL).feeds():
         assert is_web(link.url)
         _check_legal(link.url)
@@ -75,12 +75,10 @@ def config(data: bytes) -> None:
 
 def clippings(data: bytes) -> None:
     """Clippings of any kind, whose entries make a document that is valid."""
-    if is_bookmarks(data):
-        read, warnings = read_bookmarks(data, "b.html")
-    else:
-        read, warnings = read_text(data.decode("utf-8", "replace"), "c.txt")
-    assert read or warnings
-    entries = tuple(entries_from_clippings(map(legible, read)))
+    text = data.decode("utf-8", "replace").encode()
+    parsed, warnings = parse_clippings(text, "c.txt", parse_plain_text)
+    assert parsed or warnings
+    entries = tuple(entries_from_clippings(parsed))
     _check_legal(entries)
     _check_valid(entries)
 
@@ -115,7 +113,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def _check_legal(value: object) -> None:
-    """Every text in ``value`` can stand in an XML document."""
+    """Every text in ``value`` is legal in XML."""
     if isinstance(value, str):
         assert not XML_ILLEGAL.search(value), repr(value)
     elif isinstance(value, tuple):
@@ -123,12 +121,12 @@ def _check_legal(value: object) -> None:
             _check_legal(part)
     elif is_dataclass(value):
         for field in fields(value):
-            if field.name not in ("key", "page"):  # which are never shown
+            if field.name not in ("key", "page"):  # never published
                 _check_legal(getattr(value, field.name))
 
 
 def _check_valid(entries: tuple[Entry, ...]) -> None:
-    """What is published of them is a valid document in which nothing can run."""
+    """The entries render as a valid Atom document without active content."""
     number = count()
     published = tuple(
         PublishedEntry(

@@ -1,4 +1,4 @@
-"""What must hold on any bytes holds on the corpus, and on what hypothesis makes of it."""
+"""Every target holds on the corpus, on damaged corpus files, and on random bytes."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ CORPUS = Path(__file__).with_name("corpus")
 
 
 def seeds(target):
-    found = sorted((CORPUS / target).iterdir())
-    assert found, target
-    return found
+    paths = sorted((CORPUS / target).iterdir())
+    assert paths, target
+    return paths
 
 
 @pytest.mark.parametrize(
@@ -22,15 +22,15 @@ def seeds(target):
     [(target, seed) for target in TARGETS for seed in seeds(target)],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_the_corpus(target, seed):
+def test_corpus(target, seed):
     TARGETS[target](seed.read_bytes())
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_damage_to_the_corpus(target, data):
-    """Bytes become others, pieces go, and come twice; then the end is cut off."""
+def test_damaged_corpus(target, data):
+    """Replaces, removes and doubles pieces, then truncates."""
     body = bytearray(data.draw(st.sampled_from(seeds(target))).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(body)))
@@ -47,5 +47,5 @@ def test_damage_to_the_corpus(target, data):
     data=st.binary(max_size=300)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
-def test_any_bytes(target, data):
+def test_random_bytes(target, data):
     TARGETS[target](data)

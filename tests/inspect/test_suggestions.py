@@ -87,10 +87,10 @@ def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
     installation.configure(clippings=CLIPPINGS)
     installation.run()
     assert say(installation, "P2P", True, "https://kept.example/p")
-    tables = ("decision", "band", "match", "entry")
+    tables = ("decision", "minhash_band", "match", "entry")
     with closing(installation.store()) as store:
 
-        @event.listens_for(store._engine, "after_cursor_execute", once=True)
+        @event.listens_for(store.database.engine, "after_cursor_execute", once=True)
         def _(*_):
             installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
 

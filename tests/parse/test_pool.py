@@ -1,4 +1,4 @@
-"""The children that parse: what is in a document stays there, whatever it does."""
+"""Parsing in child processes: limits, batches, and children that are killed."""
 
 import asyncio
 import multiprocessing
@@ -47,23 +47,23 @@ def feed(number):
     return Fetched(url, url, rss(item(f"Les communs, {number}")).encode())
 
 
-def test_a_child_reads_as_we_do():
+def test_child_parses_like_parse_document():
     html = Fetched(URL, URL, b"<html><title>Hello</title></html>")
     assert parse(GOOD, html) == [parse_document(GOOD, NOW, "fr"), parse_document(html, NOW, "fr")]
 
 
-def test_a_document_that_takes_too_long_is_stopped_and_the_next_is_read():
+def test_document_that_takes_too_long_is_stopped_and_the_next_is_parsed():
     damaged = rss("<item>" + "&lt;b" * 2_000_000 + "</item>").removesuffix("</rss>")
     long = Fetched(URL, URL, damaged.encode())
     began = time.monotonic()
     stopped, good = parse(long, GOOD, cpu_seconds=1)
     assert isinstance(stopped, ParseFailed)
-    assert "took more than 1 s; it was stopped" in stopped.reason
+    assert "took more than 1 s and was stopped" in stopped.reason
     assert isinstance(good, ParsedFeed)
     assert time.monotonic() - began < 20
 
 
-def test_those_that_were_stopped_are_not_kept():
+def test_stopped_children_do_not_accumulate():
     damaged = rss("<item>" + "&lt;b" * 2_000_000 + "</item>").removesuffix("</rss>")
     long = Fetched(URL, URL, damaged.encode())
 
@@ -76,7 +76,7 @@ def test_those_that_were_stopped_are_not_kept():
     assert asyncio.run(go()) == 1
 
 
-def test_a_child_that_was_killed_is_not_kept():
+def test_killed_children_do_not_accumulate():
     async def go():
         with ParsingPool() as pool:
             for _ in range(3):
@@ -90,25 +90,29 @@ def test_a_child_that_was_killed_is_not_kept():
     assert asyncio.run(go()) == 1
 
 
-def test_what_comes_together_is_handed_over_together(monkeypatch):
+def test_documents_that_arrive_together_are_one_batch(monkeypatch):
     tasks = []
 
-    def noted(pool, function, args, **more):
+    def record(pool, function, args, **more):
         tasks.append((pool, len(args[0])))
         return schedule(pool, function, args, **more)
 
-    monkeypatch.setattr(ProcessPool, "schedule", noted)
+    monkeypatch.setattr(ProcessPool, "schedule", record)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    few, many = list(map(feed, range(16))), list(map(feed, range(20)))
-    assert parse_together(*few) == [parse_document(document, NOW, "fr") for document in few]
+    one_batch, two_batches = list(map(feed, range(16))), list(map(feed, range(20)))
+    assert parse_together(*one_batch) == [
+        parse_document(document, NOW, "fr") for document in one_batch
+    ]
     assert [number for _, number in tasks] == [16]
     tasks.clear()
-    assert parse_together(*many) == [parse_document(document, NOW, "fr") for document in many]
+    assert parse_together(*two_batches) == [
+        parse_document(document, NOW, "fr") for document in two_batches
+    ]
     assert [number for _, number in tasks] == [16, 4]
-    assert len({pool for pool, _ in tasks}) == 2  # more than one child is given together
+    assert len({pool for pool, _ in tasks}) == 2  # more than fit in one batch
 
 
-def test_of_documents_that_come_together_only_the_one_that_breaks_a_child_fails(monkeypatch):
+def test_only_the_document_that_crashes_a_batch_fails(monkeypatch):
     def abort_at_the_second(pool, function, args, **more):
         bad = any(document[0].key == feed(2).key for document in args[0])
         return schedule(pool, os.abort) if bad else schedule(pool, function, args, **more)
@@ -118,11 +122,11 @@ def test_of_documents_that_come_together_only_the_one_that_breaks_a_child_fails(
     assert first == parse_document(feed(1), NOW, "fr")
     assert isinstance(second, ParseFailed)
     assert second.key == feed(2).key
-    assert "broke the parser; most likely it took more than 300 MiB" in second.reason
+    assert "crashed the parser; it probably took more than 300 MiB" in second.reason
     assert third == parse_document(feed(3), NOW, "fr")
 
 
-def test_who_ceases_to_wait_keeps_nobody_from_what_came_together():
+def test_cancelled_caller_does_not_affect_the_batch():
     async def go():
         with ParsingPool() as pool:
             first, second, third = (
@@ -139,7 +143,7 @@ def test_who_ceases_to_wait_keeps_nobody_from_what_came_together():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
-def test_a_document_that_takes_too_much_memory_fails_and_the_next_is_read():
+def test_document_that_takes_too_much_memory_fails_and_the_next_is_parsed():
     large = Fetched(URL, URL, rss(*[item(f"{n}", body="x" * 90_000) for n in range(100)]).encode())
     failed, good = parse(large, GOOD, memory_bytes=64 * 1024 * 1024)
     assert isinstance(failed, ParseFailed)
@@ -147,7 +151,7 @@ def test_a_document_that_takes_too_much_memory_fails_and_the_next_is_read():
     assert isinstance(good, ParsedFeed)
 
 
-def test_a_document_that_breaks_the_parser_fails(monkeypatch):
+def test_document_that_crashes_the_parser_fails(monkeypatch):
     async def go():
         with ParsingPool() as pool:
             return await pool.parse(GOOD, NOW, None)
@@ -155,15 +159,14 @@ def test_a_document_that_breaks_the_parser_fails(monkeypatch):
     monkeypatch.setattr(ProcessPool, "schedule", lambda pool, *_, **__: schedule(pool, os.abort))
     failed = asyncio.run(go())
     assert isinstance(failed, ParseFailed)
-    assert "broke the parser; most likely it took more than 300 MiB" in failed.reason
+    assert "crashed the parser; it probably took more than 300 MiB" in failed.reason
 
 
-def test_no_child_outlives_its_parent(tmp_path):
-    """Not even where that is killed."""
+def test_child_does_not_outlive_its_killed_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import asyncio, sys, time\n"
-        "from tests.test_parsing import GOOD, NOW\n"
+        "from tests.parse.test_pool import GOOD, NOW\n"
         "from aggregator.parse.pool import ParsingPool\n"
         "async def go():\n"
         "    pool = ParsingPool()\n"
@@ -189,4 +192,4 @@ def test_no_child_outlives_its_parent(tmp_path):
                 return
             time.sleep(0.1)
         os.killpg(parent.pid, signal.SIGKILL)
-        pytest.fail("a child is still there")
+        pytest.fail("a child is still running")

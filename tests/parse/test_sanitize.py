@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.parse import sanitize
-from aggregator.parse.sanitize import clean_html, legal, one_line, text_from_html
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal, text_from_html
 from aggregator.text.characters import XML_ILLEGAL
 
 BASE = "https://a.example/dir/page"
@@ -40,7 +40,7 @@ BASE = "https://a.example/dir/page"
         "<b onmouseover=alert(1)>x</b>",
     ],
 )
-def test_nothing_active_is_left(vector):
+def test_active_content_is_removed(vector):
     cleaned = clean_html(f"before {vector} after", BASE).lower()
     for bad in (
         "script",
@@ -65,17 +65,17 @@ def test_nothing_active_is_left(vector):
         "<img height=0 src='https://t.example/p.gif' alt='a > b'>",
     ],
 )
-def test_pixels_that_watch_the_reader_go(pixel):
+def test_tracking_pixels_are_removed(pixel):
     assert "t.example" not in clean_html(f"<p>x {pixel}</p>", BASE)
 
 
-def test_pictures_stay():
+def test_images_stay():
     cleaned = clean_html("<img src='/i.png' width=100 height=10>", BASE)
     assert cleaned == '<img src="https://a.example/i.png" width="100" height="10">'
 
 
 @pytest.mark.parametrize("base", ["", "mailto:x", "http://[bad", "http://a b.example/"])
-def test_relative_links_without_a_usable_base_go(base):
+def test_relative_links_without_a_usable_base_are_removed(base):
     assert "href" not in clean_html("<a href='x'>y</a>", base)
 
 
@@ -94,20 +94,20 @@ _REFERENCES = [f"&#{n};" for n in (0, 1, 0x1B, 0x7F, 0x85, 0xD800, 0xFFFE, 0x1FF
 def test_cleaning_is_idempotent_and_never_raises(text):
     once = clean_html(text, BASE)
     assert clean_html(once, BASE) == once
-    assert legal(once) == once
-    assert legal(text_from_html(text)) == text_from_html(text)
+    assert remove_illegal(once) == once
+    assert remove_illegal(text_from_html(text)) == text_from_html(text)
 
 
 @pytest.mark.parametrize("form", ["{}x", "<p>{}x</p>", "<a href='/{}'>x</a>", "<p title='{}'>x"])
-def test_references_to_characters_that_xml_cannot_hold_go(form):
-    """A sanitiser writes the characters; one of them in an entry keeps a feed from being written."""
+def test_references_to_illegal_characters_are_removed(form):
+    """nh3 writes the characters themselves; one illegal character makes a feed unwritable."""
     for reference in ("&#27;", "&#x1b;", "&#1;", "&#xfffe;", "&#x7f;", "&#x1fffe;"):
         cleaned = clean_html(form.format(reference), BASE)
         assert "x" in cleaned
-        assert legal(cleaned) == cleaned
+        assert remove_illegal(cleaned) == cleaned
 
 
-def test_a_pixel_whose_width_hides_behind_a_control_character_goes():
+def test_tracking_pixel_with_a_control_character_in_its_width_is_removed():
     assert "t.example" not in clean_html("<img src='https://t.example/p' width='&#1;1'>", BASE)
 
 
@@ -127,12 +127,12 @@ def test_text_of_html(html, text):
     assert text_from_html(html) == text
 
 
-def test_characters_that_xml_cannot_hold():
-    assert legal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"
+def test_illegal_characters_are_removed():
+    assert remove_illegal("a\x00b\x0bc\ud800d\ufffee\tf") == "abcde\tf"
 
 
 @pytest.mark.parametrize(
-    ("frame", "kept"),
+    ("frame", "expected"),
     [
         (
             '<iframe src="https://www.youtube.com/embed/a?b=1" width="5" onload="x()" style="a"></iframe>',
@@ -154,26 +154,26 @@ def test_characters_that_xml_cannot_hold():
         ("<iframe>never closed <script>alert(1)</script>", ""),
     ],
 )
-def test_frames_of_well_known_players_only(frame, kept):
+def test_only_frames_of_known_players_stay(frame, expected):
     cleaned = clean_html(f"<p>a</p>{frame}", "https://a.example/")
-    assert cleaned == f"<p>a</p>{kept}"
+    assert cleaned == f"<p>a</p>{expected}"
     assert clean_html(cleaned, "https://a.example/") == cleaned
 
 
-def test_every_character_is_legal_or_not_wherever_it_stands():
+def test_every_character_is_classified_correctly():
     for number in range(0x110000):
         character = chr(number)
-        wanted = XML_ILLEGAL.sub("", character)
-        assert legal(character) == wanted, number
-        assert legal(f"\n{character}") == f"\n{wanted}", number
+        expected = XML_ILLEGAL.sub("", character)
+        assert remove_illegal(character) == expected, number
+        assert remove_illegal(f"\n{character}") == f"\n{expected}", number
 
 
-def slowly(text):
-    """`text_from_html` without any of its short ways."""
+def slow_text_from_html(text):
+    """`text_from_html` without its fast paths."""
     text = XML_ILLEGAL.sub("", text)
     spaces = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
     if "<" in text:
-        text = sanitize._to_blocks.clean(spaces.sub(" ", text))
+        text = sanitize._block_cleaner.clean(spaces.sub(" ", text))
         text = sanitize._TAG.sub("\n", sanitize._PARAGRAPH.sub("\n\n", text))
     lines = [spaces.sub(" ", line).strip() for line in html.unescape(text).split("\n")]
     return XML_ILLEGAL.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines))).strip()
@@ -188,7 +188,7 @@ WORDS = st.sampled_from([
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(WORDS, max_size=12).map("".join))
-def test_short_ways_to_a_text_lead_to_the_same(text):
-    assert text_from_html(text) == slowly(text)
+def test_fast_paths_give_the_same_text(text):
+    assert text_from_html(text) == slow_text_from_html(text)
     breaks = re.compile("[ \t\r\n\f\u2028\u2029]+")
     assert one_line(text) == breaks.sub(" ", XML_ILLEGAL.sub("", text)).strip()

@@ -1,4 +1,4 @@
-"""What goes into an output feed comes out of it again, read by feedparser."""
+"""feedparser reads back what we render."""
 
 import io
 from calendar import timegm
@@ -21,7 +21,7 @@ from aggregator.model import (
     Site,
     Source,
 )
-from aggregator.parse.sanitize import clean_html, legal, one_line
+from aggregator.parse.sanitize import clean_html, one_line, remove_illegal
 from aggregator.parse.to_draft import authors_of, enclosures_of
 from aggregator.publish.atom import render_atom
 from aggregator.publish.opml import render_opml
@@ -55,12 +55,12 @@ ENTRY = PublishedEntry(
 )
 
 
-def feed_from_row(*entries):
+def make_feed(*entries):
     updated = max((entry.updated for entry in entries), default=NOW)
     return OutputFeed(TAG, "communs", SITE, updated, entries, 1)
 
 
-def read(document):
+def parse(document):
     parsed = feedparser.parse(
         io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False
     )
@@ -69,20 +69,20 @@ def read(document):
     return parsed
 
 
-def time_of(parsed):
+def make_datetime(parsed):
     return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
 
 
-def back(entry):
-    """The `PublishedEntry` that a feed reader would make of an entry."""
+def make_entry(entry):
+    """The `PublishedEntry` from an entry as feedparser reads it."""
     links = entry.get("links", [])
     content = entry.content[0].value if "content" in entry else ""
     return PublishedEntry(
         id=entry.id,
         title=entry.title,
-        updated=time_of(entry.updated_parsed),
+        updated=make_datetime(entry.updated_parsed),
         link=next((link.href for link in links if link.rel == "alternate"), None),
-        published=time_of(entry.published_parsed) if "published" in entry else None,
+        published=make_datetime(entry.published_parsed) if "published" in entry else None,
         summary=entry.summary if "summary" in entry and entry.summary != content else "",
         content=content,
         authors=tuple(authors_of(entry)),
@@ -92,30 +92,30 @@ def back(entry):
         enclosures=tuple(enclosures_of(entry)),
         language=entry.title_detail.language or None,
         rights=entry.get("rights"),
-        source=source_of(entry.get("source")),
+        source=make_source(entry.get("source")),
         related=tuple(link.href for link in links if link.rel == "related"),
     )
 
 
-def source_of(source):
+def make_source(source):
     if source is None:
         return None
     links = {link.rel: link.href for link in source.get("links", [])}
-    updated = time_of(source.get("updated_parsed"))
+    updated = make_datetime(source.get("updated_parsed"))
     return Source(
         source.id, source.title, links.get("alternate"), links.get("self"), updated,
         source.get("rights"),
     )  # fmt: skip
 
 
-def test_every_field_comes_back():
-    parsed = read(render_atom(feed_from_row(ENTRY)))
-    assert back(parsed.entries[0]) == ENTRY
+def test_all_fields_are_read_back():
+    parsed = parse(render_atom(make_feed(ENTRY)))
+    assert make_entry(parsed.entries[0]) == ENTRY
     assert parsed.feed.id == "urn:uuid:1"
     assert parsed.feed.title == "A site: #Communs"
     assert parsed.feed.subtitle == "What we hold together"
     assert parsed.feed.author == "Somebody"
-    assert time_of(parsed.feed.updated_parsed) == NOW
+    assert make_datetime(parsed.feed.updated_parsed) == NOW
     assert [(link.rel, link.type, link.href) for link in parsed.feed.links] == [
         ("self", "application/atom+xml", "https://site.example/communs.atom"),
         ("alternate", "text/html", "https://site.example/communs.html"),
@@ -126,37 +126,37 @@ def test_every_field_comes_back():
 
 def test_entries_keep_their_order():
     entries = tuple(replace(ENTRY, id=f"urn:{n}") for n in range(5))
-    parsed = read(render_atom(feed_from_row(*entries)))
+    parsed = parse(render_atom(make_feed(*entries)))
     assert [entry.id for entry in parsed.entries] == [entry.id for entry in entries]
 
 
-def test_the_same_feed_gives_the_same_bytes():
-    assert render_atom(feed_from_row(ENTRY)) == render_atom(feed_from_row(ENTRY))
+def test_same_feed_gives_same_bytes():
+    assert render_atom(make_feed(ENTRY)) == render_atom(make_feed(ENTRY))
 
 
-def test_an_empty_feed_is_a_feed():
-    assert read(render_atom(feed_from_row())).entries == []
+def test_empty_feed_is_valid():
+    assert parse(render_atom(make_feed())).entries == []
 
 
-def test_an_entry_with_neither_link_nor_content_still_stands():
+def test_entry_without_link_has_its_title_as_content():
     bare = PublishedEntry("urn:x", "T < U", NOW)
-    (entry,) = read(render_atom(feed_from_row(bare))).entries
+    (entry,) = parse(render_atom(make_feed(bare))).entries
     assert entry.content[0].value == "T &lt; U"
 
 
-def unmistakable(text):
-    """Not what feedparser takes for UTF-8 read as Latin-1 and mends ("Ã©" becomes "é")."""
+def is_unambiguous(text):
+    """feedparser must not take it for UTF-8 read as Latin-1, and repair it ("Ã©" becomes "é")."""
     try:
         return text.encode("latin-1").decode("utf-8") == text
     except UnicodeError:
         return True
 
 
-line = st.text(max_size=30).map(one_line).filter(bool).filter(unmistakable)
+line = st.text(max_size=30).map(one_line).filter(bool).filter(is_unambiguous)
 html = (
     st.text(max_size=60)
     .map(lambda text: clean_html(text, "https://a.example/"))
-    .filter(unmistakable)
+    .filter(is_unambiguous)
 )
 web = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9&=?;%]{0,20}", fullmatch=True)
 moment = st.datetimes(
@@ -166,7 +166,7 @@ maybe = st.none
 
 
 @st.composite
-def entries(draw):
+def published_entries(draw):
     content = draw(html)
     categories = st.builds(Category, line, maybe() | web, maybe() | line)
     authors = st.builds(Author, line, st.just(None), maybe() | web)
@@ -193,46 +193,46 @@ def entries(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(entries())
-def test_whatever_goes_in_comes_out(entry):
-    (read_back,) = read(render_atom(feed_from_row(entry))).entries
-    assert squeezed(back(read_back)) == squeezed(entry)
+@given(published_entries())
+def test_rendered_entry_is_parsed_back(entry):
+    (parsed,) = parse(render_atom(make_feed(entry))).entries
+    assert strip_html(make_entry(parsed)) == strip_html(entry)
 
 
-def squeezed(entry):
-    """feedparser strips text; white space at the ends is nobody's loss."""
+def strip_html(entry):
+    """feedparser strips text."""
     return replace(entry, content=entry.content.strip(), summary=entry.summary.strip())
 
 
 @pytest.mark.parametrize("vector", ["]]>", "<!--", "&#x0b;", "\u2028", "<script>alert(1)</script>"])
-def test_titles_that_look_like_markup(vector):
-    (entry,) = read(render_atom(feed_from_row(replace(ENTRY, title=vector)))).entries
-    assert legal(entry.title) == one_line(vector)
+def test_title_that_looks_like_markup(vector):
+    (entry,) = parse(render_atom(make_feed(replace(ENTRY, title=vector)))).entries
+    assert remove_illegal(entry.title) == one_line(vector)
 
 
-def test_an_entry_that_was_stored_with_a_control_character_costs_nobody_the_feed():
+def test_stored_control_characters_are_removed():
     bad = replace(ENTRY, content="<p>one\x1b two\ufffe</p>", summary="\x01short")
     good = replace(ENTRY, id="tag:a.example,2026:2")
-    first, second = read(render_atom(feed_from_row(bad, good))).entries
+    first, second = parse(render_atom(make_feed(bad, good))).entries
     assert first.content[0].value == "<p>one two</p>"
     assert first.summary == "short"
     assert second.id == good.id
 
 
-def test_the_list_of_feeds():
-    document = render_opml(SITE, [feed_from_row(ENTRY)]).decode()
+def test_opml_of_the_feeds():
+    document = render_opml(SITE, [make_feed(ENTRY)]).decode()
     assert 'xmlUrl="https://site.example/communs.atom"' in document
     assert 'text="#Communs"' in document
     assert "dateCreated" not in document
 
 
-def test_a_month_of_the_archive():
+def test_archive_document():
     """RFC 5005 section 4."""
     months = {"previous": "communs/2026-09", "next": "communs/2026-11", "current": "communs"}
     document = render_atom(
-        replace(feed_from_row(ENTRY), path="communs/2026-10", archive=True, **months)
+        replace(make_feed(ENTRY), path="communs/2026-10", archive=True, **months)
     )
-    parsed = read(document)
+    parsed = parse(document)
     assert b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>' in document or (
         b"<fh:archive/>" in document and b'xmlns:fh="http://purl.org/syndication' in document
     )
@@ -243,13 +243,13 @@ def test_a_month_of_the_archive():
         "next-archive": "https://site.example/communs/2026-11.atom",
     }
     assert parsed.feed.id == "urn:uuid:1"
-    assert back(parsed.entries[0]) == ENTRY
+    assert make_entry(parsed.entries[0]) == ENTRY
 
 
-def test_the_live_feed_names_its_archive_and_its_hub():
-    feed = replace(feed_from_row(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+def test_live_feed_links_to_archive_and_hub():
+    feed = replace(make_feed(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
     document = render_atom(feed)
-    links = {link.rel: link.href for link in read(document).feed.links}
+    links = {link.rel: link.href for link in parse(document).feed.links}
     assert links["prev-archive"] == "https://site.example/communs/2026-11.atom"
     assert links["hub"] == "https://hub.example/"
     assert b"fh:archive" not in document

@@ -1,3 +1,5 @@
+"""Files are replaced atomically, with their compressed siblings."""
+
 import gzip
 import os
 import stat
@@ -9,7 +11,7 @@ from aggregator.errors import PublishError
 from aggregator.publish.folder import OutputFolder
 
 
-def test_a_file_is_written_once_and_left_alone(tmp_path):
+def test_unchanged_file_is_not_written_again(tmp_path):
     folder = OutputFolder(tmp_path / "new" / "outputs")
     assert folder.write("a.atom", b"one")
     path = tmp_path / "new" / "outputs" / "a.atom"
@@ -21,13 +23,13 @@ def test_a_file_is_written_once_and_left_alone(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path):
+def test_temporary_files_of_a_killed_run_are_removed(tmp_path):
     (tmp_path / ".tmp-x").write_text("half")
     OutputFolder(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     folder = OutputFolder(tmp_path)
     folder.write("a", b"old")
 
@@ -41,20 +43,20 @@ def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
-def test_a_folder_that_is_a_file(tmp_path):
+def test_output_folder_that_is_a_file(tmp_path):
     (tmp_path / "outputs").write_text("x")
     with pytest.raises(PublishError, match="outputs"):
         OutputFolder(tmp_path / "outputs")
 
 
-def test_a_folder_where_a_file_should_be(tmp_path):
+def test_folder_in_the_place_of_a_file(tmp_path):
     folder = OutputFolder(tmp_path)
     (tmp_path / "a.atom").mkdir()
     with pytest.raises(PublishError, match=r"a\.atom"):
         folder.write("a.atom", b"x")
 
 
-def test_siblings_for_servers_that_hand_them_out(tmp_path):
+def test_compressed_siblings(tmp_path):
     folder = OutputFolder(tmp_path, ("gzip", "br"))
     data = b"communs " * 99
     assert folder.write("a/b.atom", data)
@@ -71,13 +73,13 @@ def test_siblings_for_servers_that_hand_them_out(tmp_path):
     assert after["b.atom.gz"] == before["b.atom.gz"]
 
 
-def test_siblings_that_are_no_longer_wanted_never_grow_stale(tmp_path):
+def test_siblings_of_a_disabled_coding_are_removed(tmp_path):
     OutputFolder(tmp_path, ("gzip",)).write("a.atom", b"old")
     OutputFolder(tmp_path).write("a.atom", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.atom"]
 
 
-def test_a_feed_that_has_ended_is_taken_away_whole(tmp_path):
+def test_remove_deletes_a_feed_with_archive_and_siblings(tmp_path):
     folder = OutputFolder(tmp_path, ("gzip",))
     for name in ("a.atom", "a.json", "a.html", "a/2026-11.atom", "ab.atom"):
         folder.write(name, b"x")

@@ -1,4 +1,4 @@
-"""What goes into a JSON Feed comes out of it again, read by our own reader of that format."""
+"""Our JSON Feed parser reads back what we render."""
 
 import json
 from dataclasses import replace
@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from aggregator.model import Author, Category, Enclosure, Fetched, PublishedEntry, Reason
 from aggregator.parse.jsonfeed_reader import read_jsonfeed
 from aggregator.publish.jsonfeed import render_jsonfeed
-from tests.publish.test_atom import ENTRY, NOW, entries, feed_from_row
+from tests.publish.test_atom import ENTRY, NOW, make_feed, published_entries
 
 LATER = datetime(2101, 1, 1, tzinfo=UTC)  # later than any date that is drawn
 
 
-def document(*published):
-    return json.loads(render_jsonfeed(feed_from_row(*published)))
+def render(*entries):
+    return json.loads(render_jsonfeed(make_feed(*entries)))
 
 
-def test_the_document():
-    feed = document(ENTRY)
+def test_document():
+    feed = render(ENTRY)
     items = feed.pop("items")
     assert feed == {
         "version": "https://jsonfeed.org/version/1.1",
@@ -61,31 +61,31 @@ def test_the_document():
     ]
 
 
-def test_what_is_not_known_is_left_out():
-    (item,) = document(PublishedEntry("urn:x", "T < U", NOW))["items"]
+def test_unknown_values_are_left_out():
+    (item,) = render(PublishedEntry("urn:x", "T < U", NOW))["items"]
     assert item == {
         "id": "urn:x",
         "title": "T < U",
         "content_html": "T &lt; U",
         "date_modified": "2026-11-24T12:00:00+00:00",
     }
-    assert document()["items"] == []
+    assert render()["items"] == []
 
 
-def test_a_summary_is_plain_text():
+def test_summary_is_plain_text():
     summary = "<p>Short <b>&amp;</b> <i>sweet</i></p>"
-    (item,) = document(replace(ENTRY, summary=summary))["items"]
+    (item,) = render(replace(ENTRY, summary=summary))["items"]
     assert item["summary"] == "Short & sweet"
 
 
-def test_the_same_feed_gives_the_same_bytes():
-    assert render_jsonfeed(feed_from_row(ENTRY)) == render_jsonfeed(feed_from_row(ENTRY))
+def test_same_feed_gives_same_bytes():
+    assert render_jsonfeed(make_feed(ENTRY)) == render_jsonfeed(make_feed(ENTRY))
 
 
 @settings(max_examples=300, deadline=None)
-@given(entries())
-def test_whatever_goes_in_comes_out(entry):
-    body = render_jsonfeed(feed_from_row(entry))
+@given(published_entries())
+def test_rendered_entry_is_parsed_back(entry):
+    body = render_jsonfeed(make_feed(entry))
     (draft,) = read_jsonfeed(Fetched("k", "https://site.example/", body), LATER).entries
     assert draft.guid == entry.id
     assert unescape(draft.title_html) == entry.title
@@ -102,17 +102,17 @@ def test_whatever_goes_in_comes_out(entry):
     assert draft.language == entry.language
 
 
-def test_why_an_entry_is_here_can_be_read_by_programs():
+def test_reasons_are_machine_readable():
     reasons = (Reason("Communs", 0.6, "“communs” in the title"), Reason("P2P", 0.4, "x", near=True))
-    (item,) = document(replace(ENTRY, reasons=reasons))["items"]
+    (item,) = render(replace(ENTRY, reasons=reasons))["items"]
     assert item["_reasons"] == [
         {"tag": "Communs", "score": 0.6, "because": "“communs” in the title"},
         {"tag": "P2P", "score": 0.4, "because": "x", "near": True},
     ]
 
 
-def test_hub_and_archive_are_named():
-    feed = replace(feed_from_row(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
-    found = json.loads(render_jsonfeed(feed))
-    assert found["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
-    assert found["_archive"] == "https://site.example/communs/2026-11.atom"
+def test_hub_and_archive():
+    feed = replace(make_feed(ENTRY), previous="communs/2026-11", hub="https://hub.example/")
+    rendered = json.loads(render_jsonfeed(feed))
+    assert rendered["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
+    assert rendered["_archive"] == "https://site.example/communs/2026-11.atom"

@@ -1,4 +1,4 @@
-"""The news of the subscriptions as a feed."""
+"""The feed of source news."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,9 @@ def test_events_of_one_run_are_a_second_apart():
     ]  # fmt: skip
     assert feed.updated == NOW
     assert {entry.published for entry in feed.entries} == {NOW, NOW - timedelta(1)}
-    assert feed.entries[0].title == "A: no answer"
+    assert feed.entries[0].title == "A: failing: no answer"
     assert feed.address("atom") == "https://site.example/_status.atom"
 
 
-def test_no_news_is_a_feed_too():
+def test_feed_without_events_is_empty():
     assert status_feed(SITE, []).entries == ()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aggregator.model import Author, Category, Enclosure, Entry, EntryChange
-from aggregator.store.changes import content_hash, decide, revise
+from aggregator.store.changes import compare, content_hash, revise
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -14,7 +14,7 @@ OLD = Entry(
 
 
 def test_an_unknown_key_is_new():
-    assert decide(None, OLD) is EntryChange.NEW
+    assert compare(None, OLD) is EntryChange.NEW
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_an_unknown_key_is_new():
     [{"updated": NOW}, {"published": NOW}, {"id": "urn:y"}, {"language": "fr"}, {"text": "y"}],
 )
 def test_what_no_subscriber_sees_is_no_change(change):
-    assert decide(content_hash(OLD), replace(OLD, **change)) is EntryChange.UNCHANGED
+    assert compare(content_hash(OLD), replace(OLD, **change)) is EntryChange.UNCHANGED
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_no_subscriber_sees_is_no_change(change):
     ],
 )
 def test_what_a_subscriber_sees_is_a_change(change):
-    assert decide(content_hash(OLD), replace(OLD, **change)) is EntryChange.MODIFIED
+    assert compare(content_hash(OLD), replace(OLD, **change)) is EntryChange.MODIFIED
 
 
 def test_fields_do_not_run_into_each_other():

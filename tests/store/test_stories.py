@@ -425,7 +425,7 @@ def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
         [publisher.url("/feed")], ALL + '[[feeds]]\nname = "Q"\nquery = "jardn"\n'
     )
     report = installation.run()
-    assert '[[feeds]] "Q": no tag is called "jardn" (column 1)' in report.warnings
+    assert '[[feeds]] "Q": unknown tag "jardn" (column 1)' in report.warnings
 
 
 def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):
@@ -451,7 +451,7 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
     installation.run(NOON + DAY)
     last, kept = subscriber.read()
     assert "Jardin" in last.title
-    assert "has ended" in last.title
+    assert "has been discontinued" in last.title
     assert kept.title == "Le jardin, 1"
     before = installation.snapshot()
     installation.run(NOON + 2 * DAY)

@@ -1,4 +1,4 @@
-"""The page in real Chromium: no error, no request of its own, no script but ours."""
+"""Pages in Chromium: no errors, no requests, no script except ours, and accessible."""
 
 import os
 import shutil
@@ -47,18 +47,18 @@ def site(installation, publisher):
         title="A &lt;b&gt;bold&lt;/b&gt; feed",
     )
     installation.configure([publisher.url("/feed")], 'title = "A source"\n', CLIPPINGS)
-    elsewhere(installation.run)
+    in_thread(installation.run)
     return installation
 
 
-def elsewhere(run: Callable[[], object]) -> None:
-    """In a thread of its own: Playwright's event loop runs in this one."""
+def in_thread(run: Callable[[], object]) -> None:
+    """Playwright's event loop runs in this thread."""
     with ThreadPoolExecutor(1) as executor:
         executor.submit(run).result()
 
 
-class Watched:
-    """A page, with all that went wrong on it and all that it asked for."""
+class PageLog:
+    """The errors and requests of a page."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -78,7 +78,7 @@ class Watched:
 
 
 @pytest.mark.parametrize("scheme", ["file", "http"])
-def test_the_page_loads_only_itself_and_runs_only_our_script(browser, site, scheme):
+def test_index_loads_only_itself(browser, site, scheme):
     with running(outputs_server(site.outputs, 0)) as server:
         address = (
             (site.outputs / "index.html").as_uri()
@@ -86,30 +86,30 @@ def test_the_page_loads_only_itself_and_runs_only_our_script(browser, site, sche
             else f"http://127.0.0.1:{server.server_port}/index.html"
         )
         page = browser.new_page()
-        watched = Watched(page)
+        log = PageLog(page)
         page.goto(address)
         page.wait_for_load_state("networkidle")
-        assert watched.errors == []
-        assert watched.requests == [address]
+        assert log.errors == []
+        assert log.requests == [address]
         assert page.locator(".tags li").count() == 6
         assert page.locator(".entries h3", has_text="<b>").count() == 0
         page.close()
 
 
-def test_the_filter_finds_tags_whatever_their_spelling(browser, site):
+def test_filter_ignores_case_accents_and_separators(browser, site):
     page = browser.new_page()
-    watched = Watched(page)
+    log = PageLog(page)
     page.goto((site.outputs / "index.html").as_uri())
     page.get_by_role("searchbox").fill("#economie sociale")
     visible = page.locator(".tags li:visible a").all_inner_texts()
     assert visible == ["#Économie_sociale"]
     page.get_by_role("searchbox").fill("")
     assert page.locator(".tags li:visible").count() == 6
-    assert watched.errors == []
+    assert log.errors == []
     page.close()
 
 
-def test_without_a_script_the_page_is_whole_and_offers_no_filter(browser, site):
+def test_page_without_script_has_no_filter(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site.outputs / "index.html").as_uri())
@@ -118,7 +118,7 @@ def test_without_a_script_the_page_is_whole_and_offers_no_filter(browser, site):
     context.close()
 
 
-ARCHIVE_DOCUMENTS = [
+PAGES = [
     "index.html",
     "communs.html",
     "all.html",
@@ -131,35 +131,33 @@ ARCHIVE_DOCUMENTS = [
 @pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_every_page_is_accessible_loads_nothing_and_nothing_sticks_out(
-    browser, site, theme, width, language
-):
+def test_pages_are_accessible_and_fit_the_window(browser, site, theme, width, language):
     if language == "fr":
         text = (site.root / "feeds.toml").read_text().replace("[site]", '[site]\nlanguage = "fr"')
         site.write("feeds.toml", text)
-        elsewhere(site.run)
+        in_thread(site.run)
     context = browser.new_context(
         color_scheme=theme,
         viewport={"width": width, "height": 800},
         bypass_csp=True,  # for axe
     )
-    for name in ARCHIVE_DOCUMENTS:
+    for name in PAGES:
         page = context.new_page()
-        watched = Watched(page)
+        log = PageLog(page)
         address = (site.outputs / name).as_uri()
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate("document.documentElement.lang") == language
-        found = Axe().run(page)
-        assert found.violations_count == 0, (name, found.generate_report())
-        assert (watched.errors, watched.requests) == ([], [address])
+        result = Axe().run(page)
+        assert result.violations_count == 0, (name, result.generate_report())
+        assert (log.errors, log.requests) == ([], [address])
         page.close()
     context.close()
 
 
-def test_pages_lead_to_each_other_by_keyboard(browser, site):
+def test_pages_are_linked_by_keyboard(browser, site):
     page = browser.new_page()
-    watched = Watched(page)
+    log = PageLog(page)
     page.goto((site.outputs / "index.html").as_uri())
     page.get_by_role("link", name="#Communs").first.press("Enter")
     page.wait_for_url("**/communs.html")
@@ -172,23 +170,23 @@ def test_pages_lead_to_each_other_by_keyboard(browser, site):
     page.get_by_role("link", name="A source").press("Enter")
     page.wait_for_url("**/_source/a-source.html")
     assert page.get_by_role("heading", level=4).count() == 2
-    assert watched.errors == []
+    assert log.errors == []
     page.close()
 
 
-@pytest.mark.parametrize("name", ARCHIVE_DOCUMENTS)
-def test_nothing_that_a_publisher_writes_runs(browser, site, name):
+@pytest.mark.parametrize("name", PAGES)
+def test_scripts_of_publishers_never_run(browser, site, name):
     page = browser.new_page()
-    watched = Watched(page)
+    log = PageLog(page)
     address = (site.outputs / name).as_uri()
     page.goto(address)
     page.wait_for_load_state("networkidle")
-    assert (watched.errors, watched.requests) == ([], [address])
+    assert (log.errors, log.requests) == ([], [address])
     assert page.locator("img, iframe, object").count() == 0
     page.close()
 
 
-def test_feeds_are_announced_to_feed_readers(browser, site):
+def test_index_announces_feeds_to_feed_readers(browser, site):
     page = browser.new_page()
     page.goto((site.outputs / "index.html").as_uri())
     links = page.locator('link[rel="alternate"][type="application/atom+xml"]')

@@ -1,9 +1,10 @@
-"""Tables and columns get the names that the code uses; no value changes.
+"""Tables and columns get plain names; no value changes.
 
 ``ALTER TABLE … RENAME COLUMN`` also renames the column in indexes and foreign keys, in SQLite (since
 3.25) as in PostgreSQL. Only PostgreSQL can rename an index, so SQLite creates it again.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
@@ -37,7 +38,6 @@ _COLUMNS = {  # of the tables by their new names
 }
 _INDEXES = (  # old name, new name, columns
     ("ix_band_entry_id", "ix_minhash_band_entry_id", "minhash_band", ("entry_id",)),
-    ("ix_entry_vocabulary", "ix_entry_matched_fingerprint", "entry", ("matched_fingerprint",)),
     ("ix_listing_month", "ix_channel_story_document", "channel_story", ("channel", "document")),
     ("ix_listing_story_id", "ix_channel_story_story_id", "channel_story", ("story_id",)),
     (
@@ -64,3 +64,11 @@ def upgrade() -> None:
         else:
             op.drop_index(old, table)
             op.create_index(new, table, list(names))
+    op.drop_index("ix_entry_vocabulary", "entry")
+    # Pruned entries are not matched again, unless the reader has decided about them.
+    for name, column, condition in (
+        ("ix_entry_matched_fingerprint", "matched_fingerprint", "pruned_at IS NULL"),
+        ("ix_entry_unmatched", "id", "matched_fingerprint IS NULL"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "entry", [column], sqlite_where=where, postgresql_where=where)

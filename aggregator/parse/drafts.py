@@ -1,0 +1,54 @@
+"""What a reader of one format takes from a document; `normalize` makes entries of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aggregator.model import Author, Category, Enclosure, PollHints
+
+
+class NotAFeed(Exception):
+    """The document is readable and is not a feed; the message says what it is."""
+
+
+@dataclass(slots=True)
+class EntryDraft:
+    """An entry as the document states it; the HTML is not sanitised.
+
+    ``base`` resolves relative links, ``content_base`` those in the content if it has its own.
+    """
+
+    base: str
+    content_base: str = ""
+    guid: str = ""
+    atom_id: str = ""
+    title_html: str = ""
+    link: str = ""
+    summary_html: str = ""
+    content_html: str = ""
+    authors: list[Author] = field(default_factory=list)
+    categories: list[Category] = field(default_factory=list)
+    enclosures: list[Enclosure] = field(default_factory=list)
+    published: datetime | None = None
+    updated: datetime | None = None
+    language: str = ""
+    rights: str = ""
+
+
+@dataclass(slots=True)
+class FeedDraft:
+    """A feed as the document states it. ``authors`` apply to entries that name none.
+
+    ``is_cut``: the document ends too early.
+    """
+
+    base: str
+    id: str = ""
+    title_html: str = ""
+    link: str = ""
+    language: str = ""
+    rights: str = ""
+    authors: list[Author] = field(default_factory=list)
+    entries: list[EntryDraft] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    hints: PollHints = field(default_factory=PollHints)
+    is_cut: bool = False

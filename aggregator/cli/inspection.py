@@ -87,8 +87,8 @@ def _explanation_lines(entry: "Explanation") -> Iterator[str]:
 
 
 def _match_lines(match: Mapping[str, Any]) -> Iterator[str]:
-    few = " (one clipping: matched by name only)" if match["clippings"] == 1 else ""
-    yield f"  #{match['tag']}  {match['score']} (needs {match['threshold']}){few}"
+    note = " (one clipping: matched by name only)" if match["clippings"] == 1 else ""
+    yield f"  #{match['tag']}  {match['score']} (needs {match['threshold']}){note}"
     for evidence in match["evidence"]:
         line = f"    {evidence['weight']:<6} {evidence['kind']}"
         where, detail = evidence["where"], evidence["detail"]

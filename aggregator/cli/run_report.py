@@ -35,10 +35,12 @@ def print_report(
         if watched or (offline and trouble.new):
             streak = f" ({trouble.streak} times in a row)" if trouble.streak > 1 else ""
             console.warn(f'"{trouble.title}": {trouble.reason}{streak}')
-    # Broken and gone subscriptions are among the listed troubles.
-    listed = {FeedEventKind.BROKEN, FeedEventKind.GONE} if watched else {FeedEventKind.SILENT}
+    # Broken and gone subscriptions are among the troubles.
+    reported_kinds = (
+        {FeedEventKind.BROKEN, FeedEventKind.GONE} if watched else {FeedEventKind.SILENT}
+    )
     for event in report.events:
-        if event.kind not in listed:
+        if event.kind not in reported_kinds:
             console.warn(f'"{event.title}": {event.message}')
     if everything or console.verbose:
         for warning in report.warnings:

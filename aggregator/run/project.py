@@ -15,7 +15,7 @@ from aggregator.text.utf8 import decode_utf8
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the operator and the reader wrote. ``root`` is where relative paths start."""
+    """feeds.toml and the clippings. Relative paths start at ``root``."""
 
     root: Path
     config: Config
@@ -24,7 +24,7 @@ class Project:
 
 
 def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> Project:
-    """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with every mistake."""
+    """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with all errors."""
     file = str(path)
     root = path.absolute().parent
     text = decode_utf8(_read(path, file, "no configuration here: expected a feeds.toml"), file)
@@ -32,24 +32,24 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
     diagnostics: list[Diagnostic] = []
     clippings: list[Clipping] = []
     warnings: list[Diagnostic] = []
-    for found in _expand(config.clippings, root, file, diagnostics):
+    for name in _expand(config.clippings, root, file, diagnostics):
         try:
-            read, doubts = _read_clippings(root / found, found, now)
+            file_clippings, file_warnings = _read_clippings(root / name, name, now)
         except ConfigError as error:
             diagnostics += error.diagnostics
             continue
-        clippings += read
-        warnings += doubts
+        clippings += file_clippings
+        warnings += file_warnings
     if diagnostics:
         raise ConfigError(tuple(diagnostics))
     return Project(root, config, tuple(clippings), tuple(warnings))
 
 
 def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str, str]) -> None:
-    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all, and
-    nothing that another process adds meanwhile is lost.
+    """Replace the text of feeds.toml by ``edit(text)``, or create the file.
 
-    Raises ConfigError, and writes nothing, if that would not be a valid feeds.toml.
+    A lock and an atomic rename keep the edits of other processes. Raises ConfigError, and writes
+    nothing, if the new text is not a valid feeds.toml.
     """
     file = str(path)
     path = path.resolve()  # a link to it stays a link
@@ -75,11 +75,11 @@ def _expand(
     patterns: tuple[str, ...], root: Path, file: str, diagnostics: list[Diagnostic]
 ) -> list[str]:
     """The files that paths and globs name, each once, globs in alphabetical order."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for pattern in patterns:
         try:
             if (root / pattern).exists():
-                found[pattern] = None
+                names[pattern] = None
                 continue
             matches = sorted(p for p in root.glob(pattern) if p.is_file())
         except (OSError, ValueError, NotImplementedError, IndexError):
@@ -88,8 +88,8 @@ def _expand(
         if not matches:
             message = f'[clippings] files: there is no file "{pattern}" in {root}'
             diagnostics.append(Diagnostic(file, None, message))
-        found.update((str(match.relative_to(root)), None) for match in matches)
-    return list(found)
+        names.update((str(match.relative_to(root)), None) for match in matches)
+    return list(names)
 
 
 def _read_clippings(
@@ -97,7 +97,7 @@ def _read_clippings(
 ) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
     """The clippings of a file in any format, and warnings. Raises ConfigError."""
     if path.exists() and not path.is_file() and not path.is_dir():
-        # A pipe would be waited for, and a device read, without end.
+        # Reading a pipe or a device may never end.
         raise ConfigError((Diagnostic(file, None, "the clippings file is a device, not a file"),))
     data = _read(path, file, "the clippings file cannot be read")
     if not data.strip():

@@ -1,6 +1,6 @@
-"""``python -m aggregator``: the same program as the ``aggregator`` command.
+"""``python -m aggregator``, and the ``aggregator`` command.
 
-Nothing is imported here before it runs: the children that read documents import this file again.
+Nothing is imported at the top: child processes that parse documents import this file again.
 """
 
 import atexit
@@ -9,49 +9,48 @@ import os
 import signal
 import sys
 
-_GARBAGE_AFTER = 50_000, 20, 20  # objects; of how many such looks one goes deeper
+_GC_THRESHOLDS = 50_000, 20, 20
 
 
 def main() -> None:
     """The console script."""
-    _open_streams()
-    _stand_somewhere()
+    _open_standard_streams()
+    _leave_deleted_folder()
     if sys.getfilesystemencoding() != "utf-8":
-        # Names of files are those of tags, in any script, and the same under cron as on a terminal.
-        # From 3.15 on, Python itself takes no notice of the locale (PEP 686).
+        # File names are tags in any script, and must be the same under cron as on a terminal.
+        # From Python 3.15 on, UTF-8 mode is the default (PEP 686).
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a command has something to tidy up
-    # What is imported stays. To look through it for garbage while it comes is a tenth of the start
-    # of a run, and once more at the end, when it goes with the process, as much again.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to clean up
+    # Imported objects are never garbage. Collection during import takes a tenth of the start of a
+    # run, and as much again at exit.
     gc.disable()
     from aggregator.cli import app
 
-    # A run makes millions of objects and hardly a circle of them: to look for these at every 700th,
-    # as Python does by itself, was a tenth of it.
-    gc.set_threshold(*_GARBAGE_AFTER)
+    # A run makes millions of objects and few cycles. With Python's default threshold of 700
+    # objects, collection took a tenth of the run.
+    gc.set_threshold(*_GC_THRESHOLDS)
     gc.enable()
     atexit.register(gc.freeze)
     try:
         app()
     finally:
-        # What is left is to go, with the exit code that is settled: whoever presses Ctrl-C once more,
-        # or whose supervisor is impatient, changes nothing.
+        # The exit code is settled: a second Ctrl-C, or an impatient supervisor, must not change it.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
 
-def _open_streams() -> None:
-    """Open those standard streams that are closed: the next file opened would take their place,
-    and what is said would be written into it."""
+def _open_standard_streams() -> None:
+    """Open standard streams that are closed. Otherwise the next file to be opened would get their
+    descriptor, and messages would be written into it."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor: this one
             setattr(sys, name, os.fdopen(descriptor, "w" if number else "r"))
 
 
-def _stand_somewhere() -> None:
-    """Leave a working folder that is gone: no child could be started from there."""
+def _leave_deleted_folder() -> None:
+    """Leave a working directory that was deleted: child processes could not start in it."""
     try:
         os.getcwd()  # noqa: PTH109  # nothing is imported yet
     except FileNotFoundError:

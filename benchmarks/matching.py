@@ -1,15 +1,15 @@
-"""How good the matching is beside what others would do, and how fast it is.
+"""Compares the quality of matching with simpler methods, and measures its speed.
 
-On every set of tagged posts in the corpus, the first 100 and 300 posts (title and 500 characters)
-stand for clippings and the rest for entries, as `aggregator evaluate --posts` does it. Beside it
-in the same run: names sought as whole words, which is what other aggregators' rules give; a
-logistic regression for each tag over TF-IDF of words and pairs; either of these two; and the ten
-nearest clippings. Each takes the threshold that is best under cross-validation over the clippings.
+In every set of tagged posts of the corpus, the first 100 and 300 posts (title and 500 characters)
+are the clippings and the others the entries, as with `aggregator evaluate --posts`. The methods
+are: tag names as whole words, which is what the rules of other aggregators do; a logistic
+regression for each tag over TF-IDF of words and pairs; either of these two; and the ten nearest
+clippings. Each uses the threshold that is best in cross-validation over the clippings.
 
-``python -m benchmarks.matching weights`` prints the default weights of `match.tag_model`: those that
-fit the pairs of entry and tag of all sets best, each set counting alike. ``python -m
+``python -m benchmarks.matching weights`` prints the default weights of `match.features`, which fit
+the pairs of entry and tag of all sets, with each set counting alike. ``python -m
 benchmarks.matching meaning`` evaluates the first 900 posts of each set with and without the extra
-``semantic`` (which takes a quarter of an hour), and prints the weights for that.
+``semantic``, and prints the weights for it. This takes a quarter of an hour.
 """
 
 import multiprocessing
@@ -32,31 +32,36 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from aggregator.match.analysis import Analyzer
 from aggregator.match.embedding import E5Embedder
 from aggregator.match.evaluate import (
     EXCERPT_CHARACTERS,
-    FEWEST_CLIPPINGS,
+    MIN_CLIPPINGS,
     Post,
     evaluate_posts,
-    in_order,
     read_posts,
+    sort_posts,
 )
+from aggregator.match.features import DEFAULT_WEIGHTS, compute_features
+from aggregator.match.fitting import fit_logistic
 from aggregator.match.matcher import Matcher
-from aggregator.match.phrases import Phrases
-from aggregator.match.tag_model import WEIGHTS, Embedder, Floats, Learned, features
-from aggregator.match.training import document_of, fit, reader_for, teacher_of
+from aggregator.match.phrases import PhraseIndex
+from aggregator.match.sparse import Floats
+from aggregator.match.tag_model import TagModel
+from aggregator.match.text_vectors import Embedder, read_entry
+from aggregator.match.training import Trainer
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
 from aggregator.parse import parse_document
-from aggregator.run.match import MAX_SAMPLE_SIZE as SAMPLE
+from aggregator.run.match import MAX_SAMPLE_SIZE
 from aggregator.text.folding import fold
 
 Truth = NDArray[np.int64]
 SIZES = (100, 300)
 _PAIRS = 60_000  # of each set, to fit weights to
-_MEANT = 900  # posts of each set that are read for their meaning
-_FEEDS, _IN_A_FEED = 25, 20
-_AT_ONCE = _FEEDS * _IN_A_FEED
+_MEANING_POSTS = 900  # posts of each set whose meaning is compared
+_FEEDS, _ENTRIES_PER_FEED = 25, 20
+_BATCH_SIZE = _FEEDS * _ENTRIES_PER_FEED
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -71,7 +76,10 @@ def main() -> None:
         print(tuple(fitted(list(sets.values())).round(2).tolist()))
         return
     elif sys.argv[1:] == ["meaning"]:
-        meaning({name: in_order(posts)[:_MEANT] for name, posts in sets.items()}, _Remembered())
+        meaning(
+            {name: sort_posts(posts)[:_MEANING_POSTS] for name, posts in sets.items()},
+            _CachedEmbedder(),
+        )
         return
     else:
         quality(sets)
@@ -85,56 +93,56 @@ def quality(sets: dict[str, list[Post]]) -> None:
         table.add_column(name, justify="right")
     for name, posts in sets.items():
         for size in SIZES:
-            found = evaluate_posts(posts, size)
-            others = baselines(in_order(posts), size)
-            best, precise = max(others), found.precise.micro
+            evaluation = evaluate_posts(posts, size)
+            others = baselines(sort_posts(posts), size)
+            best, precise = max(others), evaluation.precise.micro
             table.add_row(
-                name, str(size), *(f"{f1:.3f}" for f1 in others), f"{found.micro.f1:.3f}",
-                f"{found.micro.f1 / best:.2f}", f"{precise.precision:.2f} / {precise.recall:.2f}",
+                name, str(size), *(f"{f1:.3f}" for f1 in others), f"{evaluation.micro.f1:.3f}",
+                f"{evaluation.micro.f1 / best:.2f}", f"{precise.precision:.2f} / {precise.recall:.2f}",
             )  # fmt: skip
     print("Micro-F1 over the tags with three clippings or more:")
     Console(width=140).print(table)
 
 
 def meaning(sets: dict[str, list[Post]], embedder: Embedder) -> None:
-    """What knowing what texts mean adds."""
+    """Print the quality with and without meaning."""
     table = Table("set", "clippings", box=None, pad_edge=False)
     for name in ("without", "with", "with / without", "by default without: P / R", "with: P / R"):
         table.add_column(name, justify="right")
     for name, posts in sets.items():
         for size in SIZES:
-            plain, meant = (evaluate_posts(posts, size, e) for e in (None, embedder))
+            plain, semantic = (evaluate_posts(posts, size, e) for e in (None, embedder))
             table.add_row(
-                name, str(size), f"{plain.micro.f1:.3f}", f"{meant.micro.f1:.3f}",
-                f"{meant.micro.f1 / plain.micro.f1:.2f}",
-                *(f"{p.precision:.2f} / {p.recall:.2f}" for p in (plain.precise.micro, meant.precise.micro)),
+                name, str(size), f"{plain.micro.f1:.3f}", f"{semantic.micro.f1:.3f}",
+                f"{semantic.micro.f1 / plain.micro.f1:.2f}",
+                *(f"{p.precision:.2f} / {p.recall:.2f}" for p in (plain.precise.micro, semantic.precise.micro)),
             )  # fmt: skip
     print("Micro-F1 over the tags with three clippings or more, without and with meaning:")
     Console(width=140).print(table)
     print(tuple(fitted(list(sets.values()), embedder).round(2).tolist()))
 
 
-class _Remembered:
-    """The embedder of the extra ``semantic``, which is asked each text once."""
+class _CachedEmbedder:
+    """The embedder of the extra ``semantic``. It embeds each text once."""
 
     def __init__(self) -> None:
-        self._embedder, self._known = E5Embedder(), dict[str, Floats]()
+        self._embedder, self._vectors = E5Embedder(), dict[str, Floats]()
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known |= zip(new, self._embedder.embed(new), strict=True)
-        return np.array([self._known[text] for text in texts])
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        self._vectors |= zip(new, self._embedder.embed(new), strict=True)
+        return np.array([self._vectors[text] for text in texts])
 
 
 def baselines(posts: Sequence[Post], size: int) -> tuple[float, float, float, float]:
     """Micro-F1 of names, logistic regression, either, and nearest clippings."""
-    kept, rest = posts[:size], posts[size:]
-    tags = sorted({_words(tag) for post in kept for tag in post.tags} - {""})
-    truth = _truth(kept, tags)
-    tags = [tag for tag, times in zip(tags, truth.sum(0), strict=True) if times >= FEWEST_CLIPPINGS]
-    truth, hidden = _truth(kept, tags), _truth(rest, tags)
-    clips = [f"{post.title}\n{post.text[:EXCERPT_CHARACTERS]}" for post in kept]
-    entries = [f"{post.title}\n{post.text}" for post in rest]
+    clippings, hidden_posts = posts[:size], posts[size:]
+    tags = sorted({_words(tag) for post in clippings for tag in post.tags} - {""})
+    truth = _truth(clippings, tags)
+    tags = [tag for tag, times in zip(tags, truth.sum(0), strict=True) if times >= MIN_CLIPPINGS]
+    truth, hidden = _truth(clippings, tags), _truth(hidden_posts, tags)
+    clips = [f"{post.title}\n{post.text[:EXCERPT_CHARACTERS]}" for post in clippings]
+    entries = [f"{post.title}\n{post.text}" for post in hidden_posts]
     padded = [f" {_words(entry)} " for entry in entries]
     names = np.array([[f" {tag} " in entry for tag in tags] for entry in padded])
     logistic = _logistic(clips, truth, entries)
@@ -150,12 +158,12 @@ def _words(text: str) -> str:
 
 
 def _truth(posts: Sequence[Post], tags: Sequence[str]) -> Truth:
-    held = [{_words(tag) for tag in post.tags} for post in posts]
-    return np.array([[tag in theirs for tag in tags] for theirs in held], int)
+    tags_of_posts = [{_words(tag) for tag in post.tags} for post in posts]
+    return np.array([[tag in post_tags for tag in tags] for post_tags in tags_of_posts], int)
 
 
-def _f1(truth: Truth, found: NDArray[np.bool_]) -> float:
-    return float(2 * (truth * found).sum() / max(truth.sum() + found.sum(), 1))
+def _f1(truth: Truth, predicted: NDArray[np.bool_]) -> float:
+    return float(2 * (truth * predicted).sum() / max(truth.sum() + predicted.sum(), 1))
 
 
 def _best_threshold(truth: Truth, scores: Floats) -> tuple[float, float]:
@@ -168,24 +176,24 @@ def _vectors() -> Any:
 
 
 def _logistic(clips: list[str], truth: Truth, entries: list[str]) -> NDArray[np.bool_]:
-    def scores(some: list[str], theirs: Truth, others: list[str], strength: float) -> Floats:
+    def scores(known: list[str], labels: Truth, unknown: list[str], strength: float) -> Floats:
         vectors = _vectors()
-        known, asked = vectors.fit_transform(some), vectors.transform(others)
-        out = np.zeros((len(others), theirs.shape[1]))
-        for tag in np.flatnonzero(theirs.any(0) & ~theirs.all(0)):
+        x, x_unknown = vectors.fit_transform(known), vectors.transform(unknown)
+        out = np.zeros((len(unknown), labels.shape[1]))
+        for tag in np.flatnonzero(labels.any(0) & ~labels.all(0)):
             model = LogisticRegression(C=strength, class_weight="balanced", solver="liblinear")
-            out[:, tag] = model.fit(known, theirs[:, tag]).predict_proba(asked)[:, 1]
+            out[:, tag] = model.fit(x, labels[:, tag]).predict_proba(x_unknown)[:, 1]
         return out
 
-    chosen = []
+    candidates = []
     for strength in (1.0, 10.0):
-        held = np.zeros(truth.shape)
-        for learn, ask in KFold(5, shuffle=True, random_state=0).split(clips):
-            held[ask] = scores(
-                [clips[i] for i in learn], truth[learn], [clips[i] for i in ask], strength
+        held_out = np.zeros(truth.shape)
+        for train, test in KFold(5, shuffle=True, random_state=0).split(clips):
+            held_out[test] = scores(
+                [clips[i] for i in train], truth[train], [clips[i] for i in test], strength
             )
-        chosen.append((*_best_threshold(truth, held), strength))
-    _, threshold, strength = max(chosen)
+        candidates.append((*_best_threshold(truth, held_out), strength))
+    _, threshold, strength = max(candidates)
     return scores(clips, truth, entries, strength) >= threshold
 
 
@@ -199,45 +207,47 @@ def _nearest(
         return (weights[:, :, None] * truth[order]).sum(1) / total[:, None]  # type: ignore[no-any-return]
 
     vectors = _vectors()
-    known = vectors.fit_transform(clips)
-    among = (known @ known.T).toarray()
-    np.fill_diagonal(among, -1)
-    _, threshold = _best_threshold(truth, scores(among))
-    return scores((vectors.transform(entries) @ known.T).toarray()) >= threshold
+    x = vectors.fit_transform(clips)
+    nearness = (x @ x.T).toarray()
+    np.fill_diagonal(nearness, -1)
+    _, threshold = _best_threshold(truth, scores(nearness))
+    return scores((vectors.transform(entries) @ x.T).toarray()) >= threshold
 
 
 def fitted(sets: Sequence[list[Post]], embedder: Embedder | None = None) -> Floats:
-    """The weights for all sets together."""
-    rows, right, by = [], [], []
+    """The weights (feature + 1,) that fit all sets together."""
+    all_features, all_labels, all_weights = [], [], []
     for posts in sets:
         for size in SIZES:
-            x, y = _pairs(in_order(posts), size, embedder)
-            some = np.random.default_rng(0).permutation(len(y))[:_PAIRS]
-            rows.append(x[:, some])
-            right.append(y[some])
-            by.append(np.full(len(some), 1 / len(some)))
-    weighed = np.concatenate(by) * 200_000 / len(by)
-    return fit(np.concatenate(rows, 1), np.concatenate(right), np.zeros(len(WEIGHTS)), 1.0, weighed)
+            features, labels = _pairs(sort_posts(posts), size, embedder)
+            sample = np.random.default_rng(0).permutation(len(labels))[:_PAIRS]
+            all_features.append(features[:, sample])
+            all_labels.append(labels[sample])
+            all_weights.append(np.full(len(sample), 1 / len(sample)))
+    pair_weights = np.concatenate(all_weights) * 200_000 / len(all_weights)
+    features, labels = np.concatenate(all_features, 1), np.concatenate(all_labels)
+    return fit_logistic(features, labels, np.zeros(len(DEFAULT_WEIGHTS)), 1.0, pair_weights)
 
 
 def _pairs(posts: Sequence[Post], size: int, embedder: Embedder | None) -> tuple[Floats, Floats]:
-    kept = [Clipping(p.title, None, p.text[:EXCERPT_CHARACTERS], p.tags) for p in posts[:size]]
-    vocabulary = build_vocabulary(kept, (), ())
-    entries = [Entry("", "", p.title, text=p.text, language=p.language) for p in posts[size:]]
-    learned = teacher_of(vocabulary, kept, entries, (), embedder).learned()
-    reader = reader_for(vocabulary, Phrases(vocabulary.names), learned.lexicon, embedder)
-    rest = posts[size:]
-    read = reader.read([document_of(post.title, post.text, post.language) for post in rest])
-    found = features(read, learned.lexicon, learned.profile)
-    held = [set(map(vocabulary.key, post.tags)) for post in rest]
-    right = [[float(tag.key in theirs) for tag in vocabulary.tags] for theirs in held]
-    every = np.arange(len(vocabulary.tags))
-    rows = [found.of(number, every) for number in range(len(rest))]
-    return np.concatenate(rows, 1), np.concatenate(right)
+    """The features (feature, pair) and labels (pair,) of the hidden posts and all tags."""
+    clippings = [Clipping(p.title, None, p.text[:EXCERPT_CHARACTERS], p.tags) for p in posts[:size]]
+    vocabulary = build_vocabulary(clippings, (), ())
+    hidden = posts[size:]
+    entries = [Entry("", "", post.title, text=post.text, language=post.language) for post in hidden]
+    model = Trainer(vocabulary, clippings, entries, (), embedder).train()
+    analyzer = Analyzer(vocabulary, PhraseIndex(vocabulary.names), model.lexicon, embedder)
+    analyzed = analyzer.analyze(list(map(read_entry, entries)))
+    table = compute_features(analyzed, model.lexicon, model.statistics)
+    true_tags = [set(map(vocabulary.key, post.tags)) for post in hidden]
+    labels = [[float(tag.key in tags) for tag in vocabulary.tags] for tags in true_tags]
+    all_tags = np.arange(len(vocabulary.tags))
+    features = [table.of_document(number, all_tags) for number in range(len(hidden))]
+    return np.concatenate(features, 1), np.concatenate(labels)
 
 
 def speed(entries: int = 30_000, characters: int = 2000) -> None:
-    """Entries of 2 KB made of the words of a made-up language, seeded; each size in a process."""
+    """Print the speed with random entries of 2 KB. Each size runs in a process of its own."""
     table = Table("tags", "clippings", box=None, pad_edge=False)
     for name in ("learn s", "start s", "parse ms", "match ms", "entries/s", "model MB", "peak MB"):
         table.add_column(name, justify="right")
@@ -253,25 +263,25 @@ def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[
     """One row of the table."""
     texts = _Texts()
     names = [f"{texts.rare()} {texts.rare()} {number}" for number in range(tags)]
-    kept = [
+    clipping_list = [
         Clipping(title, None, text, tuple(texts.rng.choice(names, size=3, replace=False)))
-        for title, text in texts.some(clippings, 500)
+        for title, text in texts.sample(clippings, 500)
     ]
-    vocabulary = build_vocabulary(kept, [TagSettings(name) for name in names], ())
-    sample = [
+    vocabulary = build_vocabulary(clipping_list, [TagSettings(name) for name in names], ())
+    entry_list = [
         Entry("", "", title, text=text, language="en")
-        for title, text in texts.some(SAMPLE, characters)
+        for title, text in texts.sample(MAX_SAMPLE_SIZE, characters)
     ]
     began = time.perf_counter()
-    learned = teacher_of(vocabulary, kept, sample).learned()
-    taught = time.perf_counter()
-    data = learned.to_bytes()
-    from_store = time.perf_counter()
-    matcher = Matcher(vocabulary, kept, (), Learned.from_bytes(data))
-    started = time.perf_counter() - from_store
+    model = Trainer(vocabulary, clipping_list, entry_list).train()
+    trained = time.perf_counter()
+    data = model.to_bytes()
+    loading = time.perf_counter()
+    matcher = Matcher(vocabulary, clipping_list, (), TagModel.from_bytes(data))
+    started = time.perf_counter() - loading
     parsing = matching = 0.0
-    for _ in range(entries // _AT_ONCE):
-        documents = [_document(texts.some(_IN_A_FEED, characters)) for _ in range(_FEEDS)]
+    for _ in range(entries // _BATCH_SIZE):
+        documents = [_document(texts.sample(_ENTRIES_PER_FEED, characters)) for _ in range(_FEEDS)]
         before = time.perf_counter()
         parsed = [parse_document(document, _NOW) for document in documents]
         between = time.perf_counter()
@@ -284,38 +294,38 @@ def _measured(tags: int, clippings: int, entries: int, characters: int) -> list[
         list(matcher.match_all(stored))
         matching += time.perf_counter() - between
         parsing += between - before
-    tried = entries // _AT_ONCE * _AT_ONCE
+    count = entries // _BATCH_SIZE * _BATCH_SIZE
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return [
-        str(len(vocabulary.tags)), str(clippings), f"{taught - began:.1f}", f"{started:.2f}",
-        f"{parsing / tried * 1000:.2f}", f"{matching / tried * 1000:.2f}",
-        f"{tried / matching:,.0f}", f"{len(data) / 1e6:.1f}", f"{peak:.0f}",
+        str(len(vocabulary.tags)), str(clippings), f"{trained - began:.1f}", f"{started:.2f}",
+        f"{parsing / count * 1000:.2f}", f"{matching / count * 1000:.2f}",
+        f"{count / matching:,.0f}", f"{len(data) / 1e6:.1f}", f"{peak:.0f}",
     ]  # fmt: skip
 
 
 class _Texts:
-    """Texts in a language of which the n-th word is n times rarer than the first (Zipf 1935)."""
+    """Random texts. The n-th word of their language is n times rarer than the first (Zipf 1935)."""
 
     def __init__(self) -> None:
         self.rng = np.random.default_rng(4287)
         letters = list("aeioubcdfglmnprstv")
         lengths = self.rng.integers(3, 12, 60_000)
         self._words = np.array(["".join(self.rng.choice(letters, size=n)) for n in lengths])
-        self._odds = np.cumsum(1 / np.arange(1, len(self._words) + 1))
+        self._cumulative = np.cumsum(1 / np.arange(1, len(self._words) + 1))
 
     def rare(self) -> str:
         return str(self.rng.choice(self._words[200:]))
 
-    def some(self, count: int, characters: int) -> list[tuple[str, str]]:
+    def sample(self, count: int, characters: int) -> list[tuple[str, str]]:
         """Titles and texts."""
         size = characters // 8 + 8
-        drawn = self.rng.random((count, size)) * self._odds[-1]
-        chosen = self._words[np.searchsorted(self._odds, drawn)]
-        return [(" ".join(words[:8]), " ".join(words[8:])) for words in chosen.tolist()]
+        positions = self.rng.random((count, size)) * self._cumulative[-1]
+        words_of_texts = self._words[np.searchsorted(self._cumulative, positions)]
+        return [(" ".join(words[:8]), " ".join(words[8:])) for words in words_of_texts.tolist()]
 
 
 def _document(entries: Sequence[tuple[str, str]]) -> Fetched:
-    """A feed in RSS whose entries are of paragraphs with a link and an emphasis, as blogs' are."""
+    """An RSS feed with paragraphs that have a link and an emphasis, as in blogs."""
     items = []
     for number, (title, text) in enumerate(entries):
         words = text.split()

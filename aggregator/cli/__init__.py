@@ -1,7 +1,7 @@
-"""The commands: read arguments, build the shells, and turn errors into exit codes.
+"""The command line: arguments, output, and exit codes.
 
-What a command prints is its product on stdout, and talk on stderr. Modules that only some
-commands need are imported by those, so that ``--help`` and ``check`` start fast.
+Results go to stdout, messages to stderr. Each command imports its own dependencies when it runs,
+so that ``--help`` and ``check`` start fast.
 """
 
 from aggregator.cli.commands import app

@@ -1,56 +1,48 @@
-"""The commands that keep a copy of the database, and put it back."""
+"""The commands that back up and restore the database."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aggregator.cli.context import (
-    AsJson,
-    acquire_lock,
-    exit_codes,
-    load_project,
-    make_console,
-    read_clock,
-)
+from aggregator.cli.context import AsJson, acquire_lock, get_console, load_project, read_clock
 
 
 def backup(
     context: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="Where to put it; default: beside the database.")
+        Path | None, typer.Argument(help="File to write; default: next to the database.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Copy the database, also while a run is at work, and verify the copy."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.store.backup import back_up, default_backup
-        from aggregator.store.vacuum import megabytes
+    """Back up the database, even during a run, and verify the copy."""
+    from aggregator.store.backup import back_up, default_backup
+    from aggregator.store.vacuum import megabytes
 
-        project = load_project(context)
-        url, root = project.config.store_url, project.root
-        made = back_up(url, root, file or default_backup(url, root, read_clock()))
-        if json:
-            talk.json(made)
-        talk.say(f"{made.file}: {made.entries:,} entries, {megabytes(made.size_bytes)}, verified")
+    console, project = get_console(context), load_project(context)
+    url, root = project.config.store_url, project.root
+    result = back_up(url, root, file or default_backup(url, root, read_clock()))
+    if json:
+        console.json(result)
+    size = megabytes(result.size_bytes)
+    console.info(f"{result.file}: {result.entries:,} entries, {size}, verified")
 
 
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A backup.")],
+    file: Annotated[Path, typer.Argument(help="The backup to restore.")],
     json: AsJson = False,
 ) -> None:
-    """Put a backup in the place of the database, which is kept beside it."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.store import backup as backups
+    """Replace the database with a backup. The old database is kept next to it."""
+    from aggregator.store import backup as backups
 
-        project = load_project(context)
-        url, root = project.config.store_url, project.root
-        with acquire_lock(root, url):
-            made = backups.restore(url, root, file, read_clock())
-        if json:
-            talk.json(made)
-        kept = f"; what stood there is now {made.aside}" if made.aside else ""
-        talk.say(f"{made.file}: {made.entries:,} entries, as {file} has them{kept}")
+    console, project = get_console(context), load_project(context)
+    url, root = project.config.store_url, project.root
+    with acquire_lock(root, url):
+        result = backups.restore(url, root, file, read_clock())
+    if json:
+        console.json(result)
+    previous = (
+        f"; the previous database is now {result.previous_file}" if result.previous_file else ""
+    )
+    console.info(f"{result.file}: {result.entries:,} entries, restored from {file}{previous}")

@@ -1,35 +1,43 @@
-"""The commands of everyday, and the program that all commands belong to."""
+"""The program: its options, its everyday commands, and the list of all commands."""
 
 import os
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from aggregator import __version__
-from aggregator.cli import backups, evaluation, matching, outputs, subscriptions, workers
+from aggregator.cli import (
+    backups,
+    evaluation,
+    inspection,
+    matching,
+    outputs,
+    subscriptions,
+    workers,
+)
 from aggregator.cli.console import Console
 from aggregator.cli.context import (
-    EXIT_ALL_FAILED,
-    EXIT_STRICT,
-    EXIT_USAGE,
     AsJson,
     Options,
     acquire_lock,
-    exit_codes,
+    get_console,
+    get_options,
     load_project,
-    make_console,
     make_fetcher,
     missing_database,
     open_config,
     open_outputs,
     open_store,
     read_clock,
-    run_async,
     write_metrics,
 )
+from aggregator.cli.exit_codes import EXIT_ALL_FAILED, EXIT_STRICT, exit_codes
+from aggregator.cli.run_report import print_report, print_stages, progress_bar
+from aggregator.cli.signals import run_async
 from aggregator.errors import BusyError, LockedError
 
 if TYPE_CHECKING:
@@ -43,10 +51,20 @@ if TYPE_CHECKING:
     from aggregator.run.stale import OutputWriter
     from aggregator.store import Store
 
+
+class _Program(TyperGroup):
+    """Every command runs inside `exit_codes`."""
+
+    def invoke(self, context: Any) -> Any:  # typer's own copy of click
+        with exit_codes(lambda: context.obj.console if context.obj else Console()):
+            return super().invoke(context)
+
+
 app = typer.Typer(
-    help="Poll feeds, match their entries against your clippings, republish one Atom feed per tag.",
+    cls=_Program,
+    help="Poll feeds, match their entries against your clippings, publish one Atom feed per tag.",
     epilog="Exit codes: 0 done, even if some subscriptions failed; 1 the same with --strict; "
-    "2 configuration, nothing touched; 3 could not store or publish; 4 every subscription "
+    "2 configuration error, nothing changed; 3 could not store or publish; 4 all subscriptions "
     "failed; 75 another run holds the lock.",
     no_args_is_help=True,
     add_completion=False,
@@ -55,8 +73,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 
@@ -67,19 +85,31 @@ def _options(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path(
         "feeds.toml"
     ),
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            help="Show more messages, and logs; -vv: also debug logs.",
+        ),
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version and stop.", is_eager=True, callback=_version
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
         ),
     ] = False,
 ) -> None:
-    context.obj = Options(config, Console(verbose=verbose, quiet=quiet))
+    context.obj = Options(config, Console(verbose=verbose > 0, quiet=quiet))
+    if verbose and not quiet:
+        from aggregator.cli.logs import show_logs
+
+        show_logs(verbose)
 
 
-@app.command()
 def run(
     context: typer.Context,
     strict: Annotated[
@@ -87,101 +117,41 @@ def run(
     ] = False,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Poll also what is not due, unless a publisher asked to wait."),
+        typer.Option(
+            "--all", help="Also poll feeds that are not due, unless their server asked to wait."
+        ),
     ] = False,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Tell where the time went, stage by stage.")
+        bool, typer.Option("--profile", help="Show the time spent in each stage.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Poll what is due, match, and write the output feeds: what cron calls."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        project = load_project(context)
-        report, was_offline = _run(project, talk, everything=everything)
-        if json:
-            talk.json(report)
-        talk.report(report, still_offline=was_offline)
-        if profile:
-            talk.stages(report.stages)
-        if report.polled and len(report.troubles) == report.polled:
-            raise typer.Exit(EXIT_ALL_FAILED)
-        if strict and report.troubles:
-            raise typer.Exit(EXIT_STRICT)
+    """Poll due feeds, match entries, write the output feeds; for cron."""
+    console, project = get_console(context), load_project(context)
+    report, was_offline = run_once(project, console, everything=everything)
+    if json:
+        console.json(report)
+    print_report(console, report, still_offline=was_offline)
+    if profile:
+        print_stages(console, report.stages)
+    if report.polled and len(report.troubles) == report.polled:
+        raise typer.Exit(EXIT_ALL_FAILED)
+    if strict and report.troubles:
+        raise typer.Exit(EXIT_STRICT)
 
 
-@app.command()
 def check(context: typer.Context) -> None:
-    """Read feeds.toml and the clippings, and say what is wrong with them; touch nothing."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        project = load_project(context)
-        config = project.config
-        for warning in project.warnings:
-            talk.warn(str(warning))
-        talk.say(
-            f"{context.obj.config}: {len(config.subscriptions)} subscriptions, "
-            f"{len(project.clippings)} clippings, {len(config.tags)} tags with settings"
-        )
+    """Check feeds.toml and the clippings; change nothing."""
+    console, project = get_console(context), load_project(context)
+    config = project.config
+    for warning in project.warnings:
+        console.warn(str(warning))
+    console.info(
+        f"{get_options(context).config}: {len(config.subscriptions)} subscriptions, "
+        f"{len(project.clippings)} clippings, {len(config.tags)} tags with settings"
+    )
 
 
-@app.command()
-def status(context: typer.Context, json: AsJson = False) -> None:
-    """Show each subscription: when it last answered, how many entries, what is wrong."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.inspect.status import failed_jobs, subscription_status
-
-        project = load_project(context)
-        with open_store(project) as store:
-            rows = subscription_status(project.config, store, read_clock())
-            failing = failed_jobs(store)
-        if json:
-            talk.json(rows)
-            return
-        talk.table(rows)
-        for row in rows:
-            if row.moved_to:
-                talk.say(f'"{row.subscription}" has moved; in {context.obj.config}, write')
-                talk.say(f'    url = "{row.moved_to}"')
-        for work in failing:
-            talk.say(f"workers failed {work.attempts} times to {work.name}: {work.reason}")
-
-
-@app.command()
-def tags(context: typer.Context, json: AsJson = False) -> None:
-    """Show every tag: its feed, clippings, entries and other names."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.inspect.status import tag_status
-
-        project = load_project(context)
-        with open_store(project) as store:
-            rows = tag_status(project.config, project.clippings, store)
-        talk.json(rows) if json else talk.table(rows)
-
-
-@app.command()
-def explain(
-    context: typer.Context,
-    entry: Annotated[str, typer.Argument(metavar="LINK-OR-ID", help="Its link, or its id.")],
-    json: AsJson = False,
-) -> None:
-    """Say why an entry is in its tags' feeds."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.inspect.status import explain_entries
-
-        project = load_project(context)
-        with open_store(project) as store:
-            found = explain_entries(entry, project.config, project.clippings, store)
-        if not found:
-            talk.error(f'no entry has the link or id "{entry}"')
-            raise typer.Exit(EXIT_USAGE)
-        talk.json(found) if json else talk.explanations(found)
-
-
-@app.command()
 def schema() -> None:
     """Print the JSON Schema of feeds.toml, for editors."""
     import json
@@ -191,80 +161,60 @@ def schema() -> None:
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-@app.command()
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path | None, typer.Option(help="Where to put it; default: a temporary folder.")
+        Path | None, typer.Option(help="Folder for the demo; default: a temporary folder.")
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to serve the outputs on; 0: any.")
+        int, typer.Option(min=0, max=65535, help="Port for the outputs; 0: any free port.")
     ] = 8000,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the outputs until Ctrl-C.")
     ] = True,
 ) -> None:
-    """See it work, with no network: a small site of feeds on this machine, polled twice."""
-    talk = make_console(context)
-    with exit_codes(talk):
-        from aggregator.demo import open_demo
+    """Try it without a network, on feeds served by this machine."""
+    from aggregator.demo import open_demo
 
-        with open_demo(folder, port) as demonstration:
-            project = open_config(demonstration.config)
-            for attempt in ("first", "second"):
-                talk.say(f"The {attempt} run:")
-                # Its publishers are this machine: nobody needs a rest.
-                report, _ = _run(project, talk, everything=True, gap_seconds=0)
-                talk.report(report, everything=True)
-            talk.say(f"The outputs are in {demonstration.outputs}")
-            if serve:
-                talk.say(f"Open {demonstration.address} in a browser; Ctrl-C ends the demo.")
-                demonstration.serve()
+    console = get_console(context)
+    with open_demo(folder, port) as demonstration:
+        project = open_config(demonstration.config)
+        for attempt in ("first", "second"):
+            console.info(f"The {attempt} run:")
+            # All feeds are on this machine, so requests need no pauses.
+            report, _ = run_once(project, console, everything=True, gap_seconds=0)
+            print_report(console, report, everything=True)
+        console.info(f"The outputs are in {demonstration.outputs}")
+        if serve:
+            console.info(f"Open {demonstration.address} in a browser; Ctrl-C stops the demo.")
+            demonstration.serve()
 
 
-app.command()(backups.backup)
-app.command()(backups.restore)
-app.command()(evaluation.evaluate)
-app.command()(matching.confirm)
-app.command()(matching.reject)
-app.command()(matching.retag)
-app.command()(matching.preview)
+for _command in (
+    run, check, inspection.status, inspection.tags, inspection.explain, schema, demo,
+    backups.backup, backups.restore, evaluation.evaluate, matching.confirm, matching.reject,
+    matching.retag, matching.preview, outputs.prune, outputs.vacuum, outputs.serve,
+    workers.worker, workers.schedule, workers.migrate, subscriptions.discover,
+):  # fmt: skip
+    app.command()(_command)
 app.add_typer(matching.suggest_app, name="suggest")
-app.command()(outputs.prune)
-app.command()(outputs.vacuum)
-app.command()(outputs.serve)
-app.command()(workers.worker)
-app.command()(workers.schedule)
-app.command()(workers.migrate)
-app.command()(subscriptions.discover)
 app.add_typer(subscriptions.import_app, name="import")
 app.add_typer(subscriptions.export_app, name="export")
 
 
-def _running(project: "Project") -> str:
-    """The run that is at work, as far as its database tells, which is its to make."""
-    from aggregator.store.engine import database_name, is_missing
-
-    url, root = project.config.store_url, project.root
-    if not is_missing(url, root):
-        with open_store(project) as store:
-            last = store.runs.last()
-            if last and last[2] is None:  # else it is another command, or a run that just begins
-                return f"process {last[0]}, since {last[1]:%Y-%m-%d %H:%M:%S} UTC"
-    return database_name(url, root)
-
-
-def _run(
-    project: "Project", talk: Console, *, everything: bool, gap_seconds: float | None = None
+def run_once(
+    project: "Project", console: Console, *, everything: bool, gap_seconds: float | None = None
 ) -> tuple["RunReport", bool]:
-    """Hold the lock, open the shells, run the pipeline.
+    """Hold the lock, open database, outputs and network, and run the pipeline.
 
-    Gives its report, and whether the run before was offline.
+    Returns its report, and whether the run before it was offline.
     """
+    import logging
+
     from aggregator.run import pipeline
     from aggregator.run.timing import StageTimer
 
-    config = project.config
+    config, logger = project.config, logging.getLogger("aggregator.run")
     timer = StageTimer(time.perf_counter, time.process_time)
 
     @asynccontextmanager
@@ -275,32 +225,26 @@ def _run(
             async with make_fetcher(config.site.url, gap_seconds) as fetcher:
                 yield fetcher, parser
 
-    async def go(store: "Store", writer: "OutputWriter", now: "datetime") -> "RunReport":
-        with talk.progress() as progress:
+    async def run_pipeline(store: "Store", writer: "OutputWriter", now: "datetime") -> "RunReport":
+        with progress_bar(console) as progress:
             return await pipeline.run(
-                config,
-                project.clippings,
-                store,
-                open_network,
-                writer,
-                progress,
-                timer,
-                now,
+                config, project.clippings, store, open_network, writer, progress, timer, now,
                 include_not_due=everything,
-            )
+            )  # fmt: skip
 
     try:
         with acquire_lock(project.root, config.store_url):
             now = read_clock()
             writer = open_outputs(project)
-            lost = missing_database(project)
-            with open_store(project, begin_anew=True) as store:
-                if lost:
-                    todo = 'a new one was begun; "aggregator restore FILE" brings a backup back'
-                    talk.warn(f"{lost}: {todo}")
+            missing = missing_database(project)
+            with open_store(project, may_create=True) as store:
+                if missing:
+                    todo = 'a new one was created; "aggregator restore FILE" restores a backup'
+                    console.warn(f"{missing}: {todo}")
+                logger.info("run of process %d on %s", os.getpid(), store.name)
                 number = store.runs.start(os.getpid(), now)
                 was_offline = store.runs.was_offline()
-                report = run_async(go(store, writer, now))
+                report = run_async(run_pipeline(store, writer, now))
                 store.runs.finish(
                     number, read_clock(), offline=report.offline, stages=report.stages
                 )
@@ -308,8 +252,25 @@ def _run(
     except BusyError:
         raise
     except LockedError as error:
-        who = _running(project)
-        raise LockedError(f"another run is at work ({who}); this one did nothing") from error
+        holder = _lock_holder(project)
+        raise LockedError(f"another run is in progress ({holder}); nothing was done") from error
+    for cost in report.stages:
+        stage = {"stage": cost.stage}
+        logger.info("%.3f s, %d entries", cost.wall_seconds, cost.entries, extra=stage)
     for warning in project.warnings:
-        talk.detail(str(warning))
+        console.detail(str(warning))
     return report, was_offline
+
+
+def _lock_holder(project: "Project") -> str:
+    """The run that holds the lock, according to the database; else the database's name."""
+    from aggregator.store.engine import database_name, is_missing
+
+    url, root = project.config.store_url, project.root
+    if not is_missing(url, root):
+        with open_store(project) as store:
+            last_run = store.runs.last()
+            # If it has finished, another command holds the lock, or a run that is just starting.
+            if last_run and last_run[2] is None:
+                return f"process {last_run[0]}, since {last_run[1]:%Y-%m-%d %H:%M:%S} UTC"
+    return database_name(url, root)

@@ -1,21 +1,31 @@
-"""Netscape bookmark HTML, which Pinboard, Shaarli, Wallabag and the browsers export.
+"""Netscape bookmark HTML, the export format of Pinboard, Shaarli, Wallabag and browsers.
 
-There is no specification; what everybody writes is described in
+There is no specification; the common form is described in
 https://learn.microsoft.com/previous-versions/windows/internet-explorer/ie-developer/platform-apis/aa753582(v=vs.85)
 """
 
 from datetime import UTC, datetime
-
-from lxml import etree, html
+from typing import TYPE_CHECKING
 
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
 from aggregator.text.urls import is_web
 
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
 
-def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
+
+def is_bookmarks(data: bytes) -> bool:
+    """Whether ``data`` is a bookmark file, by its document type."""
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].lower()
+    return start.startswith(b"<!doctype netscape-bookmark-file-1")
+
+
+def parse_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
     """Every bookmark with a web address: tags from TAGS, date from ADD_DATE, excerpt from DD."""
-    # The exporters declare UTF-8 or nothing, and nothing means UTF-8 too.
+    from lxml import etree, html  # slow to import, and few installations need it
+
+    # Exporters declare UTF-8 or nothing, and then it is UTF-8 too.
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False)
     try:
         document = html.document_fromstring(data, parser=parser)
@@ -27,8 +37,8 @@ def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[
         link = (anchor.get("href") or "").strip()
         title = " ".join(anchor.text_content().split())
         if not is_web(link):
-            if not link.startswith(("place:", "javascript:")):  # a browser's own, never pages
-                message = f'left out "{title}": "{link}" is no web address'
+            if not link.startswith(("place:", "javascript:")):  # browser internals, not pages
+                message = f'left out "{title}": "{link}" is not a web address'
                 warnings.append(Diagnostic(file, anchor.sourceline, message))
             continue
         tags = tuple(dict.fromkeys(t.strip() for t in (anchor.get("tags") or "").split(",")))
@@ -46,18 +56,18 @@ def read_bookmarks(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[
     return tuple(clippings), tuple(warnings)
 
 
-def _description(anchor: html.HtmlElement) -> str:
-    """The text of the DD that follows the bookmark's DT."""
+def _description(anchor: "HtmlElement") -> str:
+    """The text of the DD after the bookmark's DT."""
     term = anchor.getparent()
     following = None if term is None else term.getnext()
     if following is None or following.tag != "dd":
         return ""
-    # The DD is never closed, so a parser may find the next folder inside it.
+    # DD is never closed, so the parser may put the next folder inside it.
     parts = [following.text or ""]
     for child in following:
         if child.tag in ("dl", "dt"):
             break
-        if isinstance(child.tag, str):  # and not a comment
+        if isinstance(child.tag, str):  # not a comment
             parts.append(child.text_content())
         parts.append(child.tail or "")
     return " ".join("".join(parts).split())

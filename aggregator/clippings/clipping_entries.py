@@ -1,4 +1,4 @@
-"""A clipping is an entry too, and an entry of a bookmarks feed (Seenthis, Shaarli) a clipping."""
+"""Clippings as entries to republish, and entries of bookmark feeds (Seenthis, Shaarli) as clippings."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from aggregator.text.urls import absolute, link_key
 
 
 def clipping_from_entry(entry: Entry) -> Clipping:
-    """The reader's own tags are the entry's categories."""
+    """An entry of a bookmark feed as a clipping: its categories are the reader's tags."""
     return Clipping(
         title=entry.title,
         link=entry.link,
@@ -23,9 +23,9 @@ def clipping_from_entry(entry: Entry) -> Clipping:
     )
 
 
-def legible(clipping: Clipping) -> Clipping:
-    """Without what no feed can hold, which would keep all from being written: characters that are
-    not XML's, a title of nothing else, an address that is no IRI."""
+def make_publishable(clipping: Clipping) -> Clipping:
+    """The clipping without what would make a feed invalid: characters that XML does not allow, an
+    empty title, an address that is not an IRI."""
     excerpt = XML_ILLEGAL.sub("", clipping.excerpt)
     link = absolute("", XML_ILLEGAL.sub("", clipping.link)) if clipping.link else None
     return replace(
@@ -38,10 +38,10 @@ def legible(clipping: Clipping) -> Clipping:
 
 
 def entries_from_clippings(clippings: Iterable[Clipping]) -> list[Entry]:
-    """What we republish of the clippings. One page clipped twice is one entry with all its tags.
+    """The entries to republish. A page that was clipped twice is one entry with all its tags.
 
-    The key is the page, so a clipping that is moved to another file stays the same entry. One that
-    says nothing is none.
+    The key is the page, so a clipping stays the same entry when it moves to another file. An empty
+    clipping gives no entry.
     """
     entries: dict[str, Entry] = {}
     for clipping in filter(lambda clipping: clipping.title, clippings):

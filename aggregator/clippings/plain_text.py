@@ -1,6 +1,6 @@
 """The plain-text export: bulleted blocks of title, link, excerpt and hashtags.
 
-• A title                                   the first bullet stands at the margin,
+• A title                                   the first bullet is at the margin,
     https://example.org/page                the others may be indented by up to 3 columns
 
     A paragraph of the excerpt.
@@ -14,30 +14,36 @@ from collections.abc import Iterator
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
 from aggregator.text.folding import fold
+from aggregator.text.utf8 import decode_utf8
 
 _BULLET = re.compile(r"(\s*)•\s*(.*)", re.DOTALL)
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-_TAB_COLUMNS = 2  # so that one tab is a bullet's indent and two are a text's
-_BULLET_COLUMNS = 3  # a bullet further right belongs to an excerpt
-_TITLE_LENGTH = 80
+_TAB_COLUMNS = 2  # one tab indents a bullet, two indent an excerpt
+_BULLET_COLUMNS = 3  # a bullet further to the right belongs to an excerpt
+_MAX_TITLE_LENGTH = 80
 
 Line = tuple[int, str]
+Warnings = list[tuple[int | None, str]]  # line and message
 
 
-def read_text(text: str, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
-    """Every clipping in ``text``, and a warning for each thing that was not read as it stands."""
-    warnings: list[Diagnostic] = []
-    lines = [(n, s) for n, s in enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), 1)]
-    clippings = tuple(_clipping(b, file, warnings) for b in _blocks(lines, file, warnings))
+def is_plain_text(data: bytes) -> bool:
+    """Whether ``data`` is neither HTML or XML nor JSON."""
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{")
+
+
+def parse_plain_text(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
+    """Every clipping in the file, and a warning for everything that was changed or left out."""
+    warnings: Warnings = []
+    text = decode_utf8(data, file).lstrip("\ufeff")
+    lines = list(enumerate(re.split(r"\r\n|\r|\n", text), 1))
+    clippings = tuple(_parse_block(block, warnings) for block in _split_blocks(lines, warnings))
     if not clippings:
-        warnings.append(
-            Diagnostic(file, None, 'no clipping found: expected lines that start with "•"')
-        )
-    return clippings, tuple(warnings)
+        warnings.append((None, 'no clipping found: expected lines that start with "•"'))
+    return clippings, tuple(Diagnostic(file, line, message) for line, message in warnings)
 
 
-def _blocks(lines: list[Line], file: str, warnings: list[Diagnostic]) -> Iterator[list[Line]]:
-    """The lines of each clipping; the first has lost its bullet."""
+def _split_blocks(lines: list[Line], warnings: Warnings) -> Iterator[list[Line]]:
+    """The lines of each clipping, without its bullet."""
     block: list[Line] = []
     for number, line in lines:
         bullet = _BULLET.fullmatch(line)
@@ -48,68 +54,63 @@ def _blocks(lines: list[Line], file: str, warnings: list[Diagnostic]) -> Iterato
         elif block:
             block.append((number, line))
         elif line.strip():
-            warnings.append(Diagnostic(file, number, "left out: text before the first bullet"))
+            warnings.append((number, "left out: text before the first bullet"))
     if block:
         yield block
 
 
-def _clipping(block: list[Line], file: str, warnings: list[Diagnostic]) -> Clipping:
-    (_, title), *rest = [(number, line.strip()) for number, line in block]
+def _parse_block(block: list[Line], warnings: Warnings) -> Clipping:
+    (first_number, title), *lines = [(number, line.strip()) for number, line in block]
     link = None
     if _LINK.fullmatch(title):
         title, link = "", title
-    elif rest and _LINK.fullmatch(rest[0][1]):
-        link = rest.pop(0)[1]
-    tags = _pop_tags(rest, file, warnings)
-    excerpt = re.sub(r"\n{3,}", "\n\n", "\n".join(line for _, line in rest)).strip()
+    elif lines and _LINK.fullmatch(lines[0][1]):
+        link = lines.pop(0)[1]
+    tags = _pop_tags(lines, warnings)
+    excerpt = re.sub(r"\n{3,}", "\n\n", "\n".join(line for _, line in lines)).strip()
     if not title:
-        number = block[0][0]
-        title = _shortened(excerpt) or link or ""
-        if title:
-            warnings.append(Diagnostic(file, number, f'no title: shown as "{title}"'))
-        else:
-            warnings.append(Diagnostic(file, number, "an empty clipping"))
+        title = _shorten(excerpt) or link or ""
+        message = f'no title: shown as "{title}"' if title else "an empty clipping"
+        warnings.append((first_number, message))
     return Clipping(title, link, excerpt, tags)
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     line = text.partition("\n")[0]
-    if len(line) <= _TITLE_LENGTH:
+    if len(line) <= _MAX_TITLE_LENGTH:
         return line
-    return line[:_TITLE_LENGTH].rpartition(" ")[0].rstrip(" ,;:") + "…"
+    return line[:_MAX_TITLE_LENGTH].rpartition(" ")[0].rstrip(" ,;:") + "…"
 
 
-def _pop_tags(lines: list[Line], file: str, warnings: list[Diagnostic]) -> tuple[str, ...]:
-    """Take the lines of hashtags off the end of a block and read them."""
+def _pop_tags(lines: list[Line], warnings: Warnings) -> tuple[str, ...]:
+    """Remove the lines of hashtags at the end of a block, and return their tags."""
     tag_lines: list[Line] = []
     while lines and (not lines[-1][1] or _is_tag_line(lines[-1][1])):
         if not lines[-1][1] and tag_lines:
             break
-        last = lines.pop()
-        if last[1]:
-            tag_lines.insert(0, last)
-    tags: dict[str, str] = {}
+        number, line = lines.pop()
+        if line:
+            tag_lines.insert(0, (number, line))
+    tags: dict[str, str] = {}  # by folded name
     for number, line in tag_lines:
         for word in line.split():
-            for tag in _tags(word, number, file, warnings):
+            for tag in _split_tags(word, number, warnings):
                 tags.setdefault(fold(tag), tag)
     return tuple(tags.values())
 
 
 def _is_tag_line(line: str) -> bool:
-    """Starts with a hashtag, and at least half of its words are: a sentence's are not."""
+    """Whether it starts with a hashtag, and at least half of its words are hashtags."""
     words = line.split()
     hashtags = sum(1 for word in words if re.match(r"#+[^#]", word))
     return bool(re.match(r"#+[^#\s]", line)) and hashtags * 2 >= len(words)
 
 
-def _tags(word: str, number: int, file: str, warnings: list[Diagnostic]) -> Iterator[str]:
-    """The tags in one word of a tag line, as a person would read it."""
-    parts = re.split(r"#(?=\w)", word.rstrip(",;"))
-    named = [part.lstrip("#").strip("_-") for part in parts]
-    read = [name for name in named if fold(name)]
-    if not word.startswith("#") or len(read) > 1:
-        what = " and ".join(f"#{name}" for name in read)
-        done = f"read as {what}" if read else "left out"
-        warnings.append(Diagnostic(file, number, f'"{word}" is not a hashtag: {done}'))
-    yield from read
+def _split_tags(word: str, number: int, warnings: Warnings) -> list[str]:
+    """The tags in one word of a tag line: ``#a#b`` has two."""
+    names = [part.lstrip("#").strip("_-") for part in re.split(r"#(?=\w)", word.rstrip(",;"))]
+    tags = [name for name in names if fold(name)]
+    if not word.startswith("#") or len(tags) > 1:
+        action = f"read as {' and '.join(f'#{tag}' for tag in tags)}" if tags else "left out"
+        warnings.append((number, f'"{word}" is not a hashtag: {action}'))
+    return tags

@@ -11,7 +11,7 @@ from aggregator.run.project import Project
 
 
 class LoadedProject:
-    """A project with what is computed from it once."""
+    """A project with its vocabulary and other values that are computed once."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

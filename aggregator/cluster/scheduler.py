@@ -1,4 +1,4 @@
-"""Plans jobs for what is due. A host has at most one job in the queue, so the queue stays short."""
+"""Plans jobs for the subscriptions that are due. A host has at most one job in the queue, so the queue stays short."""
 
 from collections import defaultdict
 from datetime import datetime

@@ -1,6 +1,7 @@
-"""feeds.toml: its text in, a checked `model.Config` out."""
+"""feeds.toml: parse and check its text, and return a `model.Config`."""
 
-from aggregator.config.parse import database_url, parse_config
+from aggregator.config.credentials import database_url
+from aggregator.config.parse import parse_config
 from aggregator.config.schema import json_schema
 
 __all__ = ["database_url", "json_schema", "parse_config"]

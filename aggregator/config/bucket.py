@@ -1,55 +1,37 @@
-"""What ``[publish]`` says of a bucket in object storage: ``s3://bucket/prefix``, and where that is.
+"""The bucket of ``[publish] directory = "s3://bucket/prefix"``: its checks and its `model.Bucket`.
 
-Endpoint and region may also stand in the environment, under the names that every S3 client reads.
+Endpoint and region may also come from the environment variables that every S3 client reads.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
+from aggregator.config.credentials import resolve
+from aggregator.config.field_types import (
+    BUCKET_ADDRESS,
+    BUCKET_SCHEME,
+    ENDPOINT_PATTERN,
+    REGION_PATTERN,
+)
+from aggregator.config.schema import PublishTable
 from aggregator.model import Bucket
 
-if TYPE_CHECKING:
-    from aggregator.config.schema import PublishTable
-
-NO_S3 = 'a bucket needs obstore, which is not installed: pip install "aggregator[s3]"'
-_SCHEME = "s3://"
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_ADDRESS = re.compile(rf"{_SCHEME}({_NAME})((?:/[A-Za-z0-9_.~-]+)*)/?")
-_ENDPOINT = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
-REGION = r"^[A-Za-z0-9-]+$"  # also in the JSON Schema
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-def check_directory(value: str) -> str:
-    """A folder, or the address of a bucket that we can write to. Raises ValueError."""
-    if "://" in value:
-        address = _ADDRESS.fullmatch(value)
-        if address is None or {".", ".."} & set(address[2].split("/")):
-            raise ValueError('expected a folder, or "s3://bucket/prefix" of plain letters')
-        if find_spec("obstore") is None:
-            raise ValueError(NO_S3)
-    return value
-
-
-def check_endpoint(value: str) -> str:
-    """The address of a server, and nothing secret in it. Raises ValueError."""
-    if not _ENDPOINT.fullmatch(value):
-        raise ValueError('expected the address of a server, such as "https://s3.example.org"')
-    return value
-
-
-def diagnostics(table: "PublishTable", environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The key, and what is wrong with it that its own value does not show."""
-    if not table.directory.startswith(_SCHEME):
+def check_bucket(table: PublishTable, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(key, message) for each key of [publish] that does not fit the others or the environment."""
+    if not table.directory.startswith(BUCKET_SCHEME):
         for key in ("endpoint", "region", "auth"):
             if getattr(table, key) is not None:
-                yield key, f'"publish.{key}" is for a "directory" that begins with "{_SCHEME}"'
+                yield (
+                    key,
+                    f'"publish.{key}" is for a "directory" that begins with "{BUCKET_SCHEME}"',
+                )
         return
     if "br" in table.compress:
-        # Nobody negotiates before a bucket: what is stored is what everybody gets.
+        # A bucket does not negotiate: every reader gets the coding that is stored.
         yield (
             "compress",
             '"publish.compress" can only be ["gzip"] in a bucket: an object has one coding, which '
@@ -62,33 +44,32 @@ def diagnostics(table: "PublishTable", environment: Mapping[str, str]) -> Iterat
         elif not all(environment[name].strip().partition(":")):
             yield "auth", f'"publish.auth": expected {name} to hold "KEY:SECRET"'
     for key, names, pattern in (
-        ("endpoint", _ENDPOINTS, _ENDPOINT.pattern),
-        ("region", _REGIONS, REGION),
+        ("endpoint", _ENDPOINT_VARIABLES, ENDPOINT_PATTERN),
+        ("region", _REGION_VARIABLES, REGION_PATTERN),
     ):
-        found = _first(names, environment)
-        if found and getattr(table, key) is None and not re.fullmatch(pattern, environment[found]):
-            yield "directory", f"the environment variable {found} does not hold the bucket's {key}"
+        name, value = _first_set(names, environment)
+        if value and getattr(table, key) is None and not re.fullmatch(pattern, value):
+            yield "directory", f"the environment variable {name} does not hold the bucket's {key}"
 
 
-def bucket_of(table: "PublishTable", environment: Mapping[str, str]) -> Bucket | None:
-    """The bucket that ``table``, in which there are no mistakes, publishes to, if it does."""
-    address = _ADDRESS.fullmatch(table.directory)
+def make_bucket(table: PublishTable, environment: Mapping[str, str]) -> Bucket | None:
+    """The bucket that a checked ``table`` publishes to, or None for a folder."""
+    address = BUCKET_ADDRESS.fullmatch(table.directory)
     if address is None:
         return None
-    endpoint, region = _first(_ENDPOINTS, environment), _first(_REGIONS, environment)
     credentials = None
     if table.auth:
-        key, _, secret = environment[table.auth.removeprefix("env:")].strip().partition(":")
+        key, _, secret = resolve(table.auth, environment).strip().partition(":")
         credentials = key, secret
     return Bucket(
         name=address[1],
         prefix=address[2].strip("/"),
-        endpoint=table.endpoint or (environment[endpoint] if endpoint else None),
-        region=table.region or (environment[region] if region else None),
+        endpoint=table.endpoint or _first_set(_ENDPOINT_VARIABLES, environment)[1],
+        region=table.region or _first_set(_REGION_VARIABLES, environment)[1],
         credentials=credentials,
     )
 
 
-def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    """The first variable that is set to something."""
-    return next((name for name in names if environment.get(name)), None)
+def _first_set(names: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, str | None]:
+    """Name and value of the first variable that is not empty."""
+    return next(((n, environment[n]) for n in names if environment.get(n)), ("", None))

@@ -1,4 +1,4 @@
-"""Writing into feeds.toml as a person would: comments and layout stay. The one file using tomlkit."""
+"""Add subscriptions to feeds.toml and keep its comments and layout. Only this file uses tomlkit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from aggregator.text import urls
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
-    """A ``[[subscriptions]]`` table to be written; ``comment`` stands behind its title."""
+    """A ``[[subscriptions]]`` table to write; ``comment`` follows its title."""
 
     url: str
     title: str
@@ -21,41 +21,41 @@ class NewSubscription:
     comment: str = ""
 
 
-def subscriptions_toml(new: Iterable[NewSubscription]) -> str:
-    """The tables by themselves, ready to paste."""
+def subscriptions_toml(subscriptions: Iterable[NewSubscription]) -> str:
+    """The tables as text, ready to paste."""
     document = tomlkit.document()
-    document.append("subscriptions", _tables(new))
+    document.append("subscriptions", _make_tables(subscriptions))
     return tomlkit.dumps(document).strip() + "\n"
 
 
 def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, int]:
-    """feeds.toml with those that it has not yet, behind its own; and how many those are.
+    """Append to feeds.toml those that it does not have yet; returns the text and their number.
 
-    Raises ValueError if ``text`` is not TOML, or its subscriptions are no tables.
+    Raises ValueError if ``text`` is not TOML, or its subscriptions are not tables.
     """
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise ValueError(str(error)) from error
-    held = document.get("subscriptions")
-    if held is not None and not isinstance(held, AoT):
+    tables = document.get("subscriptions")
+    if tables is not None and not isinstance(tables, AoT):
         raise ValueError("its subscriptions are not [[subscriptions]] tables")
-    known = {_key(str(table.get("url", ""))) for table in held or ()}
-    titles = {str(table["title"]) for table in held or () if "title" in table}
+    keys = {_key(str(table.get("url", ""))) for table in tables or ()}
+    titles = {str(table["title"]) for table in tables or () if "title" in table}
     added = []
     for subscription in new:
         key = _key(subscription.url)
-        if key not in known:
-            known.add(key)
-            added.append(_distinct(subscription, titles))
+        if key not in keys:
+            keys.add(key)
+            added.append(_with_unique_title(subscription, titles))
     if not added:
         return text, 0
-    if held is None:
-        document.append("subscriptions", _tables(added))
+    if tables is None:
+        document.append("subscriptions", _make_tables(added))
     else:
-        for table in _tables(added):
-            held.append(table)
-        held[-1].add(tomlkit.nl())  # what follows stands apart
+        for table in _make_tables(added):
+            tables.append(table)
+        tables[-1].add(tomlkit.nl())  # an empty line before the next table
     return tomlkit.dumps(document).rstrip("\n") + "\n", len(added)
 
 
@@ -63,8 +63,8 @@ def _key(url: str) -> str:
     return urls.link_key(urls.without_secrets(url))
 
 
-def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
-    """Two subscriptions of one title could not be told apart in messages."""
+def _with_unique_title(subscription: NewSubscription, titles: set[str]) -> NewSubscription:
+    """Add a number to a title that another subscription has: messages name them by title."""
     title, number = subscription.title, 2
     while title in titles:
         title, number = f"{subscription.title} ({number})", number + 1
@@ -72,17 +72,17 @@ def _distinct(subscription: NewSubscription, titles: set[str]) -> NewSubscriptio
     return replace(subscription, title=title)
 
 
-def _tables(new: Iterable[NewSubscription]) -> AoT:
+def _make_tables(subscriptions: Iterable[NewSubscription]) -> AoT:
     tables = tomlkit.aot()
-    for subscription in new:
-        tables.append(_table(subscription))
+    for subscription in subscriptions:
+        tables.append(_make_table(subscription))
     return tables
 
 
-def _table(subscription: NewSubscription) -> Table:
+def _make_table(subscription: NewSubscription) -> Table:
     table = tomlkit.table()
     table.add("title", subscription.title)
-    # Folders of a list are a stranger's words: a line break would end the comment.
+    # It may come from a foreign OPML file: a line break would end the comment.
     comment = " ".join("".join(c if c.isprintable() else " " for c in subscription.comment).split())
     if comment:
         table["title"].comment(comment)

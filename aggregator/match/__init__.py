@@ -1,7 +1,7 @@
-"""Entries x tags -> `model.Match` values, each with its reasons. Pure.
+"""Matches entries with tags, and places stories in the output channels.
 
-The `matcher` and what `learning` gives it are imported where something is to be matched: they
-need numpy, which most runs do not.
+Import `matcher`, `training` and `tag_model` only where something is matched: they need numpy,
+which most runs do not.
 """
 
 from aggregator.match.placement import (

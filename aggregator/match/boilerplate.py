@@ -1,9 +1,9 @@
-"""What publishing programs write below an entry, and nobody means: it says nothing of the entry."""
+"""Removes the lines that publishing programs add below an entry: they say nothing about it."""
 
 import re
 
-# "The post TITLE appeared first on BLOG.", as WordPress SEO writes it in the languages of blogs
-# (its "RSS settings"), and invitations to read on.
+# "The post TITLE appeared first on BLOG.", as the RSS settings of WordPress SEO plugins write it
+# in several languages, and invitations to read on.
 _CREDITS = (
     "the post .+ (?:appeared first on|first appeared on)",
     "(?:cet|l['’]) ?article .+ est apparu en premier sur",
@@ -14,19 +14,19 @@ _CREDITS = (
     "het bericht .+ verscheen eerst op",
 )
 _READ_ON = ("continue reading", "read more", "lire la suite", "weiterlesen", "seguir leyendo")
-_CLOSING = re.compile(
+_FOOTER = re.compile(
     rf"(?:(?:{'|'.join(_CREDITS)}) .+|(?:{'|'.join(_READ_ON)})\b(?:.{{0,80}}[→…»\]])?)",
     re.IGNORECASE,
 )
-_MOST_PARAGRAPHS = 2
-_MOST_CHARACTERS = 500
+_MAX_FOOTER_LINES, _MAX_FOOTER_CHARACTERS = 2, 500
 
 
-def without_closing(text: str) -> str:
-    """``text`` without such lines at its end."""
-    for _ in range(_MOST_PARAGRAPHS):
+def strip_feed_footer(text: str) -> str:
+    """``text`` without such lines at its end. A text of one line stays as it is."""
+    for _ in range(_MAX_FOOTER_LINES):
         above, _, last = text.rstrip().rpartition("\n")
-        if not above or len(last) > _MOST_CHARACTERS or not _CLOSING.fullmatch(last.strip()):
+        is_short = len(last) <= _MAX_FOOTER_CHARACTERS
+        if not above or not is_short or not _FOOTER.fullmatch(last.strip()):
             break
         text = above
     return text

@@ -1,14 +1,14 @@
-"""How good the matching is: tags are taken away from what the reader tagged, and sought again. Pure.
+"""Measures matching quality by hiding known tags and predicting them.
 
-Precision, recall and F1 are those of information retrieval, 0 where there is nothing to divide by.
-Micro counts every pair of an entry and a tag alike, macro every tag. Intervals are Wilson's, at
-95 %: of four entries found, three right, is anything from 0.30 to 0.95.
+Precision, recall and F1 are those of information retrieval, or 0 where they are undefined. Micro
+averages count every pair of entry and tag alike, macro averages every tag. The intervals are
+Wilson's at 95 %: three right of four found may mean anything from 0.30 to 0.95.
 """
 
 import json
 import random
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import sqrt
@@ -16,23 +16,25 @@ from math import sqrt
 from dateutil import parser as dateparser
 
 from aggregator.errors import ConfigError, Diagnostic
+from aggregator.match.fitting import FOLDS, split_range
 from aggregator.match.matcher import HIGH_RECALL, Matcher
-from aggregator.match.tag_model import Embedder
-from aggregator.match.training import FOLDS, taught, teacher_of
+from aggregator.match.text_vectors import Embedder
+from aggregator.match.training import Trainer, training_clippings
 from aggregator.match.vocabulary import Vocabulary, build_vocabulary
 from aggregator.model import Clipping, Decision, Entry, TagSettings
 
-EXCERPT_CHARACTERS = 500  # of a post that stands for a clipping
-FEWEST_CLIPPINGS = 3  # of a tag that counts where posts are evaluated
-_ALONE = 200  # clippings of which each is left out by itself; of more, a tenth at a time
-_CONFUSIONS = 20  # told
-_SEED = 4287
-_Z = 1.96
+EXCERPT_CHARACTERS = 500  # of a post that serves as a clipping
+MIN_CLIPPINGS = 3  # of a tag that counts when posts are evaluated
+_MAX_SINGLE_CLIPPINGS = 200  # up to so many clippings, each is left out alone
+_MAX_CONFUSIONS = 20
+_PRECISE = None  # as a base: the default thresholds
+_SHUFFLE_SEED = 4287
+_Z = 1.96  # 95 % of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A text with the tags that its author gave it. ``published`` is aware, or None."""
+    """A text with the tags of its author. ``published`` has a time zone."""
 
     title: str
     text: str
@@ -43,7 +45,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """``support``: how many pairs of entry and tag there are; ``found``: how many were found."""
+    """``support``: true pairs of entry and tag; ``found``: predicted pairs."""
 
     precision: float
     recall: float
@@ -56,7 +58,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """Means over tags."""
+    """Means over the tags."""
 
     precision: float
     recall: float
@@ -65,7 +67,7 @@ class Average:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What is found from one threshold on. ``tags`` are by name, the best supported first."""
+    """The scores with one choice of thresholds. ``tags``, by name, are sorted by support."""
 
     micro: Scores
     macro: Average
@@ -74,7 +76,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """An entry of the tag ``missed`` was given the tag ``wrong`` instead, so many times."""
+    """How often an entry of the tag ``missed`` was given the tag ``wrong`` instead."""
 
     missed: str
     wrong: str
@@ -83,10 +85,11 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """``micro``, ``macro`` and ``tags`` are what is found with ``recall = "high"``, where F1 is
-    best; ``precise`` is what is found by default, and ``thresholds`` are those of that, by name.
+    """The quality of matching. The command `evaluate --json` prints these fields.
 
-    ``unexplained`` are the titles of those of which no tag was found again.
+    ``micro``, ``macro`` and ``tags`` are with ``recall = "high"``, where F1 is best. ``precise``
+    is with the default thresholds, which ``thresholds`` gives by tag name. ``unexplained`` has
+    the titles of the entries without any right tag.
     """
 
     entries: int
@@ -100,20 +103,20 @@ class Evaluation:
 
 
 def read_posts(text: str, file: str) -> list[Post]:
-    """One JSON object a line: ``title``, ``text``, ``tags``, and ``lang`` and ``published`` where
-    they are known. Raises ConfigError with every line that is none.
+    """Parse one JSON object a line: ``title``, ``text``, ``tags``, optional ``lang``, ``published``.
 
-    Lines end with a newline only: texts hold U+2028 and its kin.
+    Raises ConfigError with every invalid line. Only a newline ends a line: texts contain U+2028
+    and other separators.
     """
     posts, diagnostics = [], []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            posts.append(_post(json.loads(line)))
+            posts.append(_parse_post(json.loads(line)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            diagnostics.append(Diagnostic(file, number, f"not a post: {what}"))
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            diagnostics.append(Diagnostic(file, number, f"not a post: {reason}"))
     if not posts and not diagnostics:
         diagnostics.append(Diagnostic(file, None, "no posts: expected a JSON object on each line"))
     if diagnostics:
@@ -121,67 +124,67 @@ def read_posts(text: str, file: str) -> list[Post]:
     return posts
 
 
-def _post(value: object) -> Post:
+def _parse_post(value: object) -> Post:
     if not isinstance(value, dict):
         raise ValueError("expected a JSON object")
     for name in ("title", "text"):
         if not isinstance(value[name], str):
-            raise ValueError(f'"{name}" is no text')
+            raise ValueError(f'"{name}" is not a string')
     tags = value["tags"]
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise ValueError('"tags" is no list of texts')
+        raise ValueError('"tags" is not a list of strings')
     language = value.get("lang")
     return Post(
         title=value["title"],
         text=value["text"],
         tags=tuple(tags),
         language=language if isinstance(language, str) else None,
-        published=_date(value.get("published")),
+        published=_parse_date(value.get("published")),
     )
 
 
-def _date(value: object) -> datetime | None:
-    """A date in any of the ways that exports write them; None where it is none.
+def _parse_date(value: object) -> datetime | None:
+    """A date in any format that exports use, or None.
 
-    A zone that is a name ("EST") or is missing is taken for UTC: only the order counts.
+    A named time zone ("EST") or none counts as UTC: only the order matters.
     """
     if not isinstance(value, str):
         return None
     try:
-        at: datetime = dateparser.parse(value, tzinfos=lambda _, offset: offset or 0)
+        date: datetime = dateparser.parse(value, tzinfos=lambda _, offset: offset or 0)
     except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def in_order(posts: Sequence[Post]) -> list[Post]:
-    """By date, if all have one, else in an order drawn once and for all."""
+def sort_posts(posts: Sequence[Post]) -> list[Post]:
+    """Sort by date if all posts have one; else shuffle, always in the same way."""
     dated = [(post.published, post) for post in posts if post.published]
     if len(dated) == len(posts):
         return [post for _, post in sorted(dated, key=lambda pair: pair[0])]
-    ordered = list(posts)
-    random.Random(_SEED).shuffle(ordered)  # noqa: S311  # an order, no secret
-    return ordered
+    shuffled = list(posts)
+    random.Random(_SHUFFLE_SEED).shuffle(shuffled)  # noqa: S311  # an order, no secret
+    return shuffled
 
 
 def evaluate_posts(
-    posts: Sequence[Post], clippings: int, embedder: Embedder | None = None
+    posts: Sequence[Post], clipping_count: int, embedder: Embedder | None = None
 ) -> Evaluation:
-    """The first ``clippings`` posts stand for clippings, the rest for entries without tags.
+    """Use the first posts as clippings and the others as entries with hidden tags.
 
-    Only tags with three clippings count. How common words are is learned from both, as in a run.
+    Only tags with three clippings count. The commonness of words is learned from both, as in a run.
     """
-    ordered = in_order(posts)
-    kept = [
+    posts = sort_posts(posts)
+    clippings = [
         Clipping(post.title, None, post.text[:EXCERPT_CHARACTERS], post.tags)
-        for post in ordered[:clippings]
+        for post in posts[:clipping_count]
     ]
-    vocabulary = build_vocabulary(kept, (), ())
-    rest = ordered[clippings:]
-    learned = teacher_of(vocabulary, kept, map(_entry, rest), (), embedder).learned()
-    matcher = Matcher(vocabulary, kept, (), learned, (), embedder)
-    counts = _Counts(vocabulary, FEWEST_CLIPPINGS)
-    counts.add(matcher, rest)
+    hidden = posts[clipping_count:]
+    vocabulary = build_vocabulary(clippings, (), ())
+    model = Trainer(vocabulary, clippings, map(_to_entry, hidden), (), embedder).train()
+    matcher = Matcher(vocabulary, clippings, (), model, (), embedder)
+    counts = _Counts(vocabulary, MIN_CLIPPINGS)
+    counts.add(matcher, hidden)
     return counts.evaluation(matcher)
 
 
@@ -192,121 +195,115 @@ def evaluate_clippings(
     decisions: Sequence[Decision] = (),
     embedder: Embedder | None = None,
 ) -> Evaluation:
-    """Each clipping as if it were an entry that came without its tags.
+    """Match each clipping as an entry with hidden tags, by a model that was trained without it.
 
-    It is left out of what is learned, with a tenth of the others where there are more than 200.
-    The tags' names are known, as they are in a run; the clipping's own link counts for nothing.
-    ``entries`` are those collected, or some: they tell how common words are. Entries that were
-    confirmed are as good as clippings.
+    Of more than 200 clippings, a tenth is left out at a time. The names of the tags are known, as
+    in a run; links do not count. ``entries`` is a sample of those collected, for the commonness of
+    words. Confirmed entries count as clippings.
     """
-    kept = taught(clippings, decisions)
-    vocabulary = build_vocabulary(kept, settings, ())
-    teacher = teacher_of(vocabulary, kept, entries, (), embedder)
+    clippings = training_clippings(clippings, decisions)
+    vocabulary = build_vocabulary(clippings, settings, ())
+    trainer = Trainer(vocabulary, clippings, entries, (), embedder)
     counts = _Counts(vocabulary, 1)
-    matcher = Matcher(vocabulary, (), (), teacher.learned(), (), embedder)
-    for tenth in _parts(len(kept), min(FOLDS, len(kept))):
-        weighed = teacher.weigh(tenth)
-        alone = len(kept) <= _ALONE
-        for left_out in _each(tenth) if alone else [tenth]:
-            rest = [*kept[: left_out.start], *kept[left_out.stop :]]
-            learned = teacher.without(left_out, weighed)
-            without = Matcher(vocabulary, rest, (), learned, (), embedder)
-            some = kept[left_out.start : left_out.stop]
-            counts.add(without, [Post(one.title, one.excerpt, one.tags) for one in some])
+    matcher = Matcher(vocabulary, (), (), trainer.train(), (), embedder)
+    is_single = len(clippings) <= _MAX_SINGLE_CLIPPINGS
+    for tenth in split_range(len(clippings), min(FOLDS, len(clippings))):
+        fitted = trainer.fit_weights(tenth)
+        for left_out in [range(n, n + 1) for n in tenth] if is_single else [tenth]:
+            others = [*clippings[: left_out.start], *clippings[left_out.stop :]]
+            model = trainer.train(left_out, fitted)
+            hidden = clippings[left_out.start : left_out.stop]
+            counts.add(
+                Matcher(vocabulary, others, (), model, (), embedder),
+                [Post(clipping.title, clipping.excerpt, clipping.tags) for clipping in hidden],
+            )
     return counts.evaluation(matcher)
 
 
-def _parts(count: int, parts: int) -> Iterator[range]:
-    for part in range(parts):
-        yield range(count * part // parts, count * (part + 1) // parts)
-
-
-def _each(numbers: range) -> list[range]:
-    return [range(number, number + 1) for number in numbers]
-
-
 class _Counts:
-    """What was right, found and wanted, by tag, at both operating points."""
+    """Counts predictions for tags with at least ``min_clippings``.
 
-    def __init__(self, vocabulary: Vocabulary, fewest: int) -> None:
+    An operating point is the ``base`` that `Matcher.threshold` gets.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, min_clippings: int) -> None:
         self._vocabulary = vocabulary
-        self._counted = {tag.key for tag in vocabulary.tags if tag.clippings >= fewest}
-        self._support: Counter[str] = Counter()
-        self._found: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-        self._right: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-        self._confused: Counter[tuple[str, str]] = Counter()
-        self._unexplained: list[str] = []
+        self._keys = {tag.key for tag in vocabulary.tags if tag.clippings >= min_clippings}
         self._entries = 0
+        self._support: Counter[str] = Counter()
+        self._found: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
+        self._right: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
+        self._confusions: Counter[tuple[str, str]] = Counter()
+        self._unexplained: list[str] = []
 
     def add(self, matcher: Matcher, posts: Sequence[Post]) -> None:
-        """Count what ``matcher`` finds for posts that have their tags in truth."""
-        chances = matcher.chances(map(_entry, posts))
-        for post, found in zip(posts, chances, strict=True):
-            self._add(matcher, post, found)
+        """Predict the tags of ``posts`` and compare them with the true ones."""
+        probabilities = matcher.probabilities(map(_to_entry, posts))
+        for post, by_tag in zip(posts, probabilities, strict=True):
+            self._add(matcher, post, by_tag)
 
-    def _add(self, matcher: Matcher, post: Post, chances: Mapping[str, float]) -> None:
-        wanted = {key for key in map(self._vocabulary.key, post.tags) if key in self._counted}
-        scored = {key: chance for key, chance in chances.items() if key in self._counted}
+    def _add(self, matcher: Matcher, post: Post, probabilities: Mapping[str, float]) -> None:
+        true = {key for key in map(self._vocabulary.key, post.tags) if key in self._keys}
         self._entries += 1
-        self._support.update(key for key in wanted if key)
-        for precise in (True, False):
-            given = {
+        self._support.update(key for key in true if key)
+        for base in (_PRECISE, HIGH_RECALL):
+            predicted = {
                 key
-                for key, score in scored.items()
-                if score >= matcher.threshold(key, None if precise else HIGH_RECALL)
+                for key, probability in probabilities.items()
+                if key in self._keys and probability >= matcher.threshold(key, base)
             }
-            self._found[precise].update(given)
-            self._right[precise].update(given & wanted)
-        self._confused.update(
-            (missed, wrong) for missed in wanted - given if missed for wrong in given - wanted
+            self._found[base].update(predicted)
+            self._right[base].update(predicted & true)
+        # From here on with high recall.
+        self._confusions.update(
+            (missed, wrong) for missed in true - predicted if missed for wrong in predicted - true
         )
-        if wanted and not given & wanted:
+        if true and not predicted & true:
             self._unexplained.append(post.title)
 
     def evaluation(self, matcher: Matcher) -> Evaluation:
-        """The figures. ``matcher`` is one that learned from all, for its thresholds."""
+        """The figures. ``matcher`` was trained on all clippings and gives the thresholds."""
         names = {tag.key: tag.name for tag in self._vocabulary.tags}
-        ordered = sorted(self._counted, key=lambda key: (-self._support[key], key))
-        high, precise = (self._point(ordered, names, precise=p) for p in (False, True))
+        keys = sorted(self._keys, key=lambda key: (-self._support[key], key))
+        high_recall = self._operating_point(HIGH_RECALL, keys, names)
+        confusions = sorted(self._confusions.items(), key=lambda item: (-item[1], item[0]))
         return Evaluation(
             entries=self._entries,
-            micro=high.micro,
-            macro=high.macro,
-            tags=high.tags,
-            precise=precise,
-            thresholds={names[key]: matcher.threshold(key) for key in ordered},
+            micro=high_recall.micro,
+            macro=high_recall.macro,
+            tags=high_recall.tags,
+            precise=self._operating_point(_PRECISE, keys, names),
+            thresholds={names[key]: matcher.threshold(key) for key in keys},
             confusions=tuple(
                 Confusion(names[missed], names[wrong], times)
-                for (missed, wrong), times in sorted(
-                    self._confused.items(), key=lambda item: (-item[1], item[0])
-                )[:_CONFUSIONS]
+                for (missed, wrong), times in confusions[:_MAX_CONFUSIONS]
             ),
             unexplained=tuple(self._unexplained),
         )
 
-    def _point(
-        self, ordered: Sequence[str], names: Mapping[str, str], *, precise: bool
+    def _operating_point(
+        self, base: float | None, keys: Sequence[str], names: Mapping[str, str]
     ) -> OperatingPoint:
-        right, found = self._right[precise], self._found[precise]
-        tags = {names[key]: _scores(right[key], found[key], self._support[key]) for key in ordered}
+        right, found = self._right[base], self._found[base]
+        tags = {names[key]: _scores(right[key], found[key], self._support[key]) for key in keys}
         means = (
-            _share(sum(getattr(scores, name) for scores in tags.values()), len(tags))
+            _ratio(sum(getattr(scores, name) for scores in tags.values()), len(tags))
             for name in ("precision", "recall", "f1")
         )
         micro = _scores(right.total(), found.total(), self._support.total())
         return OperatingPoint(micro, Average(*means), tags)
 
 
-def _entry(post: Post) -> Entry:
-    """A post without link, categories and everything else that tells its tags."""
+def _to_entry(post: Post) -> Entry:
+    """An entry without link, categories or anything else that reveals the tags."""
     return Entry("", "", post.title, text=post.text, language=post.language)
 
 
 def _scores(right: int, found: int, support: int) -> Scores:
     return Scores(
-        precision=_share(right, found),
-        recall=_share(right, support),
-        f1=_share(2 * right, found + support),
+        precision=_ratio(right, found),
+        recall=_ratio(right, support),
+        f1=_ratio(2 * right, found + support),
         support=support,
         found=found,
         precision_interval=_interval(right, found),
@@ -314,16 +311,16 @@ def _scores(right: int, found: int, support: int) -> Scores:
     )
 
 
-def _share(part: float, whole: int) -> float:
-    return round(part / whole, 4) if whole else 0.0
+def _ratio(part: float, total: int) -> float:
+    return round(part / total, 4) if total else 0.0
 
 
-def _interval(part: int, whole: int) -> tuple[float, float]:
-    """Wilson's score interval (Wilson 1927), which is right for small numbers too."""
-    if not whole:
+def _interval(part: int, total: int) -> tuple[float, float]:
+    """Wilson's score interval (Wilson 1927), which holds for small numbers too."""
+    if not total:
         return 0.0, 1.0
-    share, square = part / whole, _Z * _Z
-    middle = share + square / (2 * whole)
-    spread = _Z * sqrt(share * (1 - share) / whole + square / (4 * whole * whole))
-    scale = 1 + square / whole
-    return round(max((middle - spread) / scale, 0), 4), round(min((middle + spread) / scale, 1), 4)
+    ratio, square = part / total, _Z * _Z
+    centre = ratio + square / (2 * total)
+    spread = _Z * sqrt(ratio * (1 - ratio) / total + square / (4 * total * total))
+    scale = 1 + square / total
+    return round(max((centre - spread) / scale, 0), 4), round(min((centre + spread) / scale, 1), 4)

@@ -1,4 +1,4 @@
-"""Names and aliases of tags, sought in text as whole words and never inside an address."""
+"""Finds the names and aliases of tags in texts, as whole words and never inside an address."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,152 +6,148 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from aggregator.match.tokens import FOLDED, STEMS, Remembered, Words, read_words
+from aggregator.match.tokens import FOLDED, STEMS, Memo, Words, read_words
 
 LEAD_WORDS = 50  # about 300 characters
-_SHORT = 5  # letters of an acronym that could be a word
+_MAX_ACRONYM_LETTERS = 5
 
 
-class Found(NamedTuple):
-    """A phrase in a text: whose it is, and its words there (first, how many: none of a sign).
+class PhraseMatch(NamedTuple):
+    """A name of the tag ``key`` in a text.
 
-    ``exact``: in this form, not in another inflection or case.
+    It has ``word_count`` words from number ``start`` on; a name without words (an emoji) has 0.
+    ``is_exact``: it is spelled as the name is, in the same inflection and case.
     """
 
     key: str
-    first: int
-    words: int
-    exact: bool
+    start: int
+    word_count: int
+    is_exact: bool
 
 
 @dataclass(slots=True)
 class Mentions:
-    """Where the phrases of one tag stand in an entry.
+    """Where the names of one tag stand in a document."""
 
-    ``title`` and ``lead`` tell whether they do; ``count`` is how often in the whole text, and
-    ``inflected`` whether only in another form; ``words`` is the longest's number of words.
-    ``places`` has them by where they stand: "title", "lead", "body".
-    """
-
-    title: bool = False
-    lead: bool = False
-    count: int = 0
-    inflected: bool = False
-    words: int = 0
-    places: dict[str, list[Found]] = field(default_factory=dict)
+    title: bool = False  # an exact match in the title
+    lead: bool = False  # an exact match in the first words of the text
+    count: int = 0  # exact matches in the whole text
+    inflected: bool = False  # there are matches, but none is exact
+    max_words: int = 0  # of the longest match
+    places: dict[str, list[PhraseMatch]] = field(default_factory=dict)  # title, lead, body
 
     @property
-    def exact(self) -> bool:
-        """Whether any of them stands there as it is written."""
+    def is_exact(self) -> bool:
+        """Whether any match is exact."""
         return self.title or self.count > 0
 
 
-class Phrases:
-    """All phrases at once: the cost of a text is its length, however many phrases there are.
+class PhraseIndex:
+    """Finds all phrases at once: the time depends on the length of the text, not their number.
 
-    ``names`` give the tag of each name and alias, as people spell them; ``excluded_phrases`` are, by tag,
-    phrases in which its names mean something else. Words are folded, so ``Pair_à_pair`` is found
-    in "pair-à-pair" and "PAIR À PAIR"; of a name without letters or digits (an emoji), the signs
-    are sought as they stand. A short acronym (``SMart``, ``ESS``) in other case than its own
-    counts as an inflection does.
+    ``names`` gives the tag of each name and alias; ``excluded_phrases``, by tag, are phrases in
+    which its names mean something else. Words are folded, so ``Pair_à_pair`` is found in
+    "pair-à-pair" and "PAIR À PAIR". A name without letters and digits (an emoji) is found as it
+    is. A short acronym (``SMart``, ``ESS``) in another case counts as inflected.
     """
 
     def __init__(
         self, names: Mapping[str, str], excluded_phrases: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._names: list[tuple[str, str, Words]] = []
-        self._signs: list[tuple[str, str]] = []
+        self._names: list[tuple[str, str, Words]] = []  # key, name, its words
+        self._symbols: list[tuple[str, str]] = []  # name, key
         for name, key in names.items():
             words = read_words(name)
             if words.raw:
                 self._names.append((key, name, words))
             elif name.strip():
-                self._signs.append((name, key))
-        self._traps = [
+                self._symbols.append((name, key))
+        self._excluded = [
             (key, read_words(phrase).folded)
             for key, phrases in (excluded_phrases or {}).items()
             for phrase in phrases
         ]
-        self._exact = _Automaton(
-            [words.folded for *_, words in self._names] + [words for _, words in self._traps]
+        # Numbers from len(self._names) on are excluded phrases.
+        self._folded = _WordAutomaton(
+            [words.folded for *_, words in self._names] + [words for _, words in self._excluded]
         )
-        self._stemmed = Remembered(self._stems)
-        self._leading = Remembered(self._leads)
+        self._stemmed = Memo(self._stem_automaton)
+        self._is_first_word = Memo(self._first_word_test)
 
     def names(self) -> Iterator[tuple[str, Words]]:
         """(tag, words) of every name that has words."""
         return ((key, words) for key, _, words in self._names)
 
-    def find(self, text: Words, language: str) -> list[Found]:
-        """Every phrase in ``text``, from left to right; of those that overlap the longest.
+    def find(self, text: Words, language: str) -> list[PhraseMatch]:
+        """The names in ``text`` from left to right, the longest where they overlap.
 
         ``language`` is that of ``text``, or empty.
         """
-        if not any(map(self._leading[language].__getitem__, text.raw)):
-            return list(self._find_signs(text))
-        spans = self._exact.spans(text.joined)
-        trapped = {
-            (self._traps[number - len(self._names)][0], position)
-            for number, first, count in spans
+        if not any(map(self._is_first_word[language].__getitem__, text.raw)):
+            return list(self._find_symbols(text))
+        spans = self._folded.spans(text.joined)
+        excluded = {
+            (self._excluded[number - len(self._names)][0], position)
+            for number, start, count in spans
             if number >= len(self._names)
-            for position in range(first, first + count)
+            for position in range(start, start + count)
         }
-        found = []
-        for number, first, count in spans:
+        matches = []
+        for number, start, count in spans:
             if number < len(self._names):
                 key, name, _ = self._names[number]
-                if (key, first) not in trapped:
-                    exact = not _is_acronym(name) or text.raw[first] in (name, name.upper())
-                    found.append(Found(key, first, count, exact))
-        taken = {(f.key, f.first) for f in found}
-        stems = self._stemmed[language]
-        for number, first, count in stems.spans(f" {' '.join(text.stems(language))} "):
+                if (key, start) not in excluded:
+                    is_exact = not _is_acronym(name) or text.raw[start] in (name, name.upper())
+                    matches.append(PhraseMatch(key, start, count, is_exact))
+        covered = excluded | {(match.key, match.start) for match in matches}
+        stems = f" {' '.join(text.stems(language))} "
+        for number, start, count in self._stemmed[language].spans(stems):
             key = self._names[number][0]
-            if (key, first) not in taken and (key, first) not in trapped:
-                found.append(Found(key, first, count, exact=False))
-        return [*_longest(found), *self._find_signs(text)]
+            if (key, start) not in covered:
+                matches.append(PhraseMatch(key, start, count, is_exact=False))
+        return [*_without_overlaps(matches), *self._find_symbols(text)]
 
-    def _stems(self, language: str) -> "_Automaton":
-        return _Automaton([words.stems(language) for *_, words in self._names])
+    def _stem_automaton(self, language: str) -> "_WordAutomaton":
+        return _WordAutomaton([words.stems(language) for *_, words in self._names])
 
-    def _leads(self, language: str) -> Remembered[bool]:
-        """Whether a word is the first of a name: most texts have none, and need no search."""
-        firsts = {words.folded[0] for *_, words in self._names}
+    def _first_word_test(self, language: str) -> Memo[bool]:
+        """Whether a word begins a name: most texts have none, and need no search."""
+        folded = {words.folded[0] for *_, words in self._names}
         stems = {words.stems(language)[0] for *_, words in self._names}
-        stemmed = STEMS[language]
-        return Remembered(lambda word: FOLDED[word] in firsts or stemmed[word] in stems)
+        stem_of = STEMS[language]
+        return Memo(lambda word: FOLDED[word] in folded or stem_of[word] in stems)
 
-    def _find_signs(self, text: Words) -> Iterator[Found]:
-        for sign, key in self._signs:
-            start = text.text.find(sign)
+    def _find_symbols(self, text: Words) -> Iterator[PhraseMatch]:
+        for symbol, key in self._symbols:
+            start = text.text.find(symbol)
             while start >= 0:
-                yield Found(key, text.number(start), 0, exact=True)
-                start = text.text.find(sign, start + len(sign))
+                yield PhraseMatch(key, text.word_at(start), 0, is_exact=True)
+                start = text.text.find(symbol, start + len(symbol))
 
     def mentions(self, title: Words, text: Words, language: str) -> dict[str, Mentions]:
-        """What stands in an entry, by tag."""
+        """The mentions in a document, by tag."""
         by_key: dict[str, Mentions] = {}
-        for words, in_title in ((title, True), (text, False)):
-            for found in self.find(words, language):
-                mentions = by_key.setdefault(found.key, Mentions())
-                in_lead = not in_title and found.first < LEAD_WORDS
-                mentions.words = max(mentions.words, found.words)
-                if not found.exact:
+        for words, is_title in ((title, True), (text, False)):
+            for match in self.find(words, language):
+                mentions = by_key.setdefault(match.key, Mentions())
+                is_lead = not is_title and match.start < LEAD_WORDS
+                mentions.max_words = max(mentions.max_words, match.word_count)
+                if not match.is_exact:
                     mentions.inflected = True
-                elif in_title:
+                elif is_title:
                     mentions.title = True
                 else:
                     mentions.count += 1
-                    mentions.lead |= in_lead
-                where = "title" if in_title else "lead" if in_lead else "body"
-                mentions.places.setdefault(where, []).append(found)
+                    mentions.lead |= is_lead
+                place = "title" if is_title else "lead" if is_lead else "body"
+                mentions.places.setdefault(place, []).append(match)
         for mentions in by_key.values():
-            mentions.inflected &= not mentions.exact
+            mentions.inflected &= not mentions.is_exact
         return by_key
 
 
-class _Automaton:
-    """Finds sequences of words among words (Aho and Corasick 1975)."""
+class _WordAutomaton:
+    """Finds sequences of words in a sequence of words (Aho and Corasick 1975)."""
 
     def __init__(self, phrases: Sequence[Sequence[str]]) -> None:
         self._lengths = [len(words) for words in phrases]
@@ -159,9 +155,9 @@ class _Automaton:
         self._automaton = AhoCorasick(patterns) if patterns else None
 
     def spans(self, text: str) -> list[tuple[int, int, int]]:
-        """(number of the phrase, number of its first word, its words) of every occurrence.
+        """All occurrences as (number of the phrase, number of its first word, word count).
 
-        In ``text`` stands a space before and behind each word.
+        ``text`` has one space before and after each word.
         """
         if self._automaton is None:
             return []
@@ -171,15 +167,14 @@ class _Automaton:
         ]
 
 
-def _longest(found: Iterable[Found]) -> Iterator[Found]:
-    following = 0
-    for one in sorted(found, key=lambda f: (f.first, -f.words, not f.exact, f.key)):
-        if one.first >= following:
-            yield one
-            following = one.first + one.words
+def _without_overlaps(matches: Iterable[PhraseMatch]) -> Iterator[PhraseMatch]:
+    end = 0
+    for match in sorted(matches, key=lambda m: (m.start, -m.word_count, not m.is_exact, m.key)):
+        if match.start >= end:
+            yield match
+            end = match.start + match.word_count
 
 
 def _is_acronym(name: str) -> bool:
-    """Whether a name is short and has capitals behind its first letter, and no digit: in other
-    case it may be a common word."""
-    return len(name) <= _SHORT and name.isalpha() and not name[1:].islower() and name[1:] != ""
+    """Whether a name has few letters, with capitals after the first: it may spell a common word."""
+    return 1 < len(name) <= _MAX_ACRONYM_LETTERS and name.isalpha() and not name[1:].islower()

@@ -1,7 +1,7 @@
-"""In which output feeds a story stands, and how much that is no news may enter them. Pure.
+"""Decides in which output channels a story stands, and which old stories may enter a live feed.
 
-A new subscription, tag or alias, or a publisher that re-issues its archive, would otherwise
-fill people's readers with years of old entries in one hour.
+A new subscription, tag or alias, or a publisher that reissues its archive, would otherwise flood
+people's feed readers with years of old entries.
 """
 
 from collections import defaultdict
@@ -24,16 +24,16 @@ from aggregator.model import (
 from aggregator.text.folding import fold
 from aggregator.text.query import Query, Term, evaluate, parse_query, terms
 
-_STALE = timedelta(days=30)
+_MAX_NEWS_AGE = timedelta(days=30)
 
 
 def channel_key(kind: ChannelKind, name: str) -> str:
-    """The `Channel.key` of what is called ``name``."""
+    """The `Channel.key` of the channel with this name."""
     return f"{kind.value}:{fold(name)}"
 
 
 def expected_channels(vocabulary: Vocabulary, config: Config) -> dict[str, tuple[ChannelKind, str]]:
-    """Kind and name of every output feed there should be, by its key."""
+    """Kind and name of every channel that should exist, by its key."""
     named = [
         *((ChannelKind.TAG, tag.key, tag.name) for tag in vocabulary.tags),
         *((ChannelKind.QUERY, feed.name, feed.name) for feed in config.feeds),
@@ -43,9 +43,9 @@ def expected_channels(vocabulary: Vocabulary, config: Config) -> dict[str, tuple
 
 
 def unknown_tags(vocabulary: Vocabulary, feeds: Iterable[CombinedFeed]) -> list[str]:
-    """What the operator should know of queries that name tags which nobody has."""
+    """A warning for each tag in a query that does not exist."""
     return [
-        f'[[feeds]] "{feed.name}": no tag is called "{term.value}" (column {term.column})'
+        f'[[feeds]] "{feed.name}": unknown tag "{term.value}" (column {term.column})'
         for feed in feeds
         for term in terms(parse_query(feed.query))
         if term.field == "tag" and vocabulary.key(term.value) is None
@@ -56,20 +56,19 @@ class PlacementRules:
     """Which channels a story belongs to."""
 
     def __init__(self, vocabulary: Vocabulary, config: Config) -> None:
-        self._vocabulary = vocabulary
         self._queries = [
             (channel_key(ChannelKind.QUERY, feed.name), parse_query(feed.query))
             for feed in config.feeds
         ]
         self._own = frozenset(config.publish.also)
-        self._finder = QueryMatcher(vocabulary, config.subscriptions)
+        self._matcher = QueryMatcher(vocabulary, config.subscriptions)
         self.keys = frozenset(expected_channels(vocabulary, config))
 
     def channels(self, story: Story) -> frozenset[str]:
         """The keys of the channels that ``story`` belongs to.
 
-        A clipping is of no tag only if the reader gave it none, and nobody can read one that has
-        no link: those are known, and not published. So is what was pruned.
+        Deleted and pruned stories belong to none, and clippings without a link cannot be published.
+        A clipping without tags is not "unmatched": its reader gave it none.
         """
         if story.pruned:
             return frozenset()
@@ -77,30 +76,30 @@ class PlacementRules:
             return frozenset()
         matches = [match for copy in story.copies for match in copy.matches]
         tags = {match.tag for match in matches if not match.near}
-        found = {channel_key(ChannelKind.TAG, tag) for tag in tags} & self.keys
-        found |= {key for key, query in self._queries if self._finder.finds(query, story)}
+        keys = {channel_key(ChannelKind.TAG, tag) for tag in tags} & self.keys
+        keys |= {key for key, query in self._queries if self._matcher.matches(query, story)}
         own = {"all"}
         if not tags and not all(map(_is_clipping, story.copies)):
             own |= {"unmatched", "near-miss"} if matches else {"unmatched"}
-        found |= {channel_key(ChannelKind.OWN, name) for name in own & self._own}
-        return frozenset(found)
+        keys |= {channel_key(ChannelKind.OWN, name) for name in own & self._own}
+        return frozenset(keys)
 
 
 class QueryMatcher:
-    """Which stories a query finds."""
+    """Evaluates queries."""
 
     def __init__(self, vocabulary: Vocabulary, subscriptions: Iterable[Subscription]) -> None:
         self._vocabulary = vocabulary
         self._titles = {s.key: fold(s.title) for s in subscriptions}
 
-    def finds(self, query: Query, story: Story) -> bool:
-        """Whether ``query`` is true of ``story``: each term of one of its copies."""
-        return evaluate(query, partial(self._is_true, story))
+    def matches(self, query: Query, story: Story) -> bool:
+        """Whether ``query`` is true for ``story``. A term is true if it is for one of its copies."""
+        return evaluate(query, partial(self._matches_term, story))
 
-    def _is_true(self, story: Story, term: Term) -> bool:
-        return any(self._is_true_of(copy, term) for copy in story.copies)
+    def _matches_term(self, story: Story, term: Term) -> bool:
+        return any(self._copy_matches(copy, term) for copy in story.copies)
 
-    def _is_true_of(self, copy: StoryEntry, term: Term) -> bool:
+    def _copy_matches(self, copy: StoryEntry, term: Term) -> bool:
         stored, value = copy.stored, term.value
         entry = stored.entry
         tests: Mapping[str, Callable[[], bool]] = {
@@ -112,8 +111,8 @@ class QueryMatcher:
             "source": lambda: (
                 value in self._titles.get(stored.feed_url, "") or value in fold(stored.feed.title)
             ),
-            "title": lambda: _has_words(entry.title, value),
-            "text": lambda: _has_words(f"{entry.title}\n{entry.text}", value),
+            "title": lambda: _contains_words(entry.title, value),
+            "text": lambda: _contains_words(f"{entry.title}\n{entry.text}", value),
             "category": lambda: any(value == fold(c.label or c.term) for c in entry.categories),
             "author": lambda: any(value in fold(author.name) for author in entry.authors),
             "is": lambda: _is_clipping(copy) or _is_clipped(copy),
@@ -121,12 +120,12 @@ class QueryMatcher:
         return tests[term.field]()
 
 
-def _has_words(text: str, words: str) -> bool:
-    """Whether ``words`` (folded) stand in ``text``, as whole words."""
-    return f" {_only_words(words)} " in f" {_only_words(text)} "
+def _contains_words(text: str, words: str) -> bool:
+    """Whether ``words`` stand in ``text`` as whole words."""
+    return f" {_fold_words(words)} " in f" {_fold_words(text)} "
 
 
-def _only_words(text: str) -> str:
+def _fold_words(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in fold(text)).split())
 
 
@@ -138,10 +137,12 @@ def _is_clipped(copy: StoryEntry) -> bool:
     return any(e.kind is EvidenceKind.CLIPPED for m in copy.matches for e in m.evidence)
 
 
-def is_late(story: Story) -> bool:
-    """Whether a story that enters a feed is old: it was there before the feed wanted it, or came
-    with its subscription, or was published more than 30 days before we saw it. What the reader
-    clips never is."""
+def _is_late(story: Story) -> bool:
+    """Whether a story that enters a channel is old.
+
+    It is if it was published before in some channel, came with a new subscription, or was more
+    than 30 days old when it was first seen. What the reader clips is never old.
+    """
     if any(map(_is_clipping, story.copies)):
         return False
     return story.ever_published or all(map(_is_old, story.copies))
@@ -149,36 +150,39 @@ def is_late(story: Story) -> bool:
 
 def _is_old(copy: StoryEntry) -> bool:
     stored = copy.stored
-    claimed = stored.entry.published or stored.entry.updated
-    stale = claimed is not None and stored.first_seen_at - claimed > _STALE
-    return stored.came_with_feed or stale
+    date = stored.entry.published or stored.entry.updated
+    return stored.came_with_feed or (
+        date is not None and stored.first_seen_at - date > _MAX_NEWS_AGE
+    )
 
 
-def place(story: Story, now_in: frozenset[str], rules: PlacementRules) -> MembershipChange:
-    """Where ``story``, which stands in the channels ``now_in``, must come and go.
+def place(story: Story, current: frozenset[str], rules: PlacementRules) -> MembershipChange:
+    """The channels that ``story``, now in the channels ``current``, enters and leaves.
 
-    A feed that has ended keeps what it has, unless the story itself is no more.
+    A story stays in channels that no longer exist, unless it was deleted or pruned itself.
     """
-    there = bool(story.copies) and not story.pruned
-    wanted = rules.channels(story) if there else frozenset[str]()
-    leaves = (now_in & rules.keys if there else now_in) - wanted
-    late = is_late(story) if there else True
-    return MembershipChange(story.row, story.id, story.updated, late, wanted - now_in, leaves)
+    exists = bool(story.copies) and not story.pruned
+    expected = rules.channels(story)
+    leaves = (current & rules.keys if exists else current) - expected
+    late = _is_late(story) if exists else True
+    return MembershipChange(story.row, story.id, story.updated, late, expected - current, leaves)
 
 
-def choose_live(
-    membership_changes: Iterable[MembershipChange], backfill: int
-) -> set[tuple[str, int]]:
-    """(channel, story) of what enters the live feeds: all news, and of the rest the newest
-    ``backfill`` of each channel."""
-    live, late = set(), defaultdict(list)
-    for membership_change in membership_changes:
-        for channel in membership_change.enters:
-            if membership_change.late:
-                late[channel].append(membership_change)
+def choose_live(changes: Iterable[MembershipChange], backfill: int) -> set[tuple[str, int]]:
+    """The (channel, story) pairs that enter live feeds.
+
+    These are all that are not late, and the newest ``backfill`` late ones of each channel.
+    """
+    live: set[tuple[str, int]] = set()
+    late: defaultdict[str, list[MembershipChange]] = defaultdict(list)  # by channel
+    for change in changes:
+        for channel in change.enters:
+            if change.late:
+                late[channel].append(change)
             else:
-                live.add((channel, membership_change.story))
-    for channel, old in late.items():
-        newest = sorted(sorted(old, key=lambda p: p.id), key=lambda p: p.date, reverse=True)
-        live |= {(channel, membership_change.story) for membership_change in newest[:backfill]}
+                live.add((channel, change.story))
+    for channel, late_changes in late.items():
+        by_id = sorted(late_changes, key=lambda change: change.id)
+        newest = sorted(by_id, key=lambda change: change.date, reverse=True)
+        live |= {(channel, change.story) for change in newest[:backfill]}
     return live

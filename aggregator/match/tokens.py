@@ -1,4 +1,4 @@
-"""Text as the words that matching compares: folded, and cut down to their stems."""
+"""Splits texts into words, folds them and reduces them to stems, so that they can be compared."""
 
 import re
 import unicodedata
@@ -11,13 +11,13 @@ from Stemmer import Stemmer  # type: ignore[import-not-found]
 
 from aggregator.text.folding import fold
 
-# A run of letters and digits; "c++" and "c#" are words of their own; scripts that part no words
-# (Han, Kana) are read letter by letter.
+# A run of letters and digits. "c++" and "c#" are words. Scripts without spaces between words
+# (Han, Kana) have one word a letter.
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:\+\+|#(?!\w))?"
 )
-# Addresses, and the sign without which there is none: most texts need no search. Each begins with
-# letters of one case, which are found fast; the next finds those of the other.
+# Web and mail addresses, each with the text that every one contains: most texts need no search.
+# The first pattern of each pair begins with literal letters and is fast; the second is for others.
 _ADDRESSES = (
     ("://", re.compile(r"https?://\S+")),
     ("://", re.compile(r"https?://\S+", re.IGNORECASE)),
@@ -25,18 +25,11 @@ _ADDRESSES = (
     ("www.", re.compile(r"www\.\S+", re.IGNORECASE)),
     ("@", re.compile(r"[^\s@]{1,64}@[^\s@.]+\.\S+")),
 )
-_ALGORITHMS = {
-    "da": "danish",
-    "de": "german",
-    "en": "english",
-    "es": "spanish",
-    "fr": "french",
-    "it": "italian",
-    "nl": "dutch",
-    "pt": "portuguese",
-    "sv": "swedish",
-}
-# The words that tell a language, and nothing else about a text.
+_STEMMERS = {
+    "da": "danish", "de": "german", "en": "english", "es": "spanish", "fr": "french",
+    "it": "italian", "nl": "dutch", "pt": "portuguese", "sv": "swedish",
+}  # fmt: skip
+# Words that reveal the language of a text, and nothing else about it.
 _FUNCTION_WORDS = {
     "de": "der die das und ist nicht mit den von ein eine zu im auf sich des als auch für dem",
     "en": "the of and to in is that for it with as are on this be by from at an or not which",
@@ -46,41 +39,41 @@ _FUNCTION_WORDS = {
     "nl": "de het een van en in is dat op te zijn met voor niet aan ook er bij door om",
     "pt": "o a de que e do da em um para com não uma os no se na por mais as dos",
 }
-_TELLING = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
-FUNCTION_WORDS = frozenset(fold(word) for words in _TELLING.values() for word in words)
-_TOLD_BY = {
-    word: tuple(language for language, words in _TELLING.items() if word in words)
-    for word in frozenset().union(*_TELLING.values())
-}
-TELLING_WORDS = 200  # of a text: more do not tell more
-_FEWEST_TELLING = 4
-_MOST_REMEMBERED = 1 << 15
+_LANGUAGES_BY_WORD: dict[str, list[str]] = {}
+for _language, _words in _FUNCTION_WORDS.items():
+    for _word in _words.split():
+        _LANGUAGES_BY_WORD.setdefault(_word, []).append(_language)
+_FOLDED_FUNCTION_WORDS = frozenset(map(fold, _LANGUAGES_BY_WORD))
+LANGUAGE_SAMPLE_WORDS = 200  # of a text, to guess its language
+_MIN_FUNCTION_WORDS = 4  # of the guessed language
+_MIN_LEAD = 1.5  # times as many as of the next language
+_MAX_MEMO_SIZE = 1 << 15
 T = TypeVar("T")
 
 
-class Remembered(dict[str, T]):
-    """A function of words (or languages), each asked once: texts repeat theirs."""
+class Memo(dict[str, T]):
+    """A function of a word or language that remembers its results."""
 
     def __init__(self, function: Callable[[str], T]) -> None:
         super().__init__()
         self._function = function
 
     def __missing__(self, word: str) -> T:
-        if len(self) >= _MOST_REMEMBERED:
+        if len(self) >= _MAX_MEMO_SIZE:
             self.clear()
         value = self[word] = self._function(word)
         return value
 
 
-# What everything here and in `phrases` asks: so each word is folded once, and stemmed once.
-FOLDED = Remembered(fold)
-STEMS = Remembered(lambda language: Remembered(partial(stem, language=language)))
+# Shared by all users, so that each word is folded and stemmed once.
+FOLDED = Memo(fold)
+STEMS = Memo(lambda language: Memo(partial(stem, language=language)))
 
 
 class Words:
-    """The words of one text, in order. Where they stand in ``text`` is found out when it is asked.
+    """The words of a text, in order. Their positions are computed when they are first needed.
 
-    ``text`` is NFKC: an accent that stands by itself would part a word.
+    ``text`` is NFKC: a separate combining accent would split a word.
     """
 
     __slots__ = ("_spans", "raw", "text")
@@ -102,80 +95,77 @@ class Words:
         return joined.lower() if joined.isascii() else f" {' '.join(self.folded)} "
 
     def stems(self, language: str) -> tuple[str, ...]:
-        """Without inflection; those of a language without stemmer are the folded words."""
+        """Without inflection. In a language without stemmer these are the folded words."""
         return tuple(map(STEMS[language].__getitem__, self.raw))
 
-    def number(self, start: int) -> int:
-        """Of the first word that begins at the character ``start`` or behind it."""
-        return bisect_left(self._found(), (start, 0))
+    def word_at(self, position: int) -> int:
+        """The number of the first word that begins at this character or after it."""
+        return bisect_left(self._word_spans(), (position, 0))
 
-    def surface(self, first: int, count: int = 1) -> str:
-        """What the text has for ``count`` words from number ``first`` on."""
+    def surface(self, start: int, count: int = 1) -> str:
+        """The text of ``count`` words from number ``start`` on."""
         if count == 1:
-            return self.raw[first]
-        spans = self._found()
-        return self.text[spans[first][0] : spans[first + count - 1][1]]
+            return self.raw[start]
+        spans = self._word_spans()
+        return self.text[spans[start][0] : spans[start + count - 1][1]]
 
-    def _found(self) -> list[tuple[int, int]]:
+    def _word_spans(self) -> list[tuple[int, int]]:
         if self._spans is None:
             self._spans = [match.span() for match in _WORD.finditer(self.text)]
         return self._spans
 
 
 def read_words(text: str) -> Words:
-    """The words of ``text``, none of which stands in a web or mail address."""
+    """The words of ``text`` outside of web and mail addresses."""
     text = unicodedata.normalize("NFKC", text)
     lower = text.lower()
-    for sign, address in _ADDRESSES:
-        if sign in lower:
-            text = address.sub(lambda found: " " * len(found[0]), text)
+    for literal, address in _ADDRESSES:
+        if literal in lower:
+            text = address.sub(lambda match: " " * len(match[0]), text)
     return Words(text)
 
 
-def telling(word: str, language: str) -> str:
-    """The stem of a word, or nothing: function words and single letters tell nothing."""
-    if FOLDED[word] in FUNCTION_WORDS:
+def content_stem(word: str, language: str) -> str:
+    """The stem of a word; empty for function words and single letters, which have no content."""
+    if FOLDED[word] in _FOLDED_FUNCTION_WORDS:
         return ""
     stemmed = STEMS[language][word]
     return stemmed if len(stemmed) > 1 else ""
 
 
 def guess_language(words: Sequence[str], declared: str | None) -> str | None:
-    """The language of a text by its function words, or ``declared`` where they do not tell.
+    """The language of a text by its function words, or ``declared`` if they are too few.
 
-    The text comes first: many feeds declare what their software was installed with.
+    The text counts first: many feeds declare the language of their software.
     """
-    counts = dict.fromkeys(_TELLING, 0)
-    for word in map(str.lower, words[:TELLING_WORDS]):
-        if word in _TOLD_BY:
-            for language in _TOLD_BY[word]:
-                counts[language] += 1
+    counts = dict.fromkeys(_FUNCTION_WORDS, 0)
+    for word in map(str.lower, words[:LANGUAGE_SAMPLE_WORDS]):
+        for language in _LANGUAGES_BY_WORD.get(word, ()):
+            counts[language] += 1
     (most, language), (second, _) = sorted(
         ((count, language) for language, count in counts.items()), reverse=True
     )[:2]
-    return language if most >= _FEWEST_TELLING and most >= 1.5 * second else declared
+    is_clear = most >= _MIN_FUNCTION_WORDS and most >= _MIN_LEAD * second
+    return language if is_clear else declared
 
 
-def primary(language: str | None) -> str:
-    """The first part of a language tag: ``"fr"`` of ``"fr-CA"``."""
-    return (language or "").lower().replace("_", "-").partition("-")[0]
+def stemmer_language(language: str | None) -> str:
+    """The stemmer for a language tag ("fr" for "fr-CA"), or empty if there is none.
 
-
-def known_language(language: str | None) -> str:
-    """A language whose inflection is known, or nothing: the others are read alike, and strangers
-    declare what they like."""
-    code = primary(language)
-    return code if code in _ALGORITHMS else ""
+    A feed may declare anything; all languages without stemmer are treated alike.
+    """
+    code = (language or "").lower().replace("_", "-").partition("-")[0]
+    return code if code in _STEMMERS else ""
 
 
 def stem(word: str, language: str) -> str:
-    """``word`` without its inflection (Snowball, of Martin Porter), folded."""
-    algorithm = _algorithm(language)
+    """``word`` without inflection (Snowball, by Martin Porter), folded."""
+    stemmer = _make_stemmer(language)
     word = word.lower()
-    return fold(algorithm.stemWord(word) if algorithm else word)
+    return fold(stemmer.stemWord(word) if stemmer else word)
 
 
 @lru_cache(maxsize=16)
-def _algorithm(language: str) -> Stemmer | None:
-    name = _ALGORITHMS.get(language)
+def _make_stemmer(language: str) -> Stemmer | None:
+    name = _STEMMERS.get(language)
     return Stemmer(name) if name else None

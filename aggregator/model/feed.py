@@ -68,7 +68,7 @@ class FeedState:
     its reason is our own plan. ``lifetime`` is the freshness lifetime of the stored answer
     (RFC 9111 section 4.2.1), which a 304 that states none renews. ``gap`` is the median time
     between its recent entries, ``newest_at`` the time of the newest. ``failing_since_at`` is
-    when the present streak of failures began, ``operator_notified`` whether the operator was told of it.
+    when the present streak of failures began, ``operator_notified`` whether the operator knows it.
     ``gone_at`` is the first of the 410 answers, ``gone_confirmed`` whether they were believed.
     """
 
@@ -197,7 +197,7 @@ FetchOutcome = Fetched | NotModified | Gone | FetchFailed | Deferred
 
 
 class FeedEventKind(Enum):
-    """What can happen to a subscription that its operator should know."""
+    """The events of a subscription that the operator should know."""
 
     BROKEN = "broken"
     RECOVERED = "recovered"
@@ -208,7 +208,7 @@ class FeedEventKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """Something happened to a subscription, which is told once. ``key`` and ``title`` are its."""
+    """An event of the subscription ``key``, named ``title``, which is reported once."""
 
     key: str
     title: str
@@ -352,9 +352,9 @@ class ParsedFeed:
 
     @property
     def dates(self) -> list[datetime]:
-        """Those of all entries of the document that have one."""
-        read = (entry.published or entry.updated for entry in self.entries)
-        return [date for date in (*read, *(entry.date for entry in self.known)) if date]
+        """The dates of all entries of the document that have one."""
+        new = (entry.published or entry.updated for entry in self.entries)
+        return [date for date in (*new, *(entry.date for entry in self.known)) if date]
 
 
 @dataclass(frozen=True, slots=True)

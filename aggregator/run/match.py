@@ -18,7 +18,7 @@ from aggregator.text.folding import digest
 
 if TYPE_CHECKING:
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Embedder
+    from aggregator.match.text_vectors import Embedder
     from aggregator.store import Store
 
 # How common a word is, is learned from a sample of the entries. More than 2,048 change nothing.
@@ -129,8 +129,8 @@ def load_matcher(
     ``keep``: store a new model.
     """
     from aggregator.match.matcher import Matcher
-    from aggregator.match.tag_model import Learned
-    from aggregator.match.training import teacher_of
+    from aggregator.match.tag_model import TagModel
+    from aggregator.match.training import Trainer
 
     fingerprint = fingerprint or match_fingerprint(vocabulary, store)
     decisions = store.training.decisions()
@@ -138,11 +138,11 @@ def load_matcher(
     data = store.training.load_model(fingerprint)
     if data is None:
         entries = background(store) if vocabulary.tags else []
-        teacher = teacher_of(vocabulary, clippings, entries, decisions, embedder)
-        data = teacher.learned().to_bytes()
+        trainer = Trainer(vocabulary, clippings, entries, decisions, embedder)
+        data = trainer.train().to_bytes()
         if keep:
             store.training.save_model(fingerprint, data)
-    model = Learned.from_bytes(data)  # also a new one, since stored numbers are rounded
+    model = TagModel.from_bytes(data)  # also a new one, since stored numbers are rounded
     return Matcher(vocabulary, clippings, config.subscriptions, model, decisions, embedder)
 
 
@@ -150,9 +150,9 @@ def make_embedder(config: Config, store: "Store") -> "Embedder | None":
     """The embedder, if feeds.toml enables it; its vectors are stored."""
     if not config.semantic:
         return None
-    from aggregator.match.embedding import E5Embedder, RememberingEmbedder
+    from aggregator.match.embedding import CachedEmbedder, E5Embedder
 
-    return RememberingEmbedder(E5Embedder(), store.training)
+    return CachedEmbedder(E5Embedder(), store.training)
 
 
 def background(store: "Store") -> list[Entry]:

@@ -1,7 +1,7 @@
 """One run: the stages in their order. `aggregator/__init__.py` draws the data flow.
 
-Each step ends in a transaction, and starts from what is stored. So the next run completes a run
-that was killed, wherever that happened.
+Each step starts from the database, and ends in a transaction. So the next run completes a run that
+was killed at any point.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,17 +56,17 @@ async def run(
                 polled = await poll_feeds(plan, store, fetcher, parser, progress, timer, now)
             timer.add("fetch", entries=len(plan.polls))
             timer.add("parse", wall=parser.wall_seconds, cpu=parser.cpu_seconds)
-    rest = _match_and_publish(config, clippings, store, writer, timer, now, new=polled.new)
-    warnings = [*polled.warnings, *rest.warnings]
+    published = _match_and_publish(config, clippings, store, writer, timer, now, new=polled.new)
+    warnings = [*polled.warnings, *published.warnings]
     if config.publish.hub and store.published.pings():
         with timer.stage("hub"):
             async with open_network() as (fetcher, _):
                 warnings += await ping_hub(config.publish, store, fetcher)
     return replace(
         polled.report(),
-        matched=rest.matched,
-        pruned=rest.pruned,
-        written=rest.written,
+        matched=published.matched,
+        pruned=published.pruned,
+        written=published.written,
         warnings=tuple(sorted(warnings)),
         stages=timer.costs(),
     )
@@ -115,7 +115,7 @@ def match_and_place(
     """Group entries into stories, match them, prune old entries, and place stories in channels.
 
     ``new`` entries were stored since the last call; None: as many as there are new stories.
-    Return the vocabulary used, all clippings, and what was done.
+    Return the vocabulary, all clippings, and the report of these steps.
     """
     with timer.stage("group"):
         site = Feed(config.site.url, config.site.title, config.site.url, None, None)

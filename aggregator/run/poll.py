@@ -6,6 +6,7 @@ run that is killed loses only the last batch, which the next run requests again.
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from aggregator.fetch.poller import Fetcher
     from aggregator.parse.pool import ParsingPool
     from aggregator.store import Store
+
+logger = logging.getLogger(__name__)
 
 # One transaction stores at most so many states, documents, and entries of documents.
 MAX_STATES = 200
@@ -154,11 +157,18 @@ def plan_subscriptions(
         state = states.setdefault(subscription.key, FeedState(subscription.key))
         if schedule.is_due(subscription, state, holds, now, everything=include_not_due):
             due.append((subscription, state))
+        else:
+            _log(subscription, "not due; the next poll is at %s", state.next_poll_at)
     polls = [
         Poll(subscription, schedule.poll_url(subscription, state), state.validators)
         for subscription, state in schedule.limit_per_host(due)
     ]
+    logger.debug("%d of %d subscriptions are due", len(polls), len(subscriptions))
     return PollPlan(polls, states, holds, len(subscriptions) - len(polls))
+
+
+def _log(subscription: Subscription, message: str, *arguments: object) -> None:
+    logger.debug(message, *arguments, extra={"subscription": subscription.title})
 
 
 async def poll_feeds(
@@ -241,6 +251,7 @@ class _Poller:
             and self._detector.defer(subscription, outcome)
         ):
             self._progress.polled(subscription, outcome.reason)
+            _log(subscription, "failed before any feed answered: %s", outcome.reason)
             return
         else:
             effect = self._process_status(subscription, outcome)
@@ -280,6 +291,7 @@ class _Poller:
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
             return self._fail(subscription, failure)
+        _log(subscription, "parsed %d entries", len(parsed.entries))
         same_feed = outcome.moved_to is not None and self._store.feeds.is_same_feed(
             subscription, parsed
         )
@@ -305,6 +317,7 @@ class _Poller:
         if effect.state:
             self._unsaved_states.append(effect)
         self._progress.polled(effect.subscription, effect.message)
+        _log(effect.subscription, "%s", effect.message)
 
     def _is_batch_full(self) -> bool:
         entries = sum(len(answer.parsed.entries) for answer in self._unsaved_answers)
@@ -340,6 +353,7 @@ class _Poller:
             self.result.new += new
             self.result.modified += modified
             self._progress.polled(answer.subscription, f"{new} new, {modified} modified")
+            _log(answer.subscription, "stored: %d new, %d modified", new, modified)
 
     def _count_deferred_failures(self) -> None:
         """A feed has answered: the failures deferred so far count as those of their feeds."""

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.clippings import clipping_from_entry, is_bookmarks, legible, read_text
+from aggregator.clippings import clipping_from_entry, parse_clippings
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.files.atomic import folder_lock, sweep, write_atomically
 from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
+from aggregator.text.utf8 import decode_utf8
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the operator and the reader wrote. ``root`` is where relative paths start."""
+    """feeds.toml and the clippings. Relative paths start at ``root``."""
 
     root: Path
     config: Config
@@ -23,38 +24,38 @@ class Project:
 
 
 def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> Project:
-    """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with every mistake."""
+    """Read feeds.toml at ``path`` and the clippings. Raises ConfigError with all errors."""
     file = str(path)
     root = path.absolute().parent
-    text = _decode(_read(path, file, "no configuration here: expected a feeds.toml"), file)
+    text = decode_utf8(_read(path, file, "no configuration here: expected a feeds.toml"), file)
     config = parse_config(text, file, environment)
     diagnostics: list[Diagnostic] = []
     clippings: list[Clipping] = []
     warnings: list[Diagnostic] = []
-    for found in _expand(config.clippings, root, file, diagnostics):
+    for name in _expand(config.clippings, root, file, diagnostics):
         try:
-            read, doubts = _read_clippings(root / found, found, now)
+            file_clippings, file_warnings = _read_clippings(root / name, name, now)
         except ConfigError as error:
             diagnostics += error.diagnostics
             continue
-        clippings += map(legible, read)
-        warnings += doubts
+        clippings += file_clippings
+        warnings += file_warnings
     if diagnostics:
         raise ConfigError(tuple(diagnostics))
     return Project(root, config, tuple(clippings), tuple(warnings))
 
 
 def edit_config(path: Path, edit: Callable[[str], str], environment: Mapping[str, str]) -> None:
-    """Replace the text of feeds.toml, or make it, by what ``edit`` gives: whole or not at all, and
-    nothing that another process adds meanwhile is lost.
+    """Replace the text of feeds.toml by ``edit(text)``, or create the file.
 
-    Raises ConfigError, and writes nothing, if that would not be a valid feeds.toml.
+    A lock and an atomic rename keep the edits of other processes. Raises ConfigError, and writes
+    nothing, if the new text is not a valid feeds.toml.
     """
     file = str(path)
     path = path.resolve()  # a link to it stays a link
     try:
         with folder_lock(path.parent):
-            text = _decode(_read(path, file, "cannot be read"), file) if path.exists() else ""
+            text = decode_utf8(_read(path, file, "cannot be read"), file) if path.exists() else ""
             try:
                 edited = edit(text)
             except ValueError as error:
@@ -74,11 +75,11 @@ def _expand(
     patterns: tuple[str, ...], root: Path, file: str, diagnostics: list[Diagnostic]
 ) -> list[str]:
     """The files that paths and globs name, each once, globs in alphabetical order."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for pattern in patterns:
         try:
             if (root / pattern).exists():
-                found[pattern] = None
+                names[pattern] = None
                 continue
             matches = sorted(p for p in root.glob(pattern) if p.is_file())
         except (OSError, ValueError, NotImplementedError, IndexError):
@@ -87,25 +88,22 @@ def _expand(
         if not matches:
             message = f'[clippings] files: there is no file "{pattern}" in {root}'
             diagnostics.append(Diagnostic(file, None, message))
-        found.update((str(match.relative_to(root)), None) for match in matches)
-    return list(found)
+        names.update((str(match.relative_to(root)), None) for match in matches)
+    return list(names)
 
 
 def _read_clippings(
     path: Path, file: str, now: datetime
 ) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
-    """Any of the formats in which people keep clippings, told apart by their first bytes."""
+    """The clippings of a file in any format, and warnings. Raises ConfigError."""
     if path.exists() and not path.is_file() and not path.is_dir():
-        # A pipe would be waited for, and a device read, without end.
+        # Reading a pipe or a device may never end.
         raise ConfigError((Diagnostic(file, None, "the clippings file is a device, not a file"),))
     data = _read(path, file, "the clippings file cannot be read")
     if not data.strip():
         raise ConfigError((Diagnostic(file, None, "the clippings file is empty"),))
-    if is_bookmarks(data):
-        from aggregator.clippings.bookmarks import read_bookmarks
 
-        return read_bookmarks(data, file)
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{"):
+    def parse_feed(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
         from aggregator.parse import parse_document
 
         parsed = parse_document(Fetched(file, "", data, "", Validators()), now)
@@ -114,7 +112,8 @@ def _read_clippings(
             raise ConfigError((Diagnostic(file, None, message),))
         warnings = tuple(Diagnostic(file, None, warning) for warning in parsed.warnings)
         return tuple(map(clipping_from_entry, parsed.entries)), warnings
-    return read_text(_decode(data, file), file)
+
+    return parse_clippings(data, file, parse_feed)
 
 
 def _read(path: Path, name: str, otherwise: str) -> bytes:
@@ -123,13 +122,3 @@ def _read(path: Path, name: str, otherwise: str) -> bytes:
     except OSError as error:
         message = f"{otherwise} ({error.strerror or error})"
         raise ConfigError((Diagnostic(name, None, message),)) from error
-
-
-def _decode(data: bytes, file: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
-        message = f"not UTF-8 (byte 0x{data[error.start]:02x}; is it {encoding}?): save it as UTF-8"
-        raise ConfigError((Diagnostic(file, line, message),)) from error

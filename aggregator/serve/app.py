@@ -120,7 +120,7 @@ class _StoreViews:
     def _feed(self, text: str, query: Query, store: Store) -> OutputFeed:
         vocabulary, _ = load_vocabulary(self.config, self.clippings, store)
         matcher = QueryMatcher(vocabulary, self.config.subscriptions)
-        matches = (story for story in _newest(store) if matcher.finds(query, story))
+        matches = (story for story in _newest(store) if matcher.matches(query, story))
         stories = list(islice(matches, self.config.publish.live))
         channel = Channel(
             key=f"query:{digest(text)}",

@@ -1,4 +1,4 @@
-"""Entries, matches and what is known of each feed, kept between runs."""
+"""The database: subscriptions, entries, stories, matches, channels."""
 
 from aggregator.store.database import Store
 

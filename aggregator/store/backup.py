@@ -1,4 +1,4 @@
-"""Copies of the database: made while runs are at work, verified, and put back in its place."""
+"""Backup and restore of the SQLite database. A backup may be made during a run."""
 
 import contextlib
 import os
@@ -15,93 +15,92 @@ from aggregator.store.engine import database_path, is_postgresql
 from aggregator.store.migrate import HEAD
 from aggregator.store.sqlite_file import MAGIC, find_damage, remedy
 
-_LOGS = ("-wal", "-shm")  # what stands beside a file that is in use
+_LOGS = ("-wal", "-shm")  # files beside a database that is in use
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """A copy that was verified: where it is, what it holds, and, of a restored one, where the file
-    is that stood there before."""
+class DatabaseCopy:
+    """A verified copy. ``previous_file``: where `restore` moved the database that it replaced."""
 
     file: Path
     size_bytes: int
     entries: int
     schema: str
-    aside: Path | None = None
+    previous_file: Path | None = None
 
 
 def default_backup(url: str, root: Path, now: datetime) -> Path:
-    """A file beside the database, called after it and the time."""
+    """A file beside the database, named after it and the time."""
     path = _file_of(url, root)
     return path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%SZ}{path.suffix}")
 
 
-def back_up(url: str, root: Path, target: Path) -> Copied:
+def back_up(url: str, root: Path, target: Path) -> DatabaseCopy:
     """Copy the database of ``[store] url`` to ``target``, whole or not at all.
 
-    A run may be at work: what it has stored until now is copied. Raises StorageError, and leaves a
-    backup that is there as it is, if the database is damaged.
+    During a run, the copy has the transactions that are complete. Raises StorageError if the
+    database is damaged; then an older backup at ``target`` is kept.
     """
     path = _file_of(url, root)
     _must_exist(path)
-    with _words(target):
+    with _storage_errors(target):
         if target.exists() and (target.samefile(path) or not _is_sqlite(target)):
             raise StorageError(
-                f"{target}: it is there and is no backup, so it is left as it is: name another file"
+                f"{target}: the file exists and is not a backup; nothing was changed: name another file"
             )
         sweep(target)
-    with _verified_copy(path, target) as (temporary, told), _words(target):
+    with _verified_copy(path, target) as (temporary, copy), _storage_errors(target):
         temporary.chmod(path.stat().st_mode & 0o777)
         temporary.replace(target)
         sync_folder(target.parent)
-    return told
+    return copy
 
 
-def restore(url: str, root: Path, source: Path, now: datetime) -> Copied:
-    """Put a copy of ``source`` in the place of the database, which is kept beside it.
+def restore(url: str, root: Path, source: Path, now: datetime) -> DatabaseCopy:
+    """Replace the database by a copy of ``source``; keep the old one beside it.
 
-    For who holds the run lock. Raises StorageError, and changes nothing, if ``source`` is damaged,
-    is no database of ours, or is one of a later version.
+    The caller holds the run lock. Raises StorageError, and changes nothing, if ``source`` is
+    damaged, is not a database of aggregator, or is from a later version.
     """
     path = _file_of(url, root)
     _must_exist(source)
-    with _words(path):
+    with _storage_errors(path):
         if path.exists() and path.samefile(source):
-            raise StorageError(f"{source}: it is the database itself: name a backup of it")
+            raise StorageError(f"{source}: this is the database itself: name a backup")
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _verified_copy(source, path) as (temporary, told), _words(path):
+    with _verified_copy(source, path) as (temporary, copy), _storage_errors(path):
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        aside = _keep_aside(path, now) if path.exists() else None
+        previous = _keep_previous(path, now) if path.exists() else None
         temporary.replace(path)
         sync_folder(path.parent)
-    return Copied(told.file, told.size_bytes, told.entries, told.schema, aside)
+    return DatabaseCopy(copy.file, copy.size_bytes, copy.entries, copy.schema, previous)
 
 
-def _keep_aside(path: Path, now: datetime) -> Path:
-    """Give the old file another name, beside its own: there is a database at any time.
+def _keep_previous(path: Path, now: datetime) -> Path:
+    """Give the old file a second name, so that there is a database at any time.
 
-    Its log goes with it: SQLite would read it into whatever file stands there.
+    Move its log too: SQLite would apply the log to the new database.
     """
     with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:
-        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # unless it is damaged, it needs none then
-    aside = path.with_name(f"{path.name}.old-{now:%Y%m%dT%H%M%SZ}")
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # an undamaged one needs no log then
+    previous = path.with_name(f"{path.name}.old-{now:%Y%m%dT%H%M%SZ}")
     number = 1
-    while aside.exists():
+    while previous.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.old-{now:%Y%m%dT%H%M%SZ}-{number}")
-    os.link(path, aside)
+        previous = path.with_name(f"{path.name}.old-{now:%Y%m%dT%H%M%SZ}-{number}")
+    os.link(path, previous)
     for end in _LOGS:
         log = path.with_name(path.name + end)
         if log.exists():
-            log.replace(aside.with_name(aside.name + end))
-    return aside
+            log.replace(previous.with_name(previous.name + end))
+    return previous
 
 
 @contextlib.contextmanager
-def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
-    """A copy beside ``target``, in one file, synced; gone at the end unless it was renamed."""
-    with _words(target):
-        temporary, held = create_locked_temporary(target)
+def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, DatabaseCopy]]:
+    """A copy beside ``target``, in one file, synced; removed at the end unless it was renamed."""
+    with _storage_errors(target):
+        temporary, descriptor = create_locked_temporary(target)
     try:
         try:
             with (
@@ -109,40 +108,40 @@ def _verified_copy(source: Path, target: Path) -> Iterator[tuple[Path, Copied]]:
                 closing(sqlite3.connect(temporary)) as new,
             ):
                 old.backup(new)
-                new.execute("PRAGMA journal_mode=DELETE")  # one file, that can be carried away
-        except (sqlite3.Error, ValueError) as error:  # names of tables may be no text
+                new.execute("PRAGMA journal_mode=DELETE")  # one file, which can be copied
+        except (sqlite3.Error, ValueError) as error:  # names of tables may not be UTF-8
             raise StorageError(
                 f"{source}, copied to {target}: {error} ({remedy(str(error)) or 'it is damaged'}); "
                 "nothing was changed"
             ) from error
         if trouble := find_damage(temporary, thorough=True):
-            raise StorageError(f"{source}: it is damaged ({trouble}); nothing was changed")
-        told = _look_into(temporary, source, target)
-        with _words(target):
+            raise StorageError(f"{source} is damaged ({trouble}); nothing was changed")
+        copy = _inspect(temporary, source, target)
+        with _storage_errors(target):
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            yield temporary, told
+            yield temporary, copy
     finally:
         for end in ("", "-journal", *_LOGS):
             temporary.with_name(temporary.name + end).unlink(missing_ok=True)
-        os.close(held)  # not before: SQLite's own locks on a file go with any descriptor of it
+        os.close(descriptor)  # last: closing any descriptor of a file drops SQLite's locks on it
 
 
-def _look_into(copy: Path, source: Path, target: Path) -> Copied:
+def _inspect(file: Path, source: Path, target: Path) -> DatabaseCopy:
     try:
-        with closing(sqlite3.connect(copy)) as database:
+        with closing(sqlite3.connect(file)) as database:
             ((schema,),) = database.execute("SELECT version_num FROM alembic_version")
             ((entries,),) = database.execute("SELECT count(*) FROM entry")
     except (sqlite3.Error, ValueError):
         raise StorageError(
-            f"{source}: it is a database, but none of aggregator; nothing was changed"
+            f"{source} is a database, but not one of aggregator; nothing was changed"
         ) from None
     if schema > HEAD:
         raise StorageError(
             f"{source}: its schema ({schema}) is newer than this program's ({HEAD}): update "
             "aggregator; nothing was changed"
         )
-    return Copied(target, copy.stat().st_size, entries, schema)
+    return DatabaseCopy(target, file.stat().st_size, entries, schema)
 
 
 def _file_of(url: str, root: Path) -> Path:
@@ -155,7 +154,7 @@ def _file_of(url: str, root: Path) -> Path:
 
 def _must_exist(path: Path) -> None:
     if not path.is_file():
-        raise StorageError(f"{path}: there is no such file: name another")
+        raise StorageError(f"{path}: no such file: name another")
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -166,7 +165,7 @@ def _is_sqlite(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _words(path: Path) -> Iterator[None]:
+def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

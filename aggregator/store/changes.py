@@ -65,12 +65,12 @@ def compare(stored_hash: str | None, entry: Entry) -> EntryChange:
 
 def is_trivial_change(old: Entry, new: Entry) -> bool:
     """Whether only numbers and URL parameters differ: a visitor counter, a tracking pixel, a session
-    id, or a corrected date, which cannot be told apart."""
+    id, or a corrected date; they look alike."""
     return content_hash_without_numbers(old) == content_hash_without_numbers(new)
 
 
 def is_significant(old: Entry, new: Entry) -> bool:
-    """Whether somebody who has read ``old`` wants to know about ``new``.
+    """Whether readers of ``old`` should be notified about ``new``.
 
     True for another title, or if a tenth of the text or 200 characters changed; numbers do not count.
     """

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 from sqlmodel import create_engine
 
-from aggregator.errors import StorageError
+from aggregator.errors import StorageError, not_installed
 from aggregator.store.sqlite_file import prepare
 
 _POSTGRESQL = "postgresql+psycopg://"
@@ -143,9 +143,7 @@ def _open_server(url: str) -> Engine:
     try:
         engine = create_engine(url, connect_args=dict(CONNECTION), pool_recycle=3600)
     except ModuleNotFoundError as error:
-        raise StorageError(
-            f'{error.name} is not installed: PostgreSQL needs pip install "aggregator[postgres]"'
-        ) from error
+        raise StorageError(not_installed(str(error.name), "postgres")) from error
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: object) -> None:

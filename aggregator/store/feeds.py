@@ -126,7 +126,7 @@ class FeedStore:
     ) -> list[list[EntryChange]]:
         """Store entries, states and validators of documents; return the changes of each document.
 
-        One transaction: validators never stand for entries that were not stored.
+        One transaction: validators are never stored without their entries.
         """
         with self._database.transaction() as connection:
             feeds_by_key = _load_or_create(connection, [a.subscription for a in answers])

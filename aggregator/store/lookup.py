@@ -59,11 +59,13 @@ class StoredEntryLookup:
         self._documents = documents
         rows = self._rows_by_key([[entry.key for entry in d.entries] for d in documents])
         unknown = [
-            [entry for entry in document.entries if entry.key not in known]
-            for document, known in zip(documents, rows, strict=True)
+            [entry for entry in document.entries if entry.key not in stored_rows]
+            for document, stored_rows in zip(documents, rows, strict=True)
         ]
         twins = self._twins(unknown, rows)
-        self.rows = [known | renamed for known, renamed in zip(rows, twins, strict=True)]
+        self.rows = [
+            stored_rows | renamed for stored_rows, renamed in zip(rows, twins, strict=True)
+        ]
         self.used_pages = self._used_pages(unknown)
         self.modified_rows = self._modified_rows(rows)
 
@@ -170,10 +172,10 @@ class StoredEntryLookup:
 
     def _modified_rows(self, rows: Sequence[dict[str, AnyRow]]) -> dict[int, AnyRow]:
         modified = [
-            known[entry.key].id
-            for document, known in zip(self._documents, rows, strict=True)
+            stored_rows[entry.key].id
+            for document, stored_rows in zip(self._documents, rows, strict=True)
             for entry in document.entries
-            if entry.key in known
-            and compare_with_row(document, known[entry.key], entry) is EntryChange.MODIFIED
+            if entry.key in stored_rows
+            and compare_with_row(document, stored_rows[entry.key], entry) is EntryChange.MODIFIED
         ]
         return rows_by_id(self._connection, select(ENTRIES), modified)

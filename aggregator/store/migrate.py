@@ -55,8 +55,8 @@ def _upgrade(connection: Connection, current: str | None) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in revisions:
         raise StorageError(
             f"its schema ({current}) is newer than this program's ({HEAD}): update aggregator"
         )

@@ -1,4 +1,4 @@
-"""Reads what the outputs contain, and keeps track of what must be rendered again."""
+"""Reads the content of the outputs, and marks the outputs that must be rendered again."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ class ArchiveDocument(NamedTuple):
 
 
 class PublishedStore:
-    """Reads channels with their stories, and what must be rendered again."""
+    """Reads channels with their stories, and the marks of outputs that must be rendered again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -235,18 +235,18 @@ class PublishedStore:
     # -- the hub, and channels that ended ----------------------------------------------------
 
     def save_pings(self, urls: Iterable[str]) -> None:
-        """The hub must be told that these feeds changed."""
+        """Remember to tell the hub that these feeds changed."""
         with self._database.transaction() as connection:
             insert_missing(connection, HUB_PINGS, [{"url": url} for url in urls])
 
     def pings(self) -> list[str]:
-        """The feeds that the hub must be told about."""
+        """The feeds to ping the hub about."""
         query = select(HUB_PINGS.c.url).order_by(HUB_PINGS.c.url)
         with self._database.connect() as connection:
             return [row.url for row in fetch_all(connection, query)]
 
     def remove_ping(self, url: str) -> None:
-        """The hub was told about this feed."""
+        """Forget a ping that the hub accepted."""
         with self._database.transaction() as connection:
             execute(connection, delete(HUB_PINGS).where(HUB_PINGS.c.url == url))
 

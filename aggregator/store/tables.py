@@ -91,7 +91,7 @@ class HostHoldRow(SQLModel, table=True):
 
 
 class FeedEventRow(SQLModel, table=True):
-    """An event of a subscription that the operator was told."""
+    """An event of a subscription."""
 
     __tablename__ = "feed_event"
 
@@ -104,7 +104,7 @@ class FeedEventRow(SQLModel, table=True):
 
 
 class StoryRow(SQLModel, table=True):
-    """What is published as one entry. Never deleted, so that a published id is never used again.
+    """The copies of a text, published as one entry. Never deleted, so that a published id is never used again.
 
     ``revisions`` counts the significant changes that moved ``updated``. ``revised``: the time to
     which the latest change will move it. ``placement_pending``: something changed that decides which
@@ -296,7 +296,7 @@ class EmbeddingRow(SQLModel, table=True):
 
 
 class HubPingRow(SQLModel, table=True):
-    """The address of a changed feed that the hub has not been told yet."""
+    """The address of a changed feed, until the hub accepts a ping about it."""
 
     __tablename__ = "hub_ping"
 

@@ -1,4 +1,4 @@
-"""The program as its user starts it: a process of its own, its output and its exit code."""
+"""The program as a child process: its output and exit codes."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import app, context
+from aggregator.cli import app, context, exit_codes, signals
 from aggregator.cli.console import Console
 from aggregator.files.run_lock import run_lock
 from aggregator.store.engine import database_name
@@ -28,8 +28,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "aggregator"]
 
 
-def hear_interrupts():
-    """A job in the background of a shell is started deaf to SIGINT; a user's is not."""
+def reset_sigint():
+    """Undo that a shell starts background jobs with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -41,7 +41,7 @@ def start(folder, *arguments, **settings):
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        preexec_fn=hear_interrupts,
+        preexec_fn=reset_sigint,
         **settings,
     )
 
@@ -56,7 +56,7 @@ def call(folder, *arguments, code=0, **settings):
 
 @pytest.fixture
 def working(installation, publisher):
-    """An installation whose one publisher answers."""
+    """An installation with one subscription, which answers."""
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     return installation
@@ -68,20 +68,20 @@ def test_silent_when_all_is_well(working):
     assert (working.outputs / "communs.atom").exists()
 
 
-def test_verbose_tells_what_was_done(working):
+def test_verbose_prints_summary_and_clipping_warnings(working):
     _, err = call(working.root, "-v", "run")
     assert "1 polled (1 fetched, 0 not modified, 0 failed); 1 new entries" in err
     assert 'clippings.txt:6: "_emploi" is not a hashtag: read as #emploi' in err
 
 
-def test_a_run_as_json(working):
+def test_run_json(working):
     out, _ = call(working.root, "run", "--json")
     report = json.loads(out)
     assert report["new"] == 1
     assert "communs.atom" in report["written"]
 
 
-def test_a_new_subscription_that_fails_is_told_once_under_cron_and_its_end_too(working, publisher):
+def test_failure_and_recovery_of_new_subscription_are_reported_once(working, publisher):
     good = publisher.answers["/feed"]
     publisher["/feed"] = Answer(status=500)
     _, err = call(working.root, "run", code=4)
@@ -93,38 +93,38 @@ def test_a_new_subscription_that_fails_is_told_once_under_cron_and_its_end_too(w
     assert "answers again" in call(working.root, "run", "--all")[1]
 
 
-def test_a_known_subscription_may_fail_for_three_days_in_silence(working, publisher):
+def test_first_failure_of_working_subscription_is_silent(working, publisher):
     call(working.root, "run")
     publisher["/feed"] = Answer(status=500)
     assert call(working.root, "run", "--all", code=4) == ("", "")
 
 
-def test_quiet_says_nothing_even_of_trouble(working, publisher):
+def test_quiet_hides_failed_subscriptions(working, publisher):
     publisher["/feed"] = Answer(status=500)
     assert call(working.root, "-q", "run", code=4) == ("", "")
 
 
-def test_some_failures_are_no_failure_unless_strict(working, publisher):
+def test_exit_code_with_some_failures(working, publisher):
     publisher["/bad"] = Answer(status=500)
     working.configure([publisher.url("/feed"), publisher.url("/bad")], clippings=CLIPPING)
     call(working.root, "run")
     call(working.root, "run", "--all", "--strict", code=1)
 
 
-def test_without_a_network_every_source_fails_with_one_line_and_the_clippings_stand(tmp_path):
+def test_run_without_network_reports_once_and_publishes_clippings(tmp_path):
     installation = Installation(tmp_path)
     urls = [f"http://{name}.invalid/feed" for name in ("one", "two")]
     installation.configure(urls, clippings=CLIPPING)
     _, err = call(tmp_path, "run", code=4)
     offline, *lines = err.splitlines()
-    assert offline.startswith("offline: no publisher answered")
+    assert offline == "no network: no feed answered (not counted as failures)"
     for url, line in zip(urls, lines, strict=True):
         assert line == f'"{url}": name not found: check the address, or the network'
     assert (installation.outputs / "communs.atom").exists()
     assert call(tmp_path, "run", code=4) == ("", "")
 
 
-def test_mistakes_in_feeds_toml_are_told_and_nothing_is_touched(tmp_path):
+def test_config_errors_are_reported_and_nothing_changes(tmp_path):
     installation = Installation(tmp_path)
     installation.write("feeds.toml", '[site]\ntitel = "x"\n[[subscriptions]]\nurl = "x"\n')
     for command in ("run", "check", "status", "tags"):
@@ -154,7 +154,7 @@ def test_mistakes_in_feeds_toml_are_told_and_nothing_is_touched(tmp_path):
         ({"feeds.toml": b'[clippings]\nfiles = "."'}, ".: the clippings file cannot be read (Is a directory)"),
     ],
 )  # fmt: skip
-def test_each_other_mistake_has_its_message(tmp_path, files, message):
+def test_project_error_messages(tmp_path, files, message):
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     _, err = call(tmp_path, "check", code=2)
@@ -226,25 +226,25 @@ def test_explain(working):
     assert err == 'no entry has the link or id "https://nowhere.example/"\n'
 
 
-def test_explain_says_that_an_entry_has_no_tag(working, publisher):
+def test_explain_entry_without_tag(working, publisher):
     publisher["/feed"] = rss(item("Tomates"))
     call(working.root, "run")
-    assert "belongs to no tag\n" in call(working.root, "explain", "https://feed.example/a")[0]
+    assert "  no tag\n" in call(working.root, "explain", "https://feed.example/a")[0]
 
 
-def test_explain_says_what_an_entry_nearly_belongs_to(working, publisher):
+def test_explain_shows_near_misses(working, publisher):
     publisher["/feed"] = rss(item("Tomates", body="Une recette des communs"))
     call(working.root, "run")
     out, _ = call(working.root, "explain", "https://feed.example/a")
-    assert re.search(r"belongs to no tag, but nearly to\n  #Communs  0.4\d* \(needs 0.5\d*\)", out)
-    assert "(one clipping: names decide)" in out
+    assert re.search(r"  no tag, near misses:\n  #Communs  0.4\d* \(needs 0.5\d*\)", out)
+    assert "(one clipping: matched by name only)" in out
 
 
-def test_explain_says_which_tags_were_nearest(working, publisher):
+def test_explain_shows_other_tags_with_highest_scores(working, publisher):
     publisher["/feed"] = rss(item("Les communs", body="du p2p"))
     call(working.root, "run")
     out, _ = call(working.root, "explain", "https://feed.example/a")
-    assert "not, but nearest:\n  #P2P" in out
+    assert "other tags with the highest scores:\n  #P2P" in out
 
 
 def test_confirm_and_reject(working):
@@ -258,7 +258,7 @@ def test_confirm_and_reject(working):
     call(working.root, "retag")
     out, _ = call(working.root, "explain", link)
     assert "#emploi  1.0" in out
-    assert "you said so" in out
+    assert "your decision" in out
     assert "#Communs" not in out
     _, err = call(working.root, "confirm", link, "Comuns", code=2)
     assert err == 'Comuns: no tag is called so; did you mean "Communs"?\n'
@@ -266,7 +266,7 @@ def test_confirm_and_reject(working):
     assert err == 'no entry has the link or id "https://nowhere.example/"\n'
 
 
-def test_retag_tells_before_it_does(working):
+def test_retag_dry_run_shows_moves(working):
     call(working.root, "run")
     working.write(
         "feeds.toml",
@@ -286,9 +286,7 @@ def test_preview(working, publisher):
     publisher["/other"] = rss(item("Le P2P"), item("Tomates", link="https://feed.example/t"))
     url, loopback = publisher.url("/other"), ("--allow-private", "127.0.0.0/8")
     out, _ = call(working.root, "preview", url, *loopback)
-    assert re.search(
-        r"A feed: 2 entries, 1 belong to a tag\n  Le P2P: #P2P 0.\d+\n  Tomates: –", out
-    )
+    assert re.search(r"A feed: 2 entries, 1 with a tag\n  Le P2P: #P2P 0.\d+\n  Tomates: –", out)
     assert json.loads(call(working.root, "preview", url, *loopback, "--json")[0])["trouble"] is None
     publisher["/page"] = Answer(body=b"<html><title>x</title></html>")
     _, err = call(working.root, "preview", publisher.url("/page"), *loopback, code=2)
@@ -316,7 +314,7 @@ def test_suggest(working):
     assert '[tags."P2P"]\naliases = ["Peer-to-Peer"]  # the initials' in out
 
 
-def test_what_publishers_write_does_not_drive_the_terminal(working, publisher):
+def test_control_characters_of_feeds_are_replaced(working, publisher):
     publisher["/feed"] = rss(item("Communs &#x202e;&#x9b;31m\u00a0:"))
     call(working.root, "run")
     out, _ = call(working.root, "explain", "https://feed.example/a")
@@ -325,7 +323,7 @@ def test_what_publishers_write_does_not_drive_the_terminal(working, publisher):
     assert "\u00a0:" in out
 
 
-def test_the_schema_that_feeds_toml_names_is_the_programs(tmp_path):
+def test_schema_file_is_up_to_date(tmp_path):
     out, _ = call(tmp_path, "schema")
     assert json.loads(out)["title"] == "FeedsToml"
     assert (REPOSITORY / "docs" / "feeds.schema.json").read_text("utf-8") == out
@@ -333,12 +331,12 @@ def test_the_schema_that_feeds_toml_names_is_the_programs(tmp_path):
     assert first == "#:schema ./docs/feeds.schema.json"
 
 
-def test_the_repositorys_feeds_toml_is_right(tmp_path):
+def test_bundled_feeds_toml_is_valid(tmp_path):
     _, err = call(tmp_path, "-c", str(REPOSITORY / "feeds.toml"), "check")
     assert re.search(r"\d\d subscriptions, 13 clippings, \d\d tags with settings", err)
 
 
-def test_two_runs_at_once(working, publisher):
+def test_second_run_is_locked_out(working, publisher):
     released = threading.Event()
     publisher["/feed"] = Answer(rss(item("Communs")).encode(), wait=lambda: released.wait(60))
     first = start(working.root, "run")
@@ -346,15 +344,15 @@ def test_two_runs_at_once(working, publisher):
         time.sleep(0.02)
     _, err = call(working.root, "run", code=75)
     released.set()
-    assert f"another run is at work (process {first.pid}, since 20" in err
+    assert f"another run is in progress (process {first.pid}, since 20" in err
     assert first.communicate()[1] == ""
     assert first.returncode == 0
     call(working.root, "run")
 
 
 @about_the_file
-def test_a_run_that_is_locked_out_makes_no_database(working):
-    """It is for who holds the lock to make it, and to tell that it had been lost."""
+def test_locked_out_run_creates_no_database(working):
+    """The run that holds the lock creates it, and reports that it was missing."""
     call(working.root, "run")
     database = working.root / "aggregator.sqlite3"
     for file in working.root.glob("aggregator.sqlite3*"):
@@ -362,23 +360,23 @@ def test_a_run_that_is_locked_out_makes_no_database(working):
     with run_lock(database):
         _, err = call(working.root, "run", code=75)
         assert not database.exists()
-    assert f"another run is at work ({database}); this one did nothing" in err
+    assert f"another run is in progress ({database}); nothing was done" in err
 
 
-def test_a_run_that_has_ended_is_not_said_to_be_at_work(working):
-    """But the command, `vacuum` or the like, that holds the lock now."""
+def test_lock_message_does_not_name_finished_run(working):
+    """Another command, such as `vacuum`, holds the lock."""
     call(working.root, "run")
     with context.acquire_lock(working.root, working.database):
         _, err = call(working.root, "run", code=75)
     name = database_name(working.database, working.root)
-    assert f"another run is at work ({name}); this one did nothing" in err
+    assert f"another run is in progress ({name}); nothing was done" in err
 
 
 @pytest.mark.parametrize(
     ("signal_sent", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
 )
-def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, signal_sent, code):
+def test_stopped_run_is_completed_by_next_run(working, publisher, signal_sent, code):
     call(working.root, "run")
     before = working.snapshot()
     publisher["/feed"] = Answer(rss(item("Communs, bis")).encode(), wait=lambda: time.sleep(3))
@@ -401,28 +399,28 @@ def test_a_run_that_is_stopped_leaves_nothing_half_done(working, publisher, sign
 
 
 @about_the_file
-def test_a_database_that_is_none(working):
+def test_file_that_is_not_a_database(working):
     (working.root / "aggregator.sqlite3").write_bytes(b"diary" * 999)
     _, err = call(working.root, "run", code=3)
     assert "aggregator.sqlite3: file is not a database" in err
     assert (working.root / "aggregator.sqlite3").read_bytes() == b"diary" * 999
 
 
-def test_outputs_that_cannot_be_written_are_told_before_anybody_is_polled(working, publisher):
+def test_unwritable_outputs_are_reported_before_polling(working, publisher):
     working.outputs.write_text("a file")
     _, err = call(working.root, "run", code=3)
     assert "outputs: " in err
     assert not publisher.asked
 
 
-def test_cron_has_no_home_no_term_and_another_locale(working):
+def test_run_in_minimal_environment_of_cron(working):
     bare = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     assert call(working.root, "run", env=bare, stdin=subprocess.DEVNULL) == ("", "")
     out, _ = call(working.root, "explain", "https://feed.example/a", env=bare)
     assert "“communs”" in out
 
 
-def test_the_demonstration(tmp_path):
+def test_demo(tmp_path):
     _, err = call(tmp_path, "demo", "--no-serve", "--port", "0", "--folder", "here")
     assert "7 polled (6 fetched, 0 not modified, 1 failed); 12 new entries" in err
     assert "7 polled (1 fetched, 5 not modified, 1 failed); 0 new entries" in err  # one is cut
@@ -433,7 +431,7 @@ def test_the_demonstration(tmp_path):
     assert (tmp_path / "here" / "outputs" / "index.html").exists()
 
 
-def test_the_demonstration_is_served_until_interrupted(tmp_path):
+def test_demo_serves_until_interrupted(tmp_path):
     process = start(tmp_path, "demo", "--port", "0", "--folder", "here")
     assert process.stderr
     lines: list[str] = []
@@ -447,29 +445,29 @@ def test_the_demonstration_is_served_until_interrupted(tmp_path):
     assert process.returncode == 130
 
 
-def test_a_port_that_is_taken(tmp_path, publisher):
+def test_demo_port_in_use(tmp_path, publisher):
     _, err = call(tmp_path, "demo", "--port", str(publisher.port), code=3)
     assert f"port {publisher.port}: Address already in use; choose another with --port" in err
 
 
-def test_prune_takes_away_what_has_ended(working, publisher):
+def test_prune_removes_unconfigured_feeds_and_pages(working, publisher):
     publisher["/other"] = rss(item("Autre", "https://b.example/"))
     working.configure([publisher.url("/feed"), publisher.url("/other")], clippings=CLIPPING)
     call(working.root, "run")
-    assert call(working.root, "prune")[1].startswith("no feed has ended\n")
+    assert call(working.root, "prune")[1].startswith("no feed to remove\n")
     pages = set((working.outputs / "_source").iterdir())
     working.configure([publisher.url("/feed")], clippings=CLIPPING.replace(" #P2P", ""))
     call(working.root, "run")
     assert (working.outputs / "p2p.atom").is_file()
     _, err = call(working.root, "prune")
-    assert "P2P: took away p2p.atom and its archive" in err
+    assert "P2P: removed p2p.atom and its archive" in err
     assert not list(working.outputs.glob("p2p*"))
     assert len(set((working.outputs / "_source").iterdir())) == len(pages) - 1
     call(working.root, "run")
     assert not list(working.outputs.glob("p2p*"))
 
 
-def test_figures_that_cannot_be_written(working):
+def test_unwritable_metrics_file(working):
     (working.root / "metrics.prom").mkdir()
     _, err = call(working.root, "run", code=3)
     assert "metrics.prom: " in err
@@ -495,10 +493,10 @@ def test_every_command_and_exit_code_is_documented():
         assert f"| {code} |" in readme
 
 
-def test_evaluate_the_readers_own_clippings(working):
+def test_evaluate_clippings(working):
     out, err = call(working.root, "-v", "evaluate")
     assert "all pairs: precision 0.00, recall 0.00, F1 0.00" in out
-    assert "1 entries; of 1 no tag was found" in out
+    assert "1 entries, 1 without a predicted tag" in out
     assert "  Kept" in err
     found = json.loads(call(working.root, "evaluate", "--json")[0])
     assert list(found["tags"]) == ["Communs", "emploi", "P2P"]
@@ -507,7 +505,7 @@ def test_evaluate_the_readers_own_clippings(working):
     assert "nothing to evaluate" in call(working.root, "evaluate", code=2)[1]
 
 
-def test_evaluate_posts_needs_no_project(tmp_path):
+def test_evaluate_posts_without_project(tmp_path):
     rows = [{"title": f"Vélos {n}", "text": "", "tags": ["vélos"]} for n in range(5)]
     (tmp_path / "posts.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     posts = ("evaluate", "--posts", "posts.jsonl", "--clippings")
@@ -521,13 +519,13 @@ def test_evaluate_posts_needs_no_project(tmp_path):
     assert "posts.jsonl: No such file" in call(tmp_path, *posts, "3", code=2)[1]
 
 
-def test_discover_prints_what_can_be_pasted_and_add_writes_it(working, publisher):
+def test_discover_prints_toml_and_add_edits_feeds_toml(working, publisher):
     publisher["/"] = '<link rel="alternate" type="application/rss+xml" href="/posts.rss">'
     publisher["/posts.rss"] = rss(item(), title="Posts", language="fr")
     allowed = ("--allow-private", "127.0.0.1/32")
     out, _ = call(working.root, "discover", publisher.url("/"), *allowed)
     assert out == (
-        '[[subscriptions]]\ntitle = "Posts" # 1 entries, the newest of 2026-11-23\n'
+        '[[subscriptions]]\ntitle = "Posts" # 1 entries, newest 2026-11-23\n'
         f'url = "{publisher.url("/posts.rss")}"\nlanguage = "fr"\n'
         'allow_private = ["127.0.0.1/32"]\n'
     )
@@ -540,10 +538,10 @@ def test_discover_prints_what_can_be_pasted_and_add_writes_it(working, publisher
     assert set(after.splitlines()) > set(before.splitlines())
     assert "2 subscriptions" in call(working.root, "check")[1]
     _, err = call(working.root, "discover", publisher.url("/posts.rss"), *allowed, "--add")
-    assert err == "feeds.toml: 0 subscriptions added; 1 stood there already\n"
+    assert err == "feeds.toml: 0 subscriptions added; 1 already there\n"
 
 
-def test_discover_without_a_project_and_without_a_feed(tmp_path, publisher):
+def test_discover_without_project_and_without_feed(tmp_path, publisher):
     publisher["/feed"] = rss(item())
     url = publisher.url("/feed")
     allowed = ("--allow-private", "127.0.0.1/32")
@@ -555,7 +553,7 @@ def test_discover_without_a_project_and_without_a_feed(tmp_path, publisher):
     call(tmp_path, "discover", url, "--allow-private", "here", code=2)
 
 
-def test_lists_come_from_other_readers_and_go_to_them(installation):
+def test_opml_import_and_export(installation):
     secret = "https://me:pw@b.example/feed?token=SECRET"
     opml = f'<opml version="2.0"><body><outline text="A" xmlUrl="https://a.example/feed"/><outline text="F"><outline text="B" xmlUrl="{secret}"/></outline></body></opml>'  # fmt: skip
     installation.write("list.opml", opml)
@@ -569,13 +567,13 @@ def test_lists_come_from_other_readers_and_go_to_them(installation):
     assert "pw" not in out
     installation.write("again.opml", out)
     _, err = call(installation.root, "import", "opml", "again.opml")
-    assert err == "feeds.toml: 0 subscriptions added; 2 stood there already\n"
+    assert err == "feeds.toml: 0 subscriptions added; 2 already there\n"
     installation.write("list.opml", "no list")
     assert "not an OPML list" in call(installation.root, "import", "opml", "list.opml", code=2)[1]
     assert "No such file" in call(installation.root, "import", "opml", "none.opml", code=2)[1]
 
 
-def test_what_cannot_be_added_to_is_left_alone(tmp_path):
+def test_import_does_not_change_invalid_feeds_toml(tmp_path):
     (tmp_path / "feeds.toml").write_text("[site\n")
     (tmp_path / "list.opml").write_text(
         '<opml version="2.0"><body><outline text="A" xmlUrl="https://a.example/"/></body></opml>'
@@ -586,7 +584,7 @@ def test_what_cannot_be_added_to_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["feeds.toml", "list.opml"]
 
 
-def test_status_prints_the_line_to_change(installation, publisher):
+def test_status_prints_new_address_of_moved_feed(installation, publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = rss(item())
     installation.configure([publisher.url("/old")])
@@ -599,7 +597,7 @@ def test_status_prints_the_line_to_change(installation, publisher):
     assert (row["state"], row["moved_to"]) == ("moved", publisher.url("/new"))
 
 
-def test_the_states_of_subscriptions(installation, publisher):
+def test_states_of_subscriptions(installation, publisher):
     recent = item(date=f"{datetime.now(UTC) - timedelta(hours=1):%a, %d %b %Y %H:%M:%S GMT}")
     publisher["/ok"] = rss(recent)
     publisher["/degraded"] = rss(recent, "<title>&undeclared;</title>")
@@ -621,7 +619,7 @@ def test_the_states_of_subscriptions(installation, publisher):
     assert rows[1]["error"] is None
 
 
-def test_evaluate_writes_a_page(working):
+def test_evaluate_writes_html_page(working):
     call(working.root, "run")
     call(working.root, "evaluate", "--page", "page.html")
     page = (working.root / "page.html").read_text("utf-8")
@@ -637,17 +635,19 @@ HEAVY |= {"pebble", "rich", "brotli", "zstandard", "listparser", "tomlkit", "Ste
 
 
 def imported_by(folder, *arguments):
-    """What a command has imported when it ends."""
-    told = "import atexit,sys;atexit.register(lambda:print(' '.join(sys.modules),file=sys.stderr))"
+    """The top-level modules that a command has imported when it ends."""
+    report = (
+        "import atexit,sys;atexit.register(lambda:print(' '.join(sys.modules),file=sys.stderr))"
+    )
     run = f"sys.argv=['aggregator',*{arguments!r}];from aggregator.__main__ import main;main()"
     process = subprocess.run(
-        [sys.executable, "-c", f"{told};{run}"], cwd=folder, capture_output=True, text=True
+        [sys.executable, "-c", f"{report};{run}"], cwd=folder, capture_output=True, text=True
     )
     assert process.returncode == 0, process.stderr
     return {name.partition(".")[0] for name in process.stderr.split()}
 
 
-def test_a_run_with_nothing_due_and_help_import_only_what_they_need(working):
+def test_idle_run_and_help_import_only_what_they_need(working):
     call(working.root, "run")
     imported = imported_by(working.root, "run")
     assert "sqlmodel" in imported
@@ -655,14 +655,14 @@ def test_a_run_with_nothing_due_and_help_import_only_what_they_need(working):
     assert not imported_by(working.root, "--help") & (HEAVY | {"sqlmodel", "pydantic"})
 
 
-def test_a_run_with_a_304_starts_no_child_and_reads_nothing(working):
+def test_run_with_304_imports_no_parser(working):
     call(working.root, "run")
     imported = imported_by(working.root, "run", "--all")
     assert "httpx" in imported
     assert imported & {"feedparser", "pebble", "feedgen", "lxml", "jinja2", "numpy"} == set()
 
 
-def test_where_the_time_went(working):
+def test_profile(working):
     _, err = call(working.root, "run", "--profile")
     rows = {line.split()[0]: line.split()[1:] for line in err.splitlines()}
     assert {"start", "plan", "fetch", "parse", "store", "group", "match", "publish"} <= set(rows)
@@ -678,27 +678,27 @@ def test_where_the_time_went(working):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_a_callback_tells_no_traceback(capsys, number):
-    class Gone:
+def test_signal_in_weakref_callback_prints_no_traceback(capsys, number):
+    class Referent:
         pass
 
-    with context._signals(context._stop):
-        gone = Gone()
-        kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
-        del gone
-        assert kept() is None
+    with signals.handle_signals(signals.raise_stop):
+        referent = Referent()
+        reference = weakref.ref(referent, lambda _: signal.raise_signal(number))
+        del referent
+        assert reference() is None
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_a_signal_has_ended_no_other_one_changes(number, code):
-    """One that came while the program was on its way out ended it by itself."""
+def test_second_signal_does_not_change_exit_code(number, code):
+    """Otherwise one that arrives during the exit would decide the exit code."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(each) for each in numbers]
     try:
         with (
             pytest.raises(SystemExit) as end,
-            context.exit_codes(Console(verbose=False, quiet=True)),
+            exit_codes.exit_codes(lambda: Console(quiet=True)),
         ):
             signal.raise_signal(number)
         after = [signal.getsignal(each) for each in numbers]

@@ -1,4 +1,4 @@
-"""``prune`` and ``vacuum`` as the operator types them."""
+"""The ``prune`` and ``vacuum`` commands."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import pytest
 
 from aggregator.errors import StorageError
 from aggregator.files.run_lock import run_lock
+from aggregator.store.vacuum import vacuum
 from tests.cli.test_commands import call
 from tests.databases import about_the_file
 from tests.harness import item, rss
@@ -17,7 +18,7 @@ from tests.serve.test_app import serving
 LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=200)
 SALT = "Du sel. " * 500
 MORE = '[tags."Jardin"]\n[publish]\nbackfill = 999\n'
-NONE = "no entry without a tag has content that is older than 180 days\n"
+NONE = "no content to remove: no untagged entry is older than 180 days\n"
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def rows(installation):
     return installation.stored()
 
 
-def test_prune_tells_what_it_takes_away(old):
+def test_prune_reports_what_it_removes(old):
     before, files = rows(old), old.snapshot()
     out, err = call(old.root, "prune", "--dry-run")
     assert out == ""
     assert err.startswith(
-        "no feed has ended\nwould take away the content of 50 entries of no tag that had not "
+        "no feed to remove\nwould remove the content of 50 untagged entries that had not "
         "changed for 180 days: 0.4 MB (399,900 bytes)"
     )
     assert rows(old) == before
@@ -51,13 +52,13 @@ def test_prune_tells_what_it_takes_away(old):
     assert planned == done | {"dry_run": True}
     assert (done["entries"], done["feeds"], done["pages"]) == (50, [], [])
     assert done["size_bytes"] == 399_900  # summary or content, and text
-    assert call(old.root, "prune") == ("", "no feed has ended\n" + NONE)
+    assert call(old.root, "prune") == ("", "no feed to remove\n" + NONE)
     assert call(old.root, "run") == ("", "")
     assert "Le jardin" in (old.outputs / "all.atom").read_text("utf-8")
     assert "Tomates" not in (old.outputs / "all.atom").read_text("utf-8")
 
 
-def test_a_dry_run_foresees_the_feeds_and_pages_that_go_too(old, publisher):
+def test_prune_dry_run_lists_feeds_and_pages(old, publisher):
     old.configure([publisher.url("/none")], "[publish]\nbackfill = 999\n")
     call(old.root, "run", code=4)
     before = old.snapshot()
@@ -70,37 +71,37 @@ def test_a_dry_run_foresees_the_feeds_and_pages_that_go_too(old, publisher):
     assert not (old.outputs / "jardin.atom").exists()
 
 
-def test_prune_waits_for_what_is_yet_to_be_matched(old, publisher):
+def test_prune_skips_content_before_matching(old, publisher):
     old.configure([publisher.url("/feed")], MORE + '[tags."Sel"]\n')
     _, err = call(old.root, "prune")
-    assert "no content was looked at: feeds.toml or the clippings have changed" in err
+    assert "content was not checked: feeds.toml or the clippings have changed" in err
     assert json.loads(call(old.root, "prune", "--json")[0])["entries"] == 0
     call(old.root, "retag")
     assert call(old.root, "prune")[1].endswith(NONE)  # all belong to #Sel now
 
 
-def test_prune_says_that_all_is_kept(old, publisher):
+def test_prune_reports_that_all_content_is_kept(old, publisher):
     old.configure([publisher.url("/feed")], MORE + "[store]\nkeep_unmatched_days = 0\n")
     _, err = call(old.root, "prune")
     assert err.endswith("all content is kept: [store] keep_unmatched_days is 0\n")
 
 
-def test_a_run_says_how_many_it_pruned_where_somebody_watches(old):
+def test_verbose_run_reports_pruned_entries(old):
     assert ", 50 pruned; " in call(old.root, "-v", "run")[1]
     assert "pruned" not in call(old.root, "-v", "run")[1]
 
 
-def test_explain_says_that_the_content_is_gone(old):
+def test_explain_pruned_entry(old):
     call(old.root, "prune")
     out, _ = call(old.root, "explain", "https://feed.example/1")
     assert "Tomates 1\n" in out
     assert f"its content was removed on {datetime.now(UTC):%Y-%m-%d}" in out
-    (told,) = json.loads(call(old.root, "explain", "https://feed.example/1", "--json")[0])
-    assert told["pruned_at"]
-    assert told["missed"] == []
+    (explanation,) = json.loads(call(old.root, "explain", "https://feed.example/1", "--json")[0])
+    assert explanation["pruned_at"]
+    assert explanation["missed"] == []
 
 
-def test_a_query_on_demand_does_not_find_what_is_empty(old):
+def test_query_does_not_find_pruned_entries(old):
     call(old.root, "prune")
     with serving(old) as (ask, _):
         status, _, body = ask("/query.atom?q=NOT%20lang:fr")
@@ -110,25 +111,29 @@ def test_a_query_on_demand_does_not_find_what_is_empty(old):
 
 
 @about_the_file
-def test_vacuum_gives_the_space_back(old):
+def test_vacuum_shrinks_the_database(old):
     path = old.root / "aggregator.sqlite3"
     call(old.root, "prune")
     before = path.stat().st_size
     sizes = json.loads(call(old.root, "vacuum", "--json")[0])
     assert sizes["before_bytes"] >= before
     assert sizes["after_bytes"] == path.stat().st_size < before - 50 * len(SALT)
-    kept = rows(old)
+    stored = rows(old)
     _, err = call(old.root, "vacuum")
     assert re.fullmatch(r"aggregator\.sqlite3: 0\.\d MB before, 0\.\d MB after\n", err)
-    assert rows(old) == kept
+    assert rows(old) == stored
 
 
 @about_the_file
-def test_vacuum_refuses_where_there_is_no_room(old):
+def test_vacuum_without_free_space(old):
     before = rows(old)
     for short in (old.root.absolute(), None):
+
+        def free(folder, short=short):
+            return 0 if short in (None, folder) else 10**12
+
         with closing(old.store()) as store, pytest.raises(StorageError) as refused:
-            store.vacuum(lambda folder, short=short: 0 if short in (None, folder) else 10**12)
+            vacuum(store.database, free)
         assert "giving space back takes" in str(refused.value)
         assert "0.0 MB are free: make room there" in str(refused.value)
     assert rows(old) == before
@@ -136,7 +141,7 @@ def test_vacuum_refuses_where_there_is_no_room(old):
 
 @about_the_file
 @pytest.mark.parametrize("command", ["prune", "vacuum"])
-def test_both_wait_for_no_run(old, command):
+def test_prune_and_vacuum_need_the_lock(old, command):
     before = rows(old)
     with run_lock(old.root / "aggregator.sqlite3"):
         _, err = call(old.root, command, code=75)
@@ -153,7 +158,7 @@ def test_both_wait_for_no_run(old, command):
         ("100000", "100000: expected a number less than or equal to 36500"),
     ],
 )
-def test_days_that_are_none(installation, days, message):
+def test_invalid_keep_unmatched_days(installation, days, message):
     installation.configure(["https://a.example/"], f"[store]\nkeep_unmatched_days = {days}\n")
     _, err = call(installation.root, "check", code=2)
     assert err == f'feeds.toml:7: "store.keep_unmatched_days" is {message}\n'

@@ -2,8 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aggregator.clippings import is_bookmarks
-from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.clippings.bookmarks import is_bookmarks, parse_bookmarks
 
 PINBOARD = """<!DOCTYPE NETSCAPE-Bookmark-file-1>
 <META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=UTF-8">
@@ -27,7 +26,7 @@ BROWSER = """<!DOCTYPE NETSCAPE-Bookmark-file-1>
 
 
 def test_pinboard():
-    clippings, warnings = read_bookmarks(PINBOARD.encode(), "b.html")
+    clippings, warnings = parse_bookmarks(PINBOARD.encode(), "b.html")
     first, second = clippings
     assert first.title == "Économie & communs"
     assert first.link == "https://a.example/x?a=1&b=2"
@@ -38,18 +37,18 @@ def test_pinboard():
     assert not warnings
 
 
-def test_a_browsers_folders_and_what_is_no_page():
-    clippings, warnings = read_bookmarks(BROWSER.encode(), "b.html")
+def test_browser_folders_and_links_that_are_not_pages():
+    clippings, warnings = parse_bookmarks(BROWSER.encode(), "b.html")
     assert [(c.title, c.link) for c in clippings] == [
         ("In a folder", "https://c.example/"),
         ("https://d.example/", "https://d.example/"),
     ]
     (warning,) = warnings
-    assert 'left out "A file": "file:///home/me/x.html" is no web address' in str(warning)
+    assert 'left out "A file": "file:///home/me/x.html" is not a web address' in str(warning)
 
 
-def test_no_bookmark_at_all_is_said():
-    clippings, warnings = read_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1>", "b.html")
+def test_file_without_bookmarks_gives_warning():
+    clippings, warnings = parse_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1>", "b.html")
     assert not clippings
     assert "b.html" in str(warnings[0])
 
@@ -57,7 +56,7 @@ def test_no_bookmark_at_all_is_said():
 @pytest.mark.parametrize(
     "data", [PINBOARD.encode(), b"\xef\xbb\xbf\r\n" + BROWSER.lower().encode()]
 )
-def test_bookmark_files_are_known_by_their_first_line(data):
+def test_bookmark_file_is_detected_by_first_line(data):
     assert is_bookmarks(data)
 
 
@@ -66,7 +65,7 @@ def test_other_files_are_not_bookmarks():
     assert not is_bookmarks(b"<?xml version='1.0'?><rss/>")
 
 
-def test_a_comment_in_a_description_says_nothing():
+def test_comment_in_description_is_ignored():
     data = b'<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><DT><A HREF="https://a.example/">T</A><DD>one <!-- x --> two'
-    (clipping,), _ = read_bookmarks(data, "b.html")
+    (clipping,), _ = parse_bookmarks(data, "b.html")
     assert clipping.excerpt == "one two"

@@ -1,8 +1,9 @@
-from aggregator.clippings import clipping_from_entry, entries_from_clippings, legible
+from aggregator.clippings import clipping_from_entry, entries_from_clippings
+from aggregator.clippings.clipping_entries import make_publishable
 from aggregator.model import Clipping
 
 
-def test_one_page_clipped_twice_is_one_entry_with_all_its_tags():
+def test_page_clipped_twice_is_one_entry_with_all_tags():
     (entry,) = entries_from_clippings(
         [
             Clipping("One", "https://a.example/p", "x", ("Communs", "P2P")),
@@ -13,13 +14,13 @@ def test_one_page_clipped_twice_is_one_entry_with_all_its_tags():
     assert [c.term for c in entry.categories] == ["Communs", "Gand", "P2P"]
 
 
-def test_clippings_without_a_link_are_apart():
+def test_clippings_without_link_are_separate_entries():
     entries = entries_from_clippings([Clipping("T", None, x, ()) for x in ("one", "two")])
     assert len({entry.key for entry in entries}) == 2
     assert [entry.page for entry in entries] == [None, None]
 
 
-def test_an_excerpt_is_text_and_never_markup():
+def test_excerpt_is_escaped():
     (entry,) = entries_from_clippings(
         [Clipping("T", "https://a.example/", "<script>x</script>\n\nTwo & three", ())]
     )
@@ -28,20 +29,23 @@ def test_an_excerpt_is_text_and_never_markup():
     )
 
 
-def test_there_and_back():
+def test_clipping_round_trip():
     clipping = Clipping("T", "https://a.example/", "Words.", ("Communs", "P2P"))
     (entry,) = entries_from_clippings([clipping])
     assert clipping_from_entry(entry) == clipping
 
 
-def test_what_no_feed_can_hold_is_left_out_of_a_clipping():
-    clipping = legible(
+def test_invalid_characters_are_removed():
+    clipping = make_publishable(
         Clipping("\x01 \x1b", "https://{a.example/\ufffep", "\x02Words.\nMore.", ("\x03",))
     )
     assert (clipping.title, clipping.link) == ("https://%7Ba.example/p",) * 2
     assert (clipping.excerpt, clipping.tags) == ("Words.\nMore.", ())
-    assert legible(Clipping("\x01", None, "Words.\nMore.", ())).title == "Words."
+    assert make_publishable(Clipping("\x01", None, "Words.\nMore.", ())).title == "Words."
 
 
-def test_a_clipping_that_says_nothing_is_no_entry():
-    assert entries_from_clippings([legible(Clipping("\x01", None, "\x02", ("Communs",)))]) == []
+def test_empty_clipping_gives_no_entry():
+    assert (
+        entries_from_clippings([make_publishable(Clipping("\x01", None, "\x02", ("Communs",)))])
+        == []
+    )

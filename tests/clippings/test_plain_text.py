@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.clippings import read_text
-from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.clippings.bookmarks import parse_bookmarks
+from aggregator.clippings.plain_text import parse_plain_text
 from aggregator.text.folding import fold
 from tests.shared import shared
 
@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def read(text):
-    return read_text(text, "c.txt")
+    return parse_plain_text(text.encode(), "c.txt")
 
 
 def only(text):
@@ -22,19 +22,19 @@ def only(text):
     return clipping, [str(warning) for warning in warnings]
 
 
-def test_the_readers_own_export_comes_out_whole_and_right():
+def test_sample_export_is_parsed_completely():
     text = next(shared("seeds").glob("*.txt")).read_text("utf-8")
     clippings, warnings = read(text)
     tags = [tag for clipping in clippings for tag in clipping.tags]
     assert len(clippings) == 13
     assert sum(1 for clipping in clippings if clipping.link) == 12
-    assert len(tags) == 85 + 1  # the well-formed ones, and "_emploi"
+    assert len(tags) == 85 + 1  # 85 well-formed, and "_emploi"
     assert len({fold(tag) for tag in tags} - {"emploi"}) == 45
     assert [str(warning) for warning in warnings] == [
         'c.txt:8: "_emploi" is not a hashtag: read as #emploi'
     ]
     assert Counter(fold(tag) for tag in tags)["michel bauwens"] == 13
-    # Every word of the file is in a clipping, in the order of the file.
+    # Every word of the file is in a clipping, in the same order.
     words = text.replace("•", "").split()
     for clipping in clippings:
         parts = (clipping.title, clipping.link or "", clipping.excerpt)
@@ -44,15 +44,15 @@ def test_the_readers_own_export_comes_out_whole_and_right():
     assert not words
 
 
-def test_the_repositorys_clippings_have_the_readers_titles_links_and_tags():
+def test_bundled_clippings_match_sample_export():
     (original,) = shared("seeds").glob("*.txt")
     ours = (REPOSITORY / "clippings" / "michel-bauwens.txt").read_text("utf-8")
-    known = [(c.title, c.link, c.tags) for c in read(original.read_text("utf-8"))[0]]
-    assert [(c.title, c.link, c.tags) for c in read(ours)[0]] == known
+    expected = [(c.title, c.link, c.tags) for c in read(original.read_text("utf-8"))[0]]
+    assert [(c.title, c.link, c.tags) for c in read(ours)[0]] == expected
     assert all(10 < len(c.excerpt) < 700 for c in read(ours)[0])
 
 
-def test_a_whole_clipping():
+def test_complete_clipping():
     clipping, warnings = only(
         "• A title\n    https://a.example/p\n\n    One.\n    Still one.\n\n    Two.\n\n    #A #b_c\n"
     )
@@ -65,7 +65,7 @@ def test_a_whole_clipping():
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r", "\n"])
 @pytest.mark.parametrize("indent", ["    ", "\t\t"])
-def test_line_ends_byte_order_mark_and_tabs(newline, indent):
+def test_line_endings_byte_order_mark_and_tabs(newline, indent):
     bullet = "\t" if indent == "\t\t" else "  "
     text = f"\ufeff• One\n{indent}https://a.example/\n\n{indent}#x\n\n{bullet}• Two\n{indent}#y\n"
     clippings, warnings = read(text.replace("\n", newline))
@@ -73,20 +73,22 @@ def test_line_ends_byte_order_mark_and_tabs(newline, indent):
     assert not warnings
 
 
-def test_no_break_spaces_stay_in_titles_and_part_hashtags():
+def test_no_break_spaces_are_kept_in_titles_and_separate_hashtags():
     clipping, _ = only("• «\u00a0Titre\u00a0»\n\u00a0\u00a0https://a.example/\u00a0\n\n#a\u00a0#b")
     assert clipping.title == "«\u00a0Titre\u00a0»"
     assert clipping.link == "https://a.example/"
     assert clipping.tags == ("a", "b")
 
 
-def test_a_line_separator_inside_an_excerpt_does_not_break_it():
+def test_line_separator_does_not_split_excerpt():
     clipping, _ = only("• T\n    one\u2028two\n    #x")
     assert clipping.excerpt == "one\u2028two"
 
 
-def test_without_tags_without_link():
-    clipping, warnings = only("• Title\n\n    Text about #commons, which is no line of hashtags.")
+def test_clipping_without_tags_and_link():
+    clipping, warnings = only(
+        "• Title\n\n    Text about #commons, which is not a line of hashtags."
+    )
     assert clipping.link is None
     assert clipping.tags == ()
     assert clipping.excerpt.endswith("hashtags.")
@@ -100,30 +102,30 @@ def test_without_tags_without_link():
         ("• https://a.example/\n\n    #x", "https://a.example/"),
     ],
 )
-def test_without_a_title_one_is_made_and_reported(text, title):
+def test_missing_title_is_made_from_text_and_reported(text, title):
     clipping, warnings = only(text)
     assert clipping.title == title
     assert clipping.link == "https://a.example/"
     assert warnings == [f'c.txt:1: no title: shown as "{title}"']
 
 
-def test_a_long_first_paragraph_makes_a_short_title():
+def test_title_from_long_paragraph_is_shortened():
     clipping, _ = only("•\n    " + "word " * 40 + "\n    #x")
     assert len(clipping.title) <= 81
     assert clipping.title.endswith("word…")
 
 
-def test_an_empty_clipping_is_reported():
+def test_empty_clipping_is_reported():
     assert only("•\n")[1] == ["c.txt:1: an empty clipping"]
 
 
-def test_a_link_in_the_excerpt_is_not_the_link():
+def test_link_in_excerpt_is_not_the_clipping_link():
     clipping, _ = only("• Title\n    https://a.example/\n\n    https://b.example/video\n\n    #x")
     assert clipping.link == "https://a.example/"
     assert clipping.excerpt == "https://b.example/video"
 
 
-def test_bullets_in_an_excerpt_are_not_clippings():
+def test_bullets_in_excerpt_are_not_clippings():
     clipping, _ = only("• Title\n    Three points:\n    • one\n    • two\n\n    #x")
     assert clipping.excerpt == "Three points:\n• one\n• two"
 
@@ -137,7 +139,7 @@ def test_bullets_in_an_excerpt_are_not_clippings():
         ("##twice #a, #b;", "twice a b"),
     ],
 )  # fmt: skip
-def test_hashtags_may_hold_many_signs(line, tags):
+def test_hashtags_with_special_characters(line, tags):
     clipping, warnings = only(f"• T\n    {line}")
     assert list(clipping.tags) == tags.split()
     assert not warnings
@@ -155,17 +157,17 @@ def test_hashtags_may_hold_many_signs(line, tags):
         ("#a _ #b", ("a", "b"), 'c.txt:2: "_" is not a hashtag: left out'),
     ],
 )
-def test_a_malformed_word_is_read_as_a_person_would_and_reported(line, tags, warning):
+def test_malformed_hashtag_is_corrected_and_reported(line, tags, warning):
     clipping, warnings = only(f"• T\n    {line}")
     assert clipping.tags == tags
     assert warnings == [warning]
 
 
-def test_hashtags_over_two_lines():
+def test_hashtags_on_two_lines():
     assert only("• T\n\n    #a #b\n    #c")[0].tags == ("a", "b", "c")
 
 
-def test_text_before_the_first_bullet_and_none_at_all_are_reported():
+def test_text_before_first_bullet_is_reported():
     assert [str(w) for w in read("Export of 2026\n\n• T\n    #x")[1]] == [
         "c.txt:1: left out: text before the first bullet"
     ]
@@ -175,7 +177,7 @@ def test_text_before_the_first_bullet_and_none_at_all_are_reported():
 
 
 @given(st.text(alphabet="•#_- \t\n\r\u00a0ahttps:/.()é🌱", max_size=120))
-def test_no_text_makes_it_raise(text):
+def test_any_text_is_parsed_without_error(text):
     clippings, _ = read(text)
     for clipping in clippings:
         assert clipping.title or not (clipping.link or clipping.excerpt)
@@ -184,5 +186,5 @@ def test_no_text_makes_it_raise(text):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_make_the_bookmark_reader_raise(data):
-    read_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><A HREF='https://a/' " + data, "b")
+def test_any_bookmark_file_is_parsed_without_error(data):
+    parse_bookmarks(b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><A HREF='https://a/' " + data, "b")

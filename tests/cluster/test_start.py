@@ -14,7 +14,7 @@ from aggregator.cluster import worker as processes
 from aggregator.cluster.heartbeat import send_heartbeats
 from aggregator.cluster.queue import Job, RetryLater
 from aggregator.config import database_url
-from aggregator.errors import StorageError
+from aggregator.errors import DISTRIBUTION, StorageError
 from aggregator.store import Store
 from aggregator.store.engine import advice, open_engine
 from tests.databases import another_server, execute, new_database
@@ -92,7 +92,7 @@ def test_an_extra_that_is_missing_is_told_with_the_line_that_installs_it(command
     found = start(tmp_path, SQLITE, command, without=module)
     assert found.returncode == 3
     assert f"{module} is not installed" in found.stderr
-    assert 'pip install "aggregator[postgres]"' in found.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in found.stderr
     assert "Traceback" not in found.stderr
 
 

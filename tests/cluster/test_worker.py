@@ -20,7 +20,7 @@ from aggregator.cluster import worker as processes
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
 from aggregator.cluster.queue import Job, RetryLater
-from aggregator.errors import LockedError, PublishError, StorageError
+from aggregator.errors import DISTRIBUTION, LockedError, PublishError, StorageError
 from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
 from aggregator.store.advisory_locks import WorkerLocks
@@ -121,7 +121,7 @@ def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut
             ending.start()
         wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
         with pytest.raises(wrong[0], match=wrong[1]):
-            commands._run(project, Console(verbose=False, quiet=True), everything=False)
+            commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
 
 
@@ -143,7 +143,7 @@ def test_no_network_is_no_publishers_fault(working):
         call(working.root, "schedule", "--once")
         wait_for(lambda: (working.outputs / "index.html").exists())
         time.sleep(1)
-    assert "offline: no publisher answered" in said[1]
+    assert "no network: no feed answered" in said[1]
     rows = json.loads(call(working.root, "status", "--json")[0])
     assert [row["failures"] for row in rows] == [0, 0, 0]
 
@@ -424,7 +424,7 @@ def test_without_the_extra_a_message(working, tmp_path):
         check=False,
     )
     assert process.returncode == 3
-    assert 'pip install "aggregator[postgres]"' in process.stderr
+    assert f'pip install "{DISTRIBUTION}[postgres]"' in process.stderr
 
 
 # -- moving ----------------------------------------------------------------------------------------
@@ -441,7 +441,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     _, err = call(tmp_path, "migrate", "--to", server)
     assert "rows copied from" in err
     shown = server.replace("postgres:@", "…@")
-    assert f'write [store] url = "{shown}" from now on' in err
+    assert f'now set [store] url = "{shown}" in ' in err
     installation.database = server
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     call(tmp_path, "run")
@@ -464,7 +464,7 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
 def test_nothing_moves_onto_something(working):
     call(working.root, "run")
     _, err = call(working.root, "migrate", "--to", working.database, code=2)
-    assert "is where all is stored already" in err
+    assert "is the current database" in err
     other = Installation(working.root / "other")
     other.database = databases.new_database()
     store = Store(other.database, working.root)

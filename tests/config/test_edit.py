@@ -37,7 +37,7 @@ def test_tables_ready_to_paste():
     assert len(parse_config(text, "feeds.toml", {}).subscriptions) == 2
 
 
-def test_comments_and_layout_stay():
+def test_comments_and_layout_are_kept():
     text, added = add_subscriptions(TEXT, [NEW])
     assert added == 1
     lines = iter(text.splitlines())
@@ -49,23 +49,23 @@ def test_comments_and_layout_stay():
 
 
 @pytest.mark.parametrize("text", ["", "# Nothing yet.\n", '[site]\ntitle = "T"\n'])
-def test_the_first_subscription(text):
+def test_first_subscription(text):
     text, added = add_subscriptions(text, [NEW])
     assert added == 1
     assert parse_config(text, "feeds.toml", {}).subscriptions[0].url == NEW.url
 
 
-def test_what_is_there_is_not_added_again():
+def test_existing_subscriptions_are_not_added_again():
     same = NewSubscription("http://www.one.example/feed/", "Other")
     assert add_subscriptions(TEXT, [same]) == (TEXT, 0)
     _, added = add_subscriptions(TEXT, [NEW, NEW])
     assert added == 1
 
 
-def test_what_two_processes_add_at_once_is_there(tmp_path):
+def test_concurrent_edits_are_both_kept(tmp_path):
     path = tmp_path / "feeds.toml"
     path.write_text(TEXT)
-    (tmp_path / ".tmp-feeds.toml-12345678").write_text("half")  # by one that was killed
+    (tmp_path / ".tmp-feeds.toml-12345678").write_text("half")  # left by a killed process
     second = NewSubscription("https://b.example/", "B")
 
     def add_second():
@@ -80,30 +80,32 @@ def test_what_two_processes_add_at_once_is_there(tmp_path):
 
     edit_config(path, add, {})
     other.join()
-    found = parse_config(path.read_text(), "feeds.toml", {}).subscriptions
-    assert [each.title for each in found] == ["One", NEW.title, "B"]
+    subscriptions = parse_config(path.read_text(), "feeds.toml", {}).subscriptions
+    assert [each.title for each in subscriptions] == ["One", NEW.title, "B"]
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_comment_stays_one():
-    sly = NewSubscription("https://b.example/", "B", comment='x\n[store]\nurl = "sqlite:///y"\x07')
-    text, _ = add_subscriptions(TEXT, [sly])
+def test_comment_cannot_add_toml():
+    hostile = NewSubscription(
+        "https://b.example/", "B", comment='x\n[store]\nurl = "sqlite:///y"\x07'
+    )
+    text, _ = add_subscriptions(TEXT, [hostile])
     assert "store" not in tomllib.loads(text)
     assert '# x [store] url = "sqlite:///y"' in text
 
 
-def test_titles_stay_distinct():
+def test_titles_stay_unique():
     text, _ = add_subscriptions(TEXT, [NewSubscription("https://b.example/", "One")])
     assert tomllib.loads(text)["subscriptions"][1]["title"] == "One (2)"
 
 
 @pytest.mark.parametrize("text", ["[site", "subscriptions = 1\n", "subscriptions = [{}]\n"])
-def test_what_cannot_be_added_to(text):
+def test_invalid_toml_cannot_be_edited(text):
     with pytest.raises(ValueError, match=r"."):
         add_subscriptions(text, [NEW])
 
 
-def test_lists_of_other_readers():
+def test_opml_import():
     feeds, warnings = read_opml(
         b"""<opml version="1.0"><body><outline text="Folder">
         <outline text="A &amp; B" type="rss" xmlUrl="https://a.example/?x=1&amp;y=2"/></outline>
@@ -117,12 +119,12 @@ def test_lists_of_other_readers():
     assert warnings == ['"C" has no web address: left out']
 
 
-def test_a_warning_of_a_list_is_one_line():
+def test_opml_warning_is_one_line():
     text = '<opml><body><outline text="a&#10;[site]&#10;b" xmlUrl="https://[bad"/></body></opml>'
     assert read_opml(text.encode())[1] == ['"a [site] b" has no web address: left out']
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"<rss/>"])
-def test_what_is_no_list(data):
+def test_invalid_opml(data):
     with pytest.raises(ValueError, match="not an OPML list"):
         read_opml(data)

@@ -133,7 +133,7 @@ MALFORMED = {
 }
 STATUS = {
     "204": (Answer(status=204), "empty"),
-    "206": (Answer(GOOD, status=206), "HTTP 206 Partial Content (a part of a document"),
+    "206": (Answer(GOOD, status=206), "HTTP 206 Partial Content (partial content"),
     "300": (Answer(GOOD, status=300), "HTTP 300 Multiple Choices (several addresses"),
     "401": (Answer(GOOD, status=401), "needs a password"),
     "404": (Answer(GOOD, status=404), "HTTP 404"),

@@ -242,7 +242,7 @@ def test_runs_at_same_time(world, baseline, case):
     for other in others:
         _, err = other.communicate(timeout=60)
         assert other.returncode == 75, err
-        assert f"another run is at work (process {first.pid}, since" in err
+        assert f"another run is in progress (process {first.pid}, since" in err
     may_answer.set()
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=60)

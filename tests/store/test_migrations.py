@@ -123,7 +123,7 @@ def make_value(column, *, number, row):
         return f"{column.table.name}.{column.name} {row}".encode()
     value = VALUES.get((column.table.name, column.name), f"{column.name} {{row}}")
     if kind is str:
-        return value.format(row=row)
+        return str(value).format(row=row)
     if kind is bool:
         return value
     return kind(row if column.primary_key else 100 * number + row)

@@ -425,7 +425,7 @@ def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
         [publisher.url("/feed")], ALL + '[[feeds]]\nname = "Q"\nquery = "jardn"\n'
     )
     report = installation.run()
-    assert '[[feeds]] "Q": no tag is called "jardn" (column 1)' in report.warnings
+    assert '[[feeds]] "Q": unknown tag "jardn" (column 1)' in report.warnings
 
 
 def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):

@@ -1,15 +1,15 @@
-"""``python -m tests.audit``: whether advisories are known of what the lock holds, by pip-audit.
+"""``python -m tests.audit``: look for security advisories about the locked packages, with pip-audit.
 
-It needs a network on which the advisories can be had. Where there is none it says so, and fails
-nothing: a developer on a train, or a machine that is let out to a mirror only, must be able to lint.
+It needs network access to the advisories. Without it, it prints that it was skipped and exits with
+0, so that linting also works offline.
 """
 
 import json
 import subprocess
 import sys
 
-LOCK = "requirements-dev.lock"  # which holds requirements.lock, and the extras
-_SOCKET_SECONDS, _SECONDS = 5, 120
+LOCK = "requirements-dev.lock"  # contains requirements.lock and all extras
+_SOCKET_SECONDS, _TIMEOUT_SECONDS = 5, 120
 _COMMAND = [
     *(sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--require-hashes"),
     *("--disable-pip", "--format", "json", "--progress-spinner", "off"),
@@ -18,33 +18,33 @@ _COMMAND = [
 
 
 def verdict(report: str) -> tuple[str, int]:
-    """What pip-audit's report in JSON comes to, in words, and the exit code."""
+    """A message about pip-audit's report in JSON, and the exit code."""
     try:
-        found = json.loads(report)["dependencies"]
+        packages = json.loads(report)["dependencies"]
     except ValueError:
-        return "pip-audit: skipped, as no advisories can be had from here", 0
-    known = [package for package in found if "vulns" in package]
-    bad = [
-        f"{package['name']} {package['version']}: {advisory['id']}, mended in "
+        return "pip-audit: skipped, because the advisories cannot be reached", 0
+    checked = [package for package in packages if "vulns" in package]
+    advisories = [
+        f"{package['name']} {package['version']}: {advisory['id']}, fixed in "
         f"{', '.join(advisory['fix_versions']) or 'no version yet'}"
-        for package in known
+        for package in checked
         for advisory in package["vulns"]
     ]
-    if bad:
-        return "\n".join(["pip-audit: advisories are known of", *bad]), 1
-    if not known:
-        return "pip-audit: skipped, as no advisories can be had from here", 0
-    return f"pip-audit: of {len(found)} packages {len(known)} were looked up, none is bad", 0
+    if advisories:
+        return "\n".join(["pip-audit: packages with advisories", *advisories]), 1
+    if not checked:
+        return "pip-audit: skipped, because the advisories cannot be reached", 0
+    return f"pip-audit: {len(checked)} of {len(packages)} packages checked, no advisories", 0
 
 
 def main() -> None:
-    """Ask, print the verdict, and exit with its code."""
+    """Run pip-audit, print the verdict, and exit with its code."""
     try:
-        done = subprocess.run(_COMMAND, capture_output=True, text=True, timeout=_SECONDS)
-        words, code = verdict(done.stdout)
+        process = subprocess.run(_COMMAND, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
+        message, code = verdict(process.stdout)
     except subprocess.TimeoutExpired:
-        words, code = f"pip-audit: skipped, as {_SECONDS} s were not enough", 0
-    print(words)
+        message, code = f"pip-audit: skipped after {_TIMEOUT_SECONDS} s without a result", 0
+    print(message)
     sys.exit(code)
 
 

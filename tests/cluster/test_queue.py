@@ -1,4 +1,4 @@
-"""The queue: each job once, of one lock one at a time, and none lost with its worker."""
+"""The queue: each job runs once, one job per lock at a time, and none is lost with its worker."""
 
 import asyncio
 import gc
@@ -18,12 +18,12 @@ def address():
     return conninfo(databases.new_database())
 
 
-async def worked(queue, handlers, until, concurrency=4):
-    """Work until something is so."""
+async def work_until(queue, handlers, condition, concurrency=4):
+    """Run a worker until the condition is true."""
     working = asyncio.create_task(queue.work(handlers, concurrency, shutdown_seconds=5))
     try:
         async with asyncio.timeout(30):
-            while not until():
+            while not condition():
                 await asyncio.sleep(0.02)
     finally:
         working.cancel()
@@ -31,7 +31,7 @@ async def worked(queue, handlers, until, concurrency=4):
             await working
 
 
-def test_what_waits_is_not_put_again(address):
+def test_queued_job_is_not_queued_again(address):
     async def go():
         async with Queue(address) as queue:
             a, b = Job("poll", "a", {"keys": ["1"]}), Job("poll", "b")
@@ -43,39 +43,39 @@ def test_what_waits_is_not_put_again(address):
             async def handle(job):
                 done.append((job.name, job.details, job.tries))
 
-            await worked(queue, {"poll": handle}, lambda: len(done) == 2)
+            await work_until(queue, {"poll": handle}, lambda: len(done) == 2)
             assert done == [("a", {"keys": ["1"]}, 0), ("b", {}, 0)]
             assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
 
-def test_of_one_lock_one_is_at_work_and_of_others_many(address):
+def test_jobs_with_same_lock_run_one_at_a_time(address):
     async def go():
         async with Queue(address) as queue, Queue(address) as other:
-            at_work, most, done = set(), 0, []
+            running, max_running, done = set(), 0, []
 
             async def handle(job):
-                nonlocal most
-                assert job.name not in at_work
-                at_work.add(job.name)
-                most = max(most, len(at_work))
-                if job.name == "a":  # asked for again in the middle
+                nonlocal max_running
+                assert job.name not in running
+                running.add(job.name)
+                max_running = max(max_running, len(running))
+                if job.name == "a":  # queued again while it runs
                     await other.put([Job("poll", "a", {"again": True})] * (not job.details))
                 await asyncio.sleep(0.3)
-                at_work.discard(job.name)
+                running.discard(job.name)
                 done.append(job.name)
 
             await queue.put([Job("poll", name) for name in "abc"])
-            both = (worked(q, {"poll": handle}, lambda: len(done) == 4) for q in (queue, other))
+            both = (work_until(q, {"poll": handle}, lambda: len(done) == 4) for q in (queue, other))
             await asyncio.gather(*both)
             assert sorted(done) == ["a", "a", "b", "c"]
-            assert most >= 2
+            assert max_running >= 2
 
     asyncio.run(go())
 
 
-def test_a_job_may_be_done_later(address):
+def test_job_is_retried_later(address):
     async def go():
         async with Queue(address) as queue:
             tries = []
@@ -86,25 +86,25 @@ def test_a_job_may_be_done_later(address):
                     raise RetryLater(0)
 
             await queue.put([Job("poll", "a")])
-            await worked(queue, {"poll": handle}, lambda: len(tries) == 3)
+            await work_until(queue, {"poll": handle}, lambda: len(tries) == 3)
             assert tries == [0, 1, 2]
             assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
 
-def test_what_a_stopped_worker_has_not_ended_is_given_back(address):
+def test_unfinished_job_of_stopped_worker_is_queued_again(address):
     async def go():
         async with Queue(address) as queue:
-            begun = asyncio.Event()
+            started = asyncio.Event()
 
             async def endless(job):
-                begun.set()
+                started.set()
                 await asyncio.sleep(60)
 
             await queue.put([Job("poll", "a")])
             working = asyncio.create_task(queue.work({"poll": endless}, 1, shutdown_seconds=0.1))
-            await asyncio.wait_for(begun.wait(), 20)
+            await asyncio.wait_for(started.wait(), 20)
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
@@ -115,37 +115,39 @@ def test_what_a_stopped_worker_has_not_ended_is_given_back(address):
                 done.append(job.tries)
 
             async with Queue(address) as other:
-                await worked(other, {"poll": handle}, lambda: done)
+                await work_until(other, {"poll": handle}, lambda: done)
             assert done == [1]
 
     asyncio.run(go())
 
 
-@pytest.mark.parametrize("again", [True, False])
-def test_what_a_dead_worker_had_begun_is_given_back_or_dropped(address, again):
+@pytest.mark.parametrize("retry", [True, False])
+def test_job_of_dead_worker_is_queued_again_or_dropped(address, retry):
     async def go():
         async with Queue(address, stalled_seconds=1) as queue:
             await queue.put([Job("poll", "a", {"keys": ["1"]})])
-            with psycopg.connect(address, autocommit=True) as server:  # who never says more
+            with psycopg.connect(
+                address, autocommit=True
+            ) as server:  # a worker that never sends a heartbeat
                 server.execute(f"SET search_path = {SCHEMA}")
                 server.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
                 server.execute("SELECT * FROM procrastinate_fetch_job_v2(NULL, 1)")
-            assert await queue.rescue(lambda job: again) == 0
+            assert await queue.rescue(lambda job: retry) == 0
             await asyncio.sleep(1.2)
-            asked = []
+            stalled_jobs = []
 
-            def wanted(job):
-                asked.append(job)
-                return again
+            def should_retry(job):
+                stalled_jobs.append(job)
+                return retry
 
-            assert await queue.rescue(wanted) == 1
-            assert asked == [Job("poll", "a", {"keys": ["1"]})]
-            assert await queue.queued_locks() == ({"poll a"} if again else set())
+            assert await queue.rescue(should_retry) == 1
+            assert stalled_jobs == [Job("poll", "a", {"keys": ["1"]})]
+            assert await queue.queued_locks() == ({"poll a"} if retry else set())
 
     asyncio.run(go())
 
 
-def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
+def test_job_of_dead_worker_is_not_queued_twice(address):
     async def go():
         async with Queue(address, stalled_seconds=1) as queue:
             await queue.put([Job("settle", "all")])
@@ -153,7 +155,7 @@ def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
                 server.execute(f"SET search_path = {SCHEMA}")
                 server.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
                 server.execute("SELECT * FROM procrastinate_fetch_job_v2(NULL, 1)")
-            assert await queue.put([Job("settle", "all")]) == 1  # planned again meanwhile
+            assert await queue.put([Job("settle", "all")]) == 1  # planned again in the meantime
             await asyncio.sleep(1.2)
             assert await queue.rescue(lambda job: True) == 1
             done = []
@@ -161,41 +163,41 @@ def test_of_a_dead_worker_nothing_is_given_back_that_waits_again(address):
             async def handle(job):
                 done.append(job)
 
-            await worked(queue, {"settle": handle}, lambda: done)
+            await work_until(queue, {"settle": handle}, lambda: done)
             assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
 
-@pytest.mark.parametrize("ended", [RetryLater(0), None])
-def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, caplog, ended):
-    """Its own was not heard of, as when a machine sleeps."""
+@pytest.mark.parametrize("error", [RetryLater(0), None])
+def test_job_done_by_another_worker_ends_without_error(address, caplog, error):
+    """The first worker sent no heartbeats, as when its machine sleeps."""
 
     async def go():
         async with Queue(address) as queue, Queue(address) as other:
-            begun, done = asyncio.Event(), asyncio.Event()
+            started, done = asyncio.Event(), asyncio.Event()
             tries = []
 
             async def slow(job):
-                begun.set()
+                started.set()
                 await done.wait()
-                if ended:
-                    raise ended
+                if error:
+                    raise error
 
             async def quick(job):
                 tries.append(job.tries)
 
             await queue.put([Job("settle", "all")])
             working = asyncio.create_task(queue.work({"settle": slow}, 1, shutdown_seconds=5))
-            await asyncio.wait_for(begun.wait(), 20)
+            await asyncio.wait_for(started.wait(), 20)
             with psycopg.connect(address, autocommit=True) as server:
                 server.execute(f"SET search_path = {SCHEMA}")
-                silent = (
+                make_stale = (
                     "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 min'"
                 )
-                server.execute(silent)
+                server.execute(make_stale)
             assert await other.rescue(lambda job: True) == 1
-            await worked(other, {"settle": quick}, lambda: tries)
+            await work_until(other, {"settle": quick}, lambda: tries)
             assert tries == [1]
             done.set()
             await asyncio.sleep(0.5)
@@ -209,7 +211,7 @@ def test_a_job_that_another_worker_has_done_meanwhile_ends_in_silence(address, c
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_a_job_that_waits_again_is_not_done_later_too(address):
+def test_retry_of_a_queued_job_runs_once(address):
     async def go():
         async with Queue(address) as queue:
             done = []
@@ -217,18 +219,18 @@ def test_a_job_that_waits_again_is_not_done_later_too(address):
             async def handle(job):
                 done.append(job.tries)
                 if len(done) == 1:
-                    await queue.put([Job("settle", "all")])  # planned again in the middle
+                    await queue.put([Job("settle", "all")])  # planned again while it runs
                     raise RetryLater(0)
 
             await queue.put([Job("settle", "all")])
-            await worked(queue, {"settle": handle}, lambda: len(done) == 2)
+            await work_until(queue, {"settle": handle}, lambda: len(done) == 2)
             assert done == [0, 0]
             assert await queue.queued_locks() == set()
 
     asyncio.run(go())
 
 
-def test_the_tables_are_made_anew_for_another_version(address):
+def test_tables_are_created_anew_for_another_version(address):
     async def go():
         async with Queue(address) as queue:
             await queue.put([Job("poll", "a")])
@@ -243,12 +245,12 @@ def test_the_tables_are_made_anew_for_another_version(address):
     asyncio.run(go())
 
 
-def test_a_server_that_is_not_there(tmp_path):
+def test_unreachable_server_is_a_storage_error(tmp_path):
     async def go():
         async with Queue(f"postgresql://me:SECRET@/db?host={tmp_path}"):
             pass
 
-    with pytest.raises(StorageError) as told:
+    with pytest.raises(StorageError) as raised:
         asyncio.run(go())
-    assert str(told.value).startswith("the queue: ")
-    assert "SECRET" not in str(told.value)
+    assert str(raised.value).startswith("the queue: ")
+    assert "SECRET" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Workers and the schedule as their operator starts them: processes, their output, their end."""
+"""Workers and the scheduler as processes: their work, their messages, their end."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ TAGS = '[tags."Communs"]\n'
 
 @pytest.fixture
 def working(tmp_path, publisher):
-    """An installation on PostgreSQL whose one publisher answers."""
+    """An installation on PostgreSQL with one publisher that works."""
     installation = Installation(tmp_path)
     installation.database = databases.new_database()
     publisher["/feed"] = rss(item("Les communs"))
@@ -44,57 +44,56 @@ def working(tmp_path, publisher):
 
 @contextmanager
 def worker(installation, *options, code=0):
-    """A worker at work; what it said is in the list."""
-    said: list[str] = []
+    """Run a worker until the block ends; then the list has its stdout and stderr."""
+    streams: list[str] = []
     process = start(installation.root, *options, "worker")
     try:
-        yield process, said
+        yield process, streams
     finally:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
-        said += [out, err]
-    assert process.returncode == code, said
+        streams += [out, err]
+    assert process.returncode == code, streams
     assert "Traceback" not in err
 
 
-def wait_for(what, seconds=60):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it did not come"
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.05)
 
 
-def published(installation, text, name="communs.atom"):
+def is_published(installation, text, name="communs.atom"):
     path = installation.outputs / name
     return path.exists() and text in path.read_text("utf-8")
 
 
-def settled(installation, text="Les communs"):
-    """Plan and wait until it is published, which may be the plan after that: a poll that is at work
-    is not waited for."""
+def wait_until_published(installation, text="Les communs"):
+    """Enqueue jobs until the text is published. The scheduler does not wait for running polls."""
 
-    def come():
+    def schedule_and_check():
         call(installation.root, "schedule", "--once")
         time.sleep(0.3)
-        return published(installation, text)
+        return is_published(installation, text)
 
-    wait_for(come)
+    wait_for(schedule_and_check)
 
 
-def test_what_is_planned_is_polled_matched_and_published(working, publisher):
-    with worker(working) as (_, said):
-        settled(working)
-    assert said == ["", ""]  # silent when all is well
+def test_worker_polls_matches_and_publishes(working, publisher):
+    with worker(working) as (_, streams):
+        wait_until_published(working)
+    assert streams == ["", ""]  # no output means all is well
     assert len(publisher.requests("/feed")) == 1
     (row,) = json.loads(call(working.root, "status", "--json")[0])
     assert (row["state"], row["entries"]) == ("ok", 1)
-    # A run finds nothing left to do, and what it would write is written.
+    # A run then has nothing to do.
     before = working.snapshot()
     assert call(working.root, "run") == ("", "")
     assert working.snapshot() == before
 
 
-def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
+def test_run_and_jobs_wait_for_each_other(working, publisher):
     slow = Answer(rss(item("Les communs")).encode(), wait=lambda: time.sleep(2))
     publisher["/feed"] = slow
     with worker(working):
@@ -106,220 +105,221 @@ def test_a_run_waits_for_the_jobs_and_they_for_the_run(working, publisher):
         assert publisher.most_at_once == {"127.0.0.1": 1}
 
 
-@pytest.mark.parametrize("cut", [False, True])
-def test_a_run_that_waits_for_workers_in_vain_says_why(working, monkeypatch, cut):
-    """Either they do not end, or the server goes."""
+@pytest.mark.parametrize("server_stops", [False, True])
+def test_run_that_cannot_get_the_lock_says_why(working, monkeypatch, server_stops):
+    """Either workers keep the lock, or the server ends the connection."""
     call(working.root, "run")
-    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 60 if cut else 1)
+    monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 60 if server_stops else 1)
     project = open_config(working.root / "feeds.toml")
     engine = sqlalchemy.create_engine(working.database)
-    with engine.connect() as theirs:
-        theirs.execute(advisory_locks._LOCK_SHARED, {"lock": advisory_locks._JOBS})
-        if cut:
-            waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
-            ending = threading.Timer(2, working.sql, [waiting])
-            ending.start()
-        wrong = (StorageError, "terminat") if cut else (LockedError, "^workers have used")
-        with pytest.raises(wrong[0], match=wrong[1]):
+    with engine.connect() as worker_connection:
+        worker_connection.execute(advisory_locks._LOCK_SHARED, {"lock": advisory_locks._JOBS})
+        if server_stops:
+            terminate = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+            threading.Timer(2, working.sql, [terminate]).start()
+        error, message = (
+            (StorageError, "terminat") if server_stops else (LockedError, "^workers have used")
+        )
+        with pytest.raises(error, match=message):
             commands.run_once(project, Console(quiet=True), everything=False)
     engine.dispose()
 
 
-def test_a_signal_lets_the_jobs_at_work_end(working, publisher):
+def test_signal_lets_running_jobs_end(working, publisher):
     publisher["/feed"] = Answer(rss(item("Les communs")).encode(), wait=lambda: time.sleep(2))
     with worker(working):
         call(working.root, "schedule", "--once")
         wait_for(lambda: publisher.asked)
     assert working.sql("SELECT title FROM entry WHERE title = 'Les communs'")
-    assert call(working.root, "run") == ("", "")  # what it left, a run goes on with
-    assert published(working, "Les communs")
+    assert call(working.root, "run") == ("", "")  # a run completes the rest
+    assert is_published(working, "Les communs")
     assert len(publisher.asked) == 1
 
 
-def test_no_network_is_no_publishers_fault(working):
+def test_no_network_is_not_counted_as_failures(working):
     hosts = [f"http://127.0.0.{n}:1/feed" for n in (1, 2, 3)]
     working.configure(hosts, TAGS)
-    with worker(working) as (_, said):
+    with worker(working) as (_, streams):
         call(working.root, "schedule", "--once")
         wait_for(lambda: (working.outputs / "index.html").exists())
         time.sleep(1)
-    assert "no network: no feed answered" in said[1]
+    assert "no network: no feed answered" in streams[1]
     rows = json.loads(call(working.root, "status", "--json")[0])
     assert [row["failures"] for row in rows] == [0, 0, 0]
 
 
-def test_where_others_answer_silence_is_the_publishers_fault(tmp_path):
+def test_unreachable_feed_is_a_failure_if_others_answer(tmp_path):
     installation = Installation(tmp_path)
     installation.database = databases.new_database()
     with origin("0.0.0.0") as publisher:
         publisher["/feed"] = rss(item("Les communs"))
-        good = publisher.url("/feed", "127.0.0.2")
-        installation.configure([good], TAGS)
+        working_url = publisher.url("/feed", "127.0.0.2")
+        installation.configure([working_url], TAGS)
         with worker(installation):
-            settled(installation)
-            installation.configure([good, "http://127.0.0.3:1/feed"], TAGS)
+            wait_until_published(installation)
+            installation.configure([working_url, "http://127.0.0.3:1/feed"], TAGS)
             call(installation.root, "schedule", "--once")
 
-            def failed():
+            def is_failure_counted():
                 rows = json.loads(call(installation.root, "status", "--json")[0])
                 return [row["failures"] for row in rows] == [0, 1]
 
-            wait_for(failed)
+            wait_for(is_failure_counted)
 
 
-def test_a_mistake_in_feeds_toml_does_not_stop_a_worker(working, publisher):
-    right = (working.root / "feeds.toml").read_text("utf-8")
-    with worker(working) as (_, said):
-        settled(working)
-        working.write("feeds.toml", f"{right}[nonsense]\n")
+def test_error_in_feeds_toml_does_not_stop_a_worker(working, publisher):
+    valid = (working.root / "feeds.toml").read_text("utf-8")
+    with worker(working) as (_, streams):
+        wait_until_published(working)
+        working.write("feeds.toml", f"{valid}[nonsense]\n")
         publisher["/feed"] = rss(item("Les communs"), item("Communs, encore", "https://b.example/"))
         working.sql("UPDATE feed SET next_poll_at = NULL, fetched_at = NULL")
-        working.write("feeds.toml", right.replace("site.example", "other.example"))
-        settled(working, "Communs, encore")
-    assert published(working, "https://other.example/communs.atom")
-    assert said[1].count("nonsense") <= 1
+        working.write("feeds.toml", valid.replace("site.example", "other.example"))
+        wait_until_published(working, "Communs, encore")
+    assert is_published(working, "https://other.example/communs.atom")
+    assert streams[1].count("nonsense") <= 1
 
 
-def test_a_slow_host_keeps_no_other_waiting_unless_a_run_waits(working, monkeypatch):
+def test_slow_host_delays_others_only_while_a_run_waits(working, monkeypatch):
     monkeypatch.setattr(advisory_locks, "CHECK_INTERVAL_SECONDS", 0.1)
-    told = []
+    log = []
 
     def run():
         with advisory_locks.hold_run_lock(working.database, working.root):
-            told.append("run")
+            log.append("run")
 
-    async def job(share, name, seconds):
-        async with share.job_lock():
-            told.append(f"{name} begins")
+    async def job(locks, name, seconds):
+        async with locks.job_lock():
+            log.append(f"{name} begins")
             await asyncio.sleep(seconds)
-            told.append(f"{name} ends")
+            log.append(f"{name} ends")
 
     async def go():
-        with WorkerLocks(working.database, working.root) as share:
-            slow = asyncio.create_task(job(share, "slow", 3))
+        with WorkerLocks(working.database, working.root) as locks:
+            slow = asyncio.create_task(job(locks, "slow", 3))
             await asyncio.sleep(0.5)
-            await job(share, "quick", 0)
+            await job(locks, "quick", 0)
             waiting = asyncio.create_task(asyncio.to_thread(run))
             await asyncio.sleep(1)
-            await asyncio.gather(slow, waiting, job(share, "late", 0))
+            await asyncio.gather(slow, waiting, job(locks, "late", 0))
 
     asyncio.run(go())
     quick, late = ([f"{name} begins", f"{name} ends"] for name in ("quick", "late"))
-    assert told == ["slow begins", *quick, "slow ends", "run", *late]
+    assert log == ["slow begins", *quick, "slow ends", "run", *late]
 
 
-def test_a_job_that_is_cancelled_while_it_waits_for_a_run_holds_nothing(working, monkeypatch):
-    """Neither the end of its worker, nor the next run."""
+def test_job_cancelled_while_it_waits_holds_no_lock(working, monkeypatch):
+    """It delays neither the end of its worker nor the next run."""
     monkeypatch.setattr(advisory_locks, "LOCK_TIMEOUT_SECONDS", 1)
 
-    async def wait(share):
-        async with share.job_lock():
+    async def wait(locks):
+        async with locks.job_lock():
             raise AssertionError
 
-    async def cancelled_wait(share):
-        waiting = asyncio.create_task(wait(share))
+    async def cancelled_wait(locks):
+        waiting = asyncio.create_task(wait(locks))
         await asyncio.sleep(0.5)
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
 
     async def go():
-        with WorkerLocks(working.database, working.root) as share:
+        with WorkerLocks(working.database, working.root) as locks:
             with advisory_locks.hold_run_lock(working.database, working.root):
-                await cancelled_wait(share)
+                await cancelled_wait(locks)
             await asyncio.sleep(0.5)
             with advisory_locks.hold_run_lock(working.database, working.root):
                 pass
             with advisory_locks.hold_run_lock(working.database, working.root):
-                await cancelled_wait(share)
-                ending = asyncio.to_thread(share.__exit__, None, None, None)
+                await cancelled_wait(locks)
+                ending = asyncio.to_thread(locks.__exit__, None, None, None)
                 await asyncio.wait_for(ending, 5)
 
     asyncio.run(go())
 
 
-def test_what_a_stopped_worker_still_writes_is_waited_for(working, monkeypatch):
-    """A thread cannot be stopped: until it ends, its job is at work, and no run begins."""
-    begun, go_on, told = threading.Event(), threading.Event(), []
+def test_run_waits_for_writing_thread_of_stopped_worker(working, monkeypatch):
+    """A thread cannot be stopped: its job keeps the lock until the thread ends."""
+    started, may_continue, log = threading.Event(), threading.Event(), []
 
     def write(*_):
-        begun.set()
-        go_on.wait(30)
-        told.append("written")
+        started.set()
+        may_continue.wait(30)
+        log.append("written")
         return ()
 
     def run():
         with advisory_locks.hold_run_lock(working.database, working.root):
-            told.append("run")
+            log.append("run")
 
     async def go():
         projects = ProjectWatcher(working.root / "feeds.toml", open_config, print)
         with (
             closing(working.store()) as store,
-            WorkerLocks(working.database, working.root) as share,
+            WorkerLocks(working.database, working.root) as locks,
         ):
-            jobs = Jobs(projects, store, share, *[None] * 6)  # type: ignore[arg-type]
+            jobs = Jobs(projects, store, locks, *[None] * 6)  # type: ignore[arg-type]
             monkeypatch.setattr(Jobs, "_publish", write)
             publishing = asyncio.create_task(jobs.publish(Job("publish", "tag:communs")))
-            await asyncio.to_thread(begun.wait, 30)
+            await asyncio.to_thread(started.wait, 30)
             publishing.cancel()
             running = asyncio.create_task(asyncio.to_thread(run))
             await asyncio.sleep(1)
-            go_on.set()
+            may_continue.set()
             await asyncio.wait([publishing, running])
             assert publishing.cancelled()
 
     asyncio.run(go())
-    assert told == ["written", "run"]
+    assert log == ["written", "run"]
 
 
-def test_of_two_schedules_one_plans(working):
+def test_only_one_of_two_schedulers_leads(working):
     async def go():
         with (
-            WorkerLocks(working.database, working.root) as one,
-            WorkerLocks(working.database, working.root) as two,
+            WorkerLocks(working.database, working.root) as first,
+            WorkerLocks(working.database, working.root) as second,
         ):
-            assert one.try_lead()
-            assert not two.try_lead()
-            assert one.try_lead()
-        with WorkerLocks(working.database, working.root) as three:
-            assert three.try_lead()
+            assert first.try_lead()
+            assert not second.try_lead()
+            assert first.try_lead()
+        with WorkerLocks(working.database, working.root) as third:
+            assert third.try_lead()
 
     asyncio.run(go())
 
 
-def test_a_schedule_goes_on_until_it_is_stopped(working):
+def test_scheduler_runs_until_it_is_stopped(working):
     process = start(working.root, "-v", "schedule", "--every", "1")
     with worker(working):
-        wait_for(lambda: published(working, "Les communs"))
+        wait_for(lambda: is_published(working, "Les communs"))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "1 hosts to poll" in err
 
 
-def test_a_server_that_goes_and_comes_back_is_told_of(working):
+def test_lost_and_recovered_server_is_reported(working):
     process = start(working.root, "-v", "schedule", "--every", "1")
     assert process.stderr.readline() == "1 hosts to poll\n"
     databases.restart()
-    said = list(iter(process.stderr.readline, "the database answers again\n"))
-    (line,) = (line for line in said if "hosts to poll" not in line)
+    lines = list(iter(process.stderr.readline, "the database answers again\n"))
+    (line,) = (line for line in lines if "hosts to poll" not in line)
     assert line.endswith("; waiting for it\n")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0
 
 
-def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
+def test_job_that_always_fails_is_given_up_for_a_day(working, tmp_path):
     store = working.store()
     warnings: list[str] = []
-    tried = processes.FailureCounter(store, warnings.append)
+    failures = processes.FailureCounter(store, warnings.append)
 
     async def broken(job):
         raise ValueError("a bug")
 
     async def go():
-        handle = tried.wrap(broken)
+        handle = failures.wrap(broken)
         for number in range(MAX_ATTEMPTS - 1):
             with pytest.raises(RetryLater):
                 await handle(Job("poll", "127.0.0.1", tries=number))
@@ -343,15 +343,17 @@ def test_what_always_fails_is_given_up_for_a_day_and_told(working, tmp_path):
     assert call(working.root, "-v", "schedule", "--once")[1] == "1 hosts to poll\n"
     with worker(working):
         wait_for(
-            lambda: not any(work.name.startswith("poll ") for work in store.job_failures.all())
+            lambda: (
+                not any(failure.name.startswith("poll ") for failure in store.job_failures.all())
+            )
         )
     store.close()
 
 
-def test_what_cannot_be_published_is_told_until_it_is(working):
+def test_failed_publishing_is_reported_until_it_succeeds(working):
     store = working.store()
     warnings: list[str] = []
-    tried = processes.FailureCounter(store, warnings.append)
+    failures = processes.FailureCounter(store, warnings.append)
     job = Job("publish", "tag:communs")
 
     async def full(job):
@@ -362,7 +364,7 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
 
     def do(handler):
         async def go():
-            await tried.wrap(handler)(job)
+            await failures.wrap(handler)(job)
 
         asyncio.run(go())
 
@@ -370,18 +372,18 @@ def test_what_cannot_be_published_is_told_until_it_is(working):
         do(full)
     _, err = call(working.root, "-v", "status")
     assert "workers failed 1 times to publish tag:communs: PublishError: outputs" in err
-    (left,) = store.job_failures.all()
+    (failure,) = store.job_failures.all()
     for _ in range(MAX_ATTEMPTS - 2):
-        store.job_failures.record(left.name, left.reason, left.failed_at)
+        store.job_failures.record(failure.name, failure.reason, failure.failed_at)
     do(full)
-    assert "and tried again when it is next planned" in warnings[-1]
-    do(done)  # another job, which was never tried before
+    assert "next try when it is planned again" in warnings[-1]
+    do(done)  # another job without failures
     assert not store.job_failures.all()
     store.close()
 
 
 @pytest.mark.parametrize("command", ["worker", "schedule"])
-def test_a_file_is_for_one_machine(tmp_path, command):
+def test_sqlite_is_refused_for_workers(tmp_path, command):
     installation = Installation(tmp_path)
     installation.database = databases.SQLITE
     installation.configure(["https://a.example/feed"])
@@ -389,7 +391,7 @@ def test_a_file_is_for_one_machine(tmp_path, command):
     assert '"store.url" is a file: several machines need a PostgreSQL database' in err
 
 
-def test_a_server_that_cannot_be_reached(tmp_path):
+def test_unreachable_server_is_reported(tmp_path):
     installation = Installation(tmp_path)
     installation.database = f"postgresql+psycopg://me:SECRET@/db?host={tmp_path}"
     installation.configure(["https://a.example/feed"])
@@ -400,7 +402,7 @@ def test_a_server_that_cannot_be_reached(tmp_path):
         assert "SECRET" not in err
 
 
-def test_the_address_of_the_database_may_stand_in_the_environment(working):
+def test_database_url_from_environment(working):
     text = (working.root / "feeds.toml").read_text("utf-8")
     working.write("feeds.toml", text.replace(working.database, "env:OUR_DATABASE"))
     url = working.database.replace("+psycopg", "")
@@ -413,7 +415,7 @@ def test_the_address_of_the_database_may_stand_in_the_environment(working):
     assert "SECRET" not in err
 
 
-def test_without_the_extra_a_message(working, tmp_path):
+def test_missing_extra_is_reported(working, tmp_path):
     (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('no', name='psycopg')")
     process = subprocess.run(
         [sys.executable, "-m", "aggregator", "run"],
@@ -427,10 +429,10 @@ def test_without_the_extra_a_message(working, tmp_path):
     assert f'pip install "{DISTRIBUTION}[postgres]"' in process.stderr
 
 
-# -- moving ----------------------------------------------------------------------------------------
+# -- migrate ---------------------------------------------------------------------------------------
 
 
-def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
+def test_migrate_to_postgresql_and_back(tmp_path, publisher):
     publisher["/feed"] = rss(item("Les communs"), item("Jardin", "https://b.example/"))
     installation = Installation(tmp_path)
     installation.database = databases.SQLITE
@@ -446,10 +448,10 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     call(tmp_path, "run")
     assert installation.snapshot() == files
-    # What is new gets numbers of its own.
+    # New rows get new ids.
     publisher["/feed"] = rss(item("Communs, encore", "https://c.example/"))
     call(tmp_path, "run", "--all")
-    assert published(installation, "Communs, encore")
+    assert is_published(installation, "Communs, encore")
     files, rows = installation.snapshot(), sum(map(len, installation.stored().values()))
     call(tmp_path, "migrate", "--to", "sqlite:///back.sqlite3")
     installation.database = "sqlite:///back.sqlite3"
@@ -458,10 +460,10 @@ def test_everything_moves_to_postgresql_and_back(tmp_path, publisher):
     call(tmp_path, "run", "--all")
     assert installation.snapshot() == files
     assert len(publisher.requests("/feed")) == 3
-    assert publisher.asked[-1].headers["If-None-Match"]  # what was known is known
+    assert publisher.asked[-1].headers["If-None-Match"]  # validators were copied
 
 
-def test_nothing_moves_onto_something(working):
+def test_migrate_refuses_a_database_that_is_not_empty(working):
     call(working.root, "run")
     _, err = call(working.root, "migrate", "--to", working.database, code=2)
     assert "is the current database" in err

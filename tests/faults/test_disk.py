@@ -328,7 +328,7 @@ def test_lost_log_of_incomplete_checkpoint(world_after_run):
     overwrite_all_but_first_page(world_after_run.state, None)
     world_after_run.state.with_name(world_after_run.state.name + "-shm").touch()
     _, err = world_after_run.call("run", code=3)
-    check_one_line(err, world_after_run.state, "its write-ahead log is gone", HINT)
+    check_one_line(err, world_after_run.state, "its write-ahead log is missing", HINT)
 
 
 @fault(
@@ -647,7 +647,7 @@ def test_database_is_removed_during_run(world_after_run, baseline, case):
     may_answer.set()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
-    check_one_line(err, world_after_run.state, "while this command was at work", "run again")
+    check_one_line(err, world_after_run.state, "while this command ran", "run it again")
     world_after_run.check_outputs(baseline.before)
     log = world_after_run.state.with_name(world_after_run.state.name + "-wal")
     if log.exists() and not world_after_run.state.exists():
@@ -655,8 +655,8 @@ def test_database_is_removed_during_run(world_after_run, baseline, case):
         check_one_line(
             err,
             world_after_run.state,
-            "there is no database, but its write-ahead log",
-            "take the log",
+            "the database is missing, but its write-ahead log",
+            "remove the log",
         )
         log.unlink()
     world_after_run.publish(SECOND)

@@ -249,7 +249,7 @@ def test_server_is_restarted_while_worker_polls(shared, expected):
         databases.restart()
         may_answer.set()
         shared.wait_for_outputs(expected[1])
-    endings = "; it is done again", "; waiting for it", "the database answers again"
+    endings = "; retrying", "; waiting for it", "the database answers again"
     assert messages
     assert all(line.endswith(endings) for line in messages), messages
 

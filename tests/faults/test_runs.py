@@ -499,7 +499,7 @@ LIMITS = {
     "512 MB of memory": "",
     "64 open files": "",
     "16 open files": "too many open files",
-    "no new process": "no new process or thread",
+    "no new process": "cannot start a process or thread",
 }
 
 

@@ -1,4 +1,4 @@
-"""What deploy/ and docs/operations.md say is so: commands, options, paths, variables."""
+"""The commands, options, paths and variables in deploy/ and docs/operations.md exist."""
 
 import re
 import shlex
@@ -23,16 +23,16 @@ SERVICES = [path for path in UNITS if path.suffix == ".service"]
 
 
 class Unit(ConfigParser):
-    """Keys differ by their case; of several with one name the last counts."""
+    """A systemd unit. Keys are case-sensitive; the last of several equal keys counts."""
 
     def optionxform(self, optionstr):
         return optionstr
 
 
 def unit(path):
-    found = Unit(interpolation=None, strict=False, comment_prefixes=("#",))
-    found.read_string(path.read_text("utf-8"))
-    return found
+    parser = Unit(interpolation=None, strict=False, comment_prefixes=("#",))
+    parser.read_string(path.read_text("utf-8"))
+    return parser
 
 
 def command_lines():
@@ -48,7 +48,7 @@ COMMAND_LINES = sorted(set(command_lines()))
 
 
 @pytest.mark.parametrize(("where", "line"), COMMAND_LINES)
-def test_every_command_line_is_understood(where, line):
+def test_command_lines_are_valid(where, line):
     command: Any = get_command(app)
     words = shlex.split(line)
     while words and (words[0].startswith("-") or hasattr(command, "commands")):
@@ -65,15 +65,15 @@ def test_every_command_line_is_understood(where, line):
 
 
 def options(command):
-    """The options of a command, and how many words each takes."""
-    found = {}
+    """The options of a command, and the number of words that each takes."""
+    counts = {}
     for parameter in command.params:
         for name in (*parameter.opts, *parameter.secondary_opts):
-            found[name] = 0 if getattr(parameter, "is_flag", False) else 1
-    return found
+            counts[name] = 0 if getattr(parameter, "is_flag", False) else 1
+    return counts
 
 
-def test_command_lines_are_found():
+def test_command_lines_come_from_all_files():
     assert {where for where, _ in COMMAND_LINES} == {
         *(path.name for path in SERVICES), "compose.yaml", "operations.md",
     }  # fmt: skip
@@ -94,15 +94,15 @@ def test_timer_starts_the_run():
     assert (DEPLOY / "systemd" / "aggregator.service").exists()
 
 
-def test_workers_have_the_time_that_they_give_their_jobs():
+def test_workers_may_finish_their_jobs():
     service = unit(DEPLOY / "systemd" / "aggregator-worker@.service")["Service"]
     assert float(service["TimeoutStopSec"]) > SHUTDOWN_SECONDS + 10
     grace = re.search(r"stop_grace_period: (\d+)s  #", COMPOSE)
     assert grace and float(grace[1]) > SHUTDOWN_SECONDS + 10
 
 
-def test_compose_file_has_each_service_once_and_looks_after_all():
-    """A light check, for a parser of YAML is not among what we develop with."""
+def test_compose_file_has_each_service_once_and_confined():
+    """A simple check without a YAML parser, which is not among our development packages."""
     assert "\t" not in COMPOSE
     services = COMPOSE.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
     assert re.findall(r"^  (\w+):$", services, re.MULTILINE) == [
@@ -113,12 +113,12 @@ def test_compose_file_has_each_service_once_and_looks_after_all():
         assert needed in COMPOSE.partition("\nservices:\n")[0]
 
 
-def test_variables_of_the_compose_file_are_told():
-    told = re.findall(r"^(\w+)=", (DEPLOY / "env.example").read_text("utf-8"), re.MULTILINE)
-    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) == set(told)
+def test_variables_of_compose_file_are_in_env_example():
+    variables = re.findall(r"^(\w+)=", (DEPLOY / "env.example").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) == set(variables)
 
 
-def test_image_is_made_of_what_is_here_and_runs_as_nobody_in_particular():
+def test_image_copies_existing_files_and_runs_without_root():
     copied = re.findall(r"^COPY (?!--)(.+) \S+$", CONTAINERFILE, re.MULTILINE)
     for name in " ".join(copied).split():
         assert (REPOSITORY / name).exists(), name
@@ -131,7 +131,7 @@ def pins(name):
     return dict(re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^ ;\\]+)", text, re.MULTILINE))
 
 
-def test_image_has_the_versions_that_are_tested_and_every_extra_that_it_needs():
+def test_image_has_tested_versions_and_needed_extras():
     image, tested = pins("deploy/requirements.lock"), pins("requirements-dev.lock")
     assert image.items() <= tested.items()
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
@@ -140,7 +140,7 @@ def test_image_has_the_versions_that_are_tested_and_every_extra_that_it_needs():
             assert re.split(r"[>=<\[]", needed)[0] in image
 
 
-def test_paths_that_the_pages_name_exist():
+def test_paths_in_documents_exist():
     for page in (REPOSITORY / "README.md", REPOSITORY / "docs" / "operations.md"):
         for path in re.findall(r"(?<![\w/.])deploy/[\w@./-]+", page.read_text("utf-8")):
             if path != "deploy/.env":

@@ -1,11 +1,11 @@
-"""A short soak, in which kills, full disks and publishers at their worst come as in a long one."""
+"""A short soak test, with the same random faults as a long one."""
 
 from tests.soak import soak
 
 HOURS = 3
 
 
-def test_nothing_is_lost_doubled_or_invalid_whatever_strikes(tmp_path):
+def test_soak_loses_and_duplicates_nothing(tmp_path):
     tally = soak(tmp_path, HOURS, seed=11)
     assert tally.holds, str(tally)
     assert tally.runs > HOURS * 4

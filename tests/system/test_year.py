@@ -1,6 +1,6 @@
-"""A year, day by day, of ten publishers who do what publishers do; and two strict subscribers.
+"""A simulated year with ten publishers, each with a typical oddity, and two feed readers.
 
-newsboat and `reader` are subscribed to the served outputs. Each must see each story once.
+newsboat and `reader` subscribe to the served outputs. Each must show each story exactly once.
 """
 
 import os
@@ -26,51 +26,23 @@ DAY = timedelta(days=1)
 START = datetime(2025, 11, 24, 12, tzinfo=UTC)
 DAYS = 365
 _WORDS = [
-    "jardin",
-    "friche",
-    "clé",
-    "table",
-    "règle",
-    "atelier",
-    "vélo",
-    "pluie",
-    "semis",
-    "carnet",
-    "rue",
-    "fête",
-    "colle",
-    "bois",
-    "outil",
-    "voisin",
-    "marché",
-    "pain",
-    "mairie",
-    "vote",
-    "carte",
-    "chemin",
-    "ruche",
-    "toit",
-    "eau",
-    "sol",
-    "arbre",
-    "école",
-    "fil",
-    "nappe",
-    "four",
-]
+    "jardin", "friche", "clé", "table", "règle", "atelier", "vélo", "pluie", "semis", "carnet",
+    "rue", "fête", "colle", "bois", "outil", "voisin", "marché", "pain", "mairie", "vote",
+    "carte", "chemin", "ruche", "toit", "eau", "sol", "arbre", "école", "fil", "nappe", "four",
+]  # fmt: skip
 _MARKER = re.compile(r"histoire-\w+-\d+")
 
 
 class Story:
-    """A text that is unlike any other, with its marker in it."""
+    """A unique text that contains its marker."""
 
     def __init__(self, publisher: str, day: int) -> None:
         self.marker = f"histoire-{publisher}-{day}"
         self.title = f"{publisher} raconte {self.marker}"
         self.at = START + day * DAY - timedelta(hours=3)
         self.day = day
-        dice = random.Random(self.marker)
-        self.text = f"{self.marker} " + " ".join(dice.choice(_WORDS) for _ in range(120))
+        rng = random.Random(self.marker)
+        self.text = f"{self.marker} " + " ".join(rng.choice(_WORDS) for _ in range(120))
 
 
 def rfc822(at: datetime) -> str:
@@ -95,7 +67,7 @@ def channel(name: str, items: list[str]) -> str:
     )
 
 
-def renames(stories: list[Story], day: int) -> list[str]:
+def new_guids(stories: list[Story], day: int) -> list[str]:
     """Every guid changes every week."""
     return [
         item(s, f"https://a.example/{s.day}", f"g-{day // 7}-{s.day}", rfc822(s.at))
@@ -103,8 +75,8 @@ def renames(stories: list[Story], day: int) -> list[str]:
     ]
 
 
-def moves(stories: list[Story], day: int) -> list[str]:
-    """To https, then to another host, then to other paths; the addresses are the guids."""
+def moved_site(stories: list[Story], day: int) -> list[str]:
+    """The site moves to https, then to another host, then to other paths; guids are the links."""
     base = (
         "http://b.example/"
         if day < 100
@@ -118,8 +90,8 @@ def moves(stories: list[Story], day: int) -> list[str]:
     ]
 
 
-def reissues(stories: list[Story], day: int) -> list[str]:
-    """The whole archive comes again on two days of the year, as if it were new."""
+def republished(stories: list[Story], day: int) -> list[str]:
+    """On two days of the year the whole archive is republished as new entries."""
     edition = (day >= 120) + (day >= 240)
     return [
         item(
@@ -132,28 +104,30 @@ def reissues(stories: list[Story], day: int) -> list[str]:
     ]
 
 
-def bumps(stories: list[Story], day: int) -> list[str]:
-    """Every entry is stamped with the time of the poll."""
+def touched_dates(stories: list[Story], day: int) -> list[str]:
+    """The date of every entry is the time of the poll."""
     now = rfc822(START + day * DAY)
     return [item(s, f"https://d.example/{s.day}", f"d{s.day}", now) for s in stories]
 
 
-def counts(stories: list[Story], day: int) -> list[str]:
-    """A counter and a tracking pixel change in every text."""
-    noise = f'<p>Lu {day * 7} fois</p><img src="https://s.example/p?{day}" width="1" height="1">'
+def counters(stories: list[Story], day: int) -> list[str]:
+    """A counter and a tracking pixel in every text change daily."""
+    counter = f'<p>Lu {day * 7} fois</p><img src="https://s.example/p?{day}" width="1" height="1">'
     return [
-        item(s, f"https://e.example/{s.day}", f"e{s.day}", rfc822(s.at), f"<p>{s.text}</p>{noise}")
+        item(
+            s, f"https://e.example/{s.day}", f"e{s.day}", rfc822(s.at), f"<p>{s.text}</p>{counter}"
+        )
         for s in stories
     ]
 
 
-def sessions(stories: list[Story], day: int) -> list[str]:
-    """No guids, and a session in every link."""
+def session_links(stories: list[Story], day: int) -> list[str]:
+    """No guids, and a session id in every link."""
     return [item(s, f"https://f.example/{s.day}?sid={day}x", "", rfc822(s.at)) for s in stories]
 
 
-def one_guid(stories: list[Story], day: int) -> list[str]:
-    """One guid for everything."""
+def same_guid(stories: list[Story], day: int) -> list[str]:
+    """All entries have the same guid."""
     return [item(s, f"https://h.example/{s.day}", "same", rfc822(s.at)) for s in stories]
 
 
@@ -162,14 +136,14 @@ def undated(stories: list[Story], day: int) -> list[str]:
     return [item(s, f"https://i.example/{s.day}") for s in stories]
 
 
-def forgets(stories: list[Story], day: int) -> list[str]:
-    """Half of the entries are missing every other day, in another order."""
+def missing_entries(stories: list[Story], day: int) -> list[str]:
+    """Every other day half of the entries are missing, and the order is reversed."""
     shown = stories if day % 2 else stories[::-2]
     return [item(s, f"https://j.example/{s.day}", f"j{s.day}", rfc822(s.at)) for s in shown]
 
 
-def edits(stories: list[Story], day: int) -> list[str]:
-    """Every text is corrected a little, and then a little more."""
+def small_edits(stories: list[Story], day: int) -> list[str]:
+    """Every text is edited a little on each of five days."""
     return [
         item(s, f"https://k.example/{s.day}", f"k{s.day}", rfc822(s.at),
              s.text + " ainsi" * min(day - s.day, 5))
@@ -180,26 +154,27 @@ def edits(stories: list[Story], day: int) -> list[str]:
 PUBLISHERS: dict[str, Callable[[list[Story], int], list[str]]] = {
     function.__name__.replace("_", ""): function
     for function in (
-        renames, moves, reissues, bumps, counts, sessions, one_guid, undated, forgets, edits,
+        new_guids, moved_site, republished, touched_dates, counters, session_links, same_guid, undated,
+        missing_entries, small_edits,
     )
 }  # fmt: skip
 
 
 def planet(stories: list[Story]) -> list[str]:
-    """Others' stories under its own addresses, a day later."""
+    """Copies of other publishers' stories, at the planet's own links, a day later."""
     return [
         item(s, f"https://planet.example/{s.marker}", s.marker, rfc822(s.at + DAY)) for s in stories
     ]
 
 
 def marker(text: str) -> str:
-    found = _MARKER.search(text)
-    assert found, text
-    return found[0]
+    match = _MARKER.search(text)
+    assert match, text
+    return match[0]
 
 
 class Newsboat:
-    """The reader that people install from their distribution."""
+    """A feed reader in a process of its own, from the distribution's package."""
 
     def __init__(self, folder, url: str) -> None:
         folder.mkdir()
@@ -221,7 +196,7 @@ class Newsboat:
         return Counter(marker(text) for (text,) in rows)
 
 
-def test_a_year_of_everything(tmp_path, publisher, installation):
+def test_each_story_is_shown_once_in_a_year(tmp_path, publisher, installation):
     if shutil.which("newsboat") is None:
         if os.environ.get("CI"):
             pytest.fail("CI has newsboat: .ci/run installs it")
@@ -235,8 +210,8 @@ def test_a_year_of_everything(tmp_path, publisher, installation):
             for name in names
         ),
     )
-    told: dict[str, list[Story]] = {name: [] for name in PUBLISHERS}
-    ours = Subscriber(installation)
+    stories: dict[str, list[Story]] = {name: [] for name in PUBLISHERS}
+    subscriber = Subscriber(installation)
     with serving(installation) as (_, port):
         url = f"http://127.0.0.1:{port}/all.atom"
         newsboat = Newsboat(tmp_path / "newsboat", url)
@@ -245,25 +220,28 @@ def test_a_year_of_everything(tmp_path, publisher, installation):
             for day in range(DAYS):
                 for place, (name, serve) in enumerate(PUBLISHERS.items()):
                     if day == 0 or day % 10 == place:
-                        told[name].append(Story(name, day))
-                    document = channel(name, serve(told[name][:-13:-1], day))
+                        stories[name].append(Story(name, day))
+                    document = channel(name, serve(stories[name][:-13:-1], day))
                     publisher[f"/{name}"] = document
                 copied = [
-                    s for name in ("renames", "counts") for s in told[name][-6:] if s.day < day
+                    s
+                    for name in ("newguids", "counters")
+                    for s in stories[name][-6:]
+                    if s.day < day
                 ]
                 publisher["/planet"] = channel("planet", planet(copied))
                 report = installation.run(START + day * DAY)
                 assert not report.troubles
-                ours.read()
+                subscriber.read()
                 reader.update_feed(url)
                 if day % 10 == 0 or day == DAYS - 1:
                     newsboat.reload()
-            read = Counter(marker(e.content[0].value) for e in reader.get_entries())
-    markers = [story.marker for stories in told.values() for story in stories]
-    once = Counter(markers)
+            shown = Counter(marker(e.content[0].value) for e in reader.get_entries())
+    markers = [story.marker for published in stories.values() for story in published]
+    each_once = Counter(markers)
     assert len(markers) > 365
-    assert read == once
-    assert newsboat.seen() == once
-    # Nothing was shown as changed but what its publisher had changed for a reader to see.
-    assert len(ours.seen) == len(markers)
-    assert {len(times) for times in ours.seen.values()} == {1}
+    assert shown == each_once
+    assert newsboat.seen() == each_once
+    # No story was shown as changed.
+    assert len(subscriber.seen) == len(markers)
+    assert {len(times) for times in subscriber.seen.values()} == {1}

@@ -1,6 +1,6 @@
-"""What RFC 4287, RFC 5005 and the W3C's validator ask of a document, as far as it applies to ours.
+"""The rules of RFC 4287, RFC 5005 and the W3C's validator that apply to our Atom documents.
 
-Each complaint has the name that the validator gives it.
+Complaints have the names that the validator uses.
 """
 
 import re
@@ -23,7 +23,7 @@ ABSOLUTE = re.compile(r"\s*(?:https?|mailto):", re.IGNORECASE)
 
 
 def complaints(document: bytes, location: str) -> list[str]:
-    """What is wrong with an Atom document that is served at ``location``."""
+    """The errors in an Atom document that is served at ``location``."""
     return list(_complaints(etree.fromstring(document), location))
 
 
@@ -44,18 +44,18 @@ def _complaints(feed: etree._Element, location: str) -> Iterator[str]:
         values = Counter(entry.findtext(f"{ATOM}{name}") for entry in entries)
         for value in (value for value, number in values.items() if number > 1):
             yield f"Duplicate{name.title()}s: {value}"
-    moments = [entry.findtext(f"{ATOM}updated") for entry in entries]
-    if moments and feed.findtext(f"{ATOM}updated") != max(moments):
+    dates = [entry.findtext(f"{ATOM}updated") for entry in entries]
+    if dates and feed.findtext(f"{ATOM}updated") != max(dates):
         yield "the feed's updated is not its newest entry's"
-    authored = feed.find(f"{ATOM}author") is not None
+    has_author = feed.find(f"{ATOM}author") is not None
     for entry in entries:
-        yield from _entry(entry, authored=authored)
+        yield from _entry(entry, has_author=has_author)
 
 
-def _entry(entry: etree._Element, *, authored: bool) -> Iterator[str]:
+def _entry(entry: etree._Element, *, has_author: bool) -> Iterator[str]:
     where = entry.findtext(f"{ATOM}id")
     yield from _common(entry, f"entry {where}")
-    if not authored and entry.find(f"{ATOM}author") is None:
+    if not has_author and entry.find(f"{ATOM}author") is None:
         yield f"MissingAuthor: {where}"
     alternate = [
         x for x in entry.findall(f"{ATOM}link") if x.get("rel", "alternate") == "alternate"
@@ -87,16 +87,16 @@ def _common(parent: etree._Element, where: str) -> Iterator[str]:
         if children[name] > 1:
             yield f"DuplicateElement {name}: {where}"
     for name in ("updated", "published"):
-        moment = parent.findtext(f"{ATOM}{name}")
-        if moment is not None and not RFC3339.fullmatch(moment):
-            yield f"InvalidRFC3339Date {moment}: {where}"
+        date = parent.findtext(f"{ATOM}{name}")
+        if date is not None and not RFC3339.fullmatch(date):
+            yield f"InvalidRFC3339Date {date}: {where}"
     if not IRI.fullmatch(parent.findtext(f"{ATOM}id") or ""):
         yield f"InvalidFullLink in id: {where}"
     if not (parent.findtext(f"{ATOM}title") or "").strip():
         yield f"MissingTitle: {where}"
     if (language := parent.get(LANG)) and not LANGUAGE.fullmatch(language):
         yield f"InvalidLanguage {language}: {where}"
-    seen = set()
+    alternates = set()
     for link in parent.findall(f"{ATOM}link"):
         rel, kind = link.get("rel", "alternate"), link.get("type")
         if not IRI.fullmatch(link.get("href", "")):
@@ -106,9 +106,9 @@ def _common(parent: etree._Element, where: str) -> Iterator[str]:
         if (length := link.get("length")) and not length.isdecimal():
             yield f"InvalidNonNegativeInteger {length}: {where}"
         if rel == "alternate":
-            if (kind, link.get("hreflang")) in seen:
+            if (kind, link.get("hreflang")) in alternates:
                 yield f"DuplicateAtomLink: {where}"
-            seen.add((kind, link.get("hreflang")))
+            alternates.add((kind, link.get("hreflang")))
     for author in parent.findall(f"{ATOM}author"):
         if not (author.findtext(f"{ATOM}name") or "").strip():
             yield f"an author without a name: {where}"

@@ -84,9 +84,9 @@ LONG_TIMEOUT_SECONDS = 3600
 
 @pytest.fixture
 def publisher() -> Iterator[Origin]:
-    """A scripted publisher on loopback."""
-    with origin() as told:
-        yield told
+    """A publisher on loopback with scripted answers."""
+    with origin() as publisher:
+        yield publisher
 
 
 @pytest.fixture

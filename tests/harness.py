@@ -1,4 +1,4 @@
-"""A whole installation in a folder, run in this process at any time one likes."""
+"""An installation in a folder, whose runs happen in this process at any simulated time."""
 
 import asyncio
 import re
@@ -34,7 +34,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 class Installation:
-    """``write`` its files, ``run`` it, read ``outputs``."""
+    """``write`` and ``configure`` its files, ``run`` it, read ``outputs``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -47,7 +47,7 @@ class Installation:
         path.write_text(text, "utf-8")
 
     def configure(self, urls: Iterable[str] = (), more: str = "", clippings: str = "") -> None:
-        """feeds.toml with these subscriptions, and a clippings file if there is text for it."""
+        """Write feeds.toml with these subscriptions, and a clippings file if there is text for it."""
         files = '[clippings]\nfiles = "clippings.txt"\n' if clippings else ""
         site = '[site]\nurl = "https://site.example/"\n'
         subscriptions = "".join(f'[[subscriptions]]\nurl = "{url}"\n{LOOPBACK}' for url in urls)
@@ -70,7 +70,7 @@ class Installation:
             async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
                 yield fetcher, InThisProcess()
 
-        async def go() -> RunReport:
+        async def run_pipeline() -> RunReport:
             return await pipeline.run(
                 project.config,
                 project.clippings,
@@ -84,7 +84,7 @@ class Installation:
             )
 
         try:
-            return asyncio.run(go())
+            return asyncio.run(run_pipeline())
         finally:
             store.close()
 
@@ -96,7 +96,7 @@ class Installation:
         return databases.execute(self.database, self.root, *statements)
 
     def stored(self) -> dict[str, list[Any]]:
-        """All that is stored, by table."""
+        """The rows of all tables, by table."""
         return databases.dump(self.database, self.root)
 
     def snapshot(self) -> dict[str, tuple[bytes, int]]:
@@ -109,7 +109,7 @@ class Installation:
 
 
 class InThisProcess(ParsingPool):
-    """Parses without a child process: quicker, and coverage sees it."""
+    """Parses without a child process: faster, and measured by coverage."""
 
     async def parse(
         self,
@@ -122,7 +122,7 @@ class InThisProcess(ParsingPool):
 
 
 def rss(*items: str, title: str = "A feed", language: str = "en") -> str:
-    """An RSS 2.0 document of these items."""
+    """An RSS 2.0 document with these items."""
     return (
         f'<?xml version="1.0"?><rss version="2.0"><channel><title>{title}</title>'
         f"<link>https://feed.example/</link><language>{language}</language>"
@@ -137,13 +137,13 @@ def item(
     body: str = "",
     more: str = "",
 ) -> str:
-    """An RSS item; an empty argument leaves the element out."""
+    """An RSS item; an empty argument omits the element."""
     parts = [("title", title), ("link", link), ("pubDate", date), ("description", body)]
     elements = "".join(f"<{name}>{text}</{name}>" for name, text in parts if text)
     return f"<item>{elements}{more}</item>"
 
 
 def subscription(url: str, **settings: object) -> Subscription:
-    """A subscription that is called like its address, and may be on loopback."""
+    """A subscription with its URL as title, which may be on loopback."""
     settings.setdefault("allow_private", (ip_network("127.0.0.0/8"),))
     return Subscription(url=url, key=without_secrets(url), title=url, **settings)  # type: ignore[arg-type]

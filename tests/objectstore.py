@@ -1,4 +1,4 @@
-"""A real object store on loopback, that checks signatures: SeaweedFS, from its own process."""
+"""A real object store on loopback, which checks signatures: SeaweedFS in a separate process."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ _IDENTITIES = {
 
 
 class ObjectStore:
-    """Its buckets may be read by anybody, as a public site's."""
+    """Its buckets are public, as those of a web site."""
 
     def __init__(self, s3: int, filer: int, metrics: int) -> None:
         self.port = s3
@@ -40,22 +40,22 @@ class ObjectStore:
         self._metrics = metrics
 
     def make_bucket(self, name: str) -> None:
-        """As an administrator does, beside the S3 protocol."""
-        _ask(self._filer, f"/buckets/{name}/", "POST")
+        """Create a bucket as an administrator, without the S3 protocol."""
+        _request(self._filer, f"/buckets/{name}/", "POST")
 
     def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """What a reader, or what stands before the store, is answered."""
-        return _ask(self.port, path)
+        """The answer to an anonymous reader or a proxy: status, headers, body."""
+        return _request(self.port, path)
 
     def listed(self, bucket: str) -> dict[str, str]:
-        """The ETag of each object."""
+        """The ETag of each object in a bucket."""
         _, _, body = self.get(f"/{bucket}?list-type=2&max-keys=1000")
-        found = re.findall(r"<Key>([^<]*)</Key>.*?<ETag>(.*?)</ETag>", body.decode())
-        return {key: etag.strip('"&#34;') for key, etag in found}
+        objects = re.findall(r"<Key>([^<]*)</Key>.*?<ETag>(.*?)</ETag>", body.decode())
+        return {key: etag.strip('"&#34;') for key, etag in objects}
 
     def requests(self, bucket: str, method: str) -> int:
-        """How many were granted, by the store's own count, which may be a moment late."""
-        _, _, body = _ask(self._metrics, "/metrics")
+        """The number of successful requests in the store's metrics, which lag a moment behind."""
+        _, _, body = _request(self._metrics, "/metrics")
         counts = re.findall(
             rf'^SeaweedFS_s3_request_total{{bucket="{bucket}",code="2\d\d",type="{method}"}} (\d+)',
             body.decode(),
@@ -66,12 +66,12 @@ class ObjectStore:
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
-    """Answering until the block ends."""
+    """An object store that answers until the block ends."""
     (folder / "identities.json").write_text(json.dumps(_IDENTITIES))
     names = ("master", "volume", "filer", "s3")
     *ports, metrics = free_ports(2 * len(names) + 1)
-    of = dict(zip(names, ports[::2], strict=True))
-    listening = [f"-{name}.port={port}" for name, port in of.items()]
+    port_by_name = dict(zip(names, ports[::2], strict=True))
+    listening = [f"-{name}.port={port}" for name, port in port_by_name.items()]
     listening += [f"-{n}.port.grpc={port}" for n, port in zip(names, ports[1::2], strict=True)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -86,18 +86,22 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        for port, path in ((of["s3"], "/status"), (of["filer"], "/"), (metrics, "/metrics")):
+        for port, path in (
+            (port_by_name["s3"], "/status"),
+            (port_by_name["filer"], "/"),
+            (metrics, "/metrics"),
+        ):
             _wait(process, port, path)
-        yield ObjectStore(of["s3"], of["filer"], metrics)
+        yield ObjectStore(port_by_name["s3"], port_by_name["filer"], metrics)
     finally:
-        process.kill()  # an orderly end takes it a quarter of a minute
+        process.kill()  # a regular shutdown takes 15 s
         process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
     for _ in range(600):
         try:
-            _ask(port, path)
+            _request(port, path)
             return
         except OSError:
             assert process.poll() is None, "the object store has ended"
@@ -105,7 +109,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
     raise AssertionError("the object store does not answer")
 
 
-def _ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+def _request(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request(method, path, body=b"" if method == "POST" else None)
         answer = connection.getresponse()
@@ -113,9 +117,9 @@ def _ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str]
 
 
 def free_ports(number: int) -> list[int]:
-    """All at once, so that they differ."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for found in sockets:
-            found.bind(("127.0.0.1", 0))
-        return [found.getsockname()[1] for found in sockets]
+    """Different free ports: all are open at the same time before they are released."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]

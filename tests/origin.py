@@ -1,4 +1,4 @@
-"""A publisher on loopback that says what a test tells it to, and remembers what it was asked."""
+"""A publisher on loopback: answers as a test says, and records requests."""
 
 import socket
 import ssl
@@ -13,16 +13,16 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-RESET = struct.pack("ii", 1, 0)  # linger for no time
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: close with a reset
 
 
 @dataclass
 class Answer:
     """An HTTP answer.
 
-    ``raw`` is written to the socket as it is, in place of all the rest: bytes, or pieces that are
-    made while the client still listens. After it the connection ends, by a ``reset`` if that is
-    wanted.
+    ``raw``, bytes or a function that yields them, is written to the socket instead of the other
+    fields; then the connection is closed, with a TCP reset if ``reset``. ``wait`` is called before
+    the answer.
     """
 
     body: bytes = b""
@@ -44,7 +44,7 @@ class Asked:
 
 
 class Origin:
-    """``origin["/feed"] = Answer(…)`` or bytes, which get an ETag and honour it."""
+    """``origin["/feed"] = Answer(…)``, or bytes, which are served with an ETag."""
 
     def __init__(self, port: int, tls: bool = False) -> None:
         self.port = port
@@ -66,9 +66,9 @@ class Origin:
 
 @contextmanager
 def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
-    """Answering until the block ends. ``0.0.0.0`` answers on every 127.x.y.z."""
+    """A publisher that answers until the block ends. ``0.0.0.0`` answers on every 127.x.y.z."""
     lock = threading.Lock()
-    now_at: dict[str, int] = {}
+    open_requests: dict[str, int] = {}  # by host
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -76,16 +76,18 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
         def do_GET(self) -> None:
             host = str(self.connection.getsockname()[0])
             with lock:
-                told.asked.append(Asked(self.path, host, self.headers, time.monotonic()))
-                now_at[host] = now_at.get(host, 0) + 1
-                told.most_at_once[host] = max(told.most_at_once.get(host, 0), now_at[host])
+                publisher.asked.append(Asked(self.path, host, self.headers, time.monotonic()))
+                open_requests[host] = open_requests.get(host, 0) + 1
+                publisher.most_at_once[host] = max(
+                    publisher.most_at_once.get(host, 0), open_requests[host]
+                )
             try:
-                self._answer(told.answers.get(self.path, Answer(b"not here", 404)))
+                self._answer(publisher.answers.get(self.path, Answer(b"not here", 404)))
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
             finally:
                 with lock:
-                    now_at[host] -= 1
+                    open_requests[host] -= 1
 
         def _answer(self, answer: Answer | bytes) -> None:
             if isinstance(answer, bytes):
@@ -119,21 +121,21 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
 
         def shutdown_request(self, request: Any) -> None:
             if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET:
-                request.close()  # a shutdown would end the connection in good order before
+                request.close()  # a shutdown would close the connection without a reset
             else:
                 super().shutdown_request(request)
 
         def handle_error(self, request: object, client_address: object) -> None:
-            pass  # a client that hangs up is what some tests are about
+            pass  # some tests make clients disconnect
 
     with Server((address, 0), Handler) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        told = Origin(server.server_port, tls is not None)
+        publisher = Origin(server.server_port, tls is not None)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield told
+            yield publisher
         finally:
             server.shutdown()
             thread.join()

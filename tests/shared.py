@@ -1,4 +1,4 @@
-"""The one way to the real feeds that may stand beside a checkout, and are no part of it."""
+"""Access to the real feeds beside a checkout, which are not part of it."""
 
 from pathlib import Path
 

@@ -1,19 +1,17 @@
-"""Hours of publishers, disks and processes at their worst: ``python -m tests.soak [HOURS [SEED]]``.
+"""Hours of runs with random faults: ``python -m tests.soak [HOURS [SEED]]``.
 
-A run each simulated quarter of an hour, by a process of its own. Faults strike at random from the
-seed: publishers fail, lie, are cut off, garbled, slow, gone or hostile; runs are killed and
-terminated, find the disk full or the network gone, or are two at once. In the end all faults cease, and one more run
-asks everybody. What is counted, strictly:
+Each simulated quarter of an hour has one run in a separate process. Faults are random, from the
+seed: publishers fail, send truncated, malformed, slow or hostile answers, or are gone; runs are
+killed or terminated, have a full disk or no network, or are two at the same time. At the end there
+is one run without faults. The results:
 
-- An entry is *served* from the first request that a readable document with it answers, be it the
-  request of a run that is killed the moment after. It is *lost* if the archive of ``all`` does not
-  have it in the end. Publishers show their newest 250, so that nobody who asks once in a day or
-  two can miss one.
-- It is *doubled* if two entries of the archive tell it, or if it ever was told under another id:
-  then readers saw it twice. This is looked for after each run, and so is
-- what is *invalid*: an output that is not whole, or an Atom document about which `atomrules`
-  complains.
-- A run *ends amiss* with a traceback, or with an exit code that its own fault does not explain.
+- An entry is *served* when a request is answered with a readable document that contains it, even if
+  the run is killed a moment later. It is *lost* if it is not in the archive of ``all`` at the end.
+  Publishers serve their newest 250 entries, so polling every day or two misses none.
+- An entry is *duplicated* if it is in the archive twice, or was ever published under two ids: then
+  readers saw it twice. This is checked after each run, and also:
+- An output is *invalid* if it is truncated, or an Atom document with `atomrules` complaints.
+- A run *failed* if it printed a traceback, or its exit code does not fit its fault.
 """
 
 import gzip
@@ -42,8 +40,8 @@ from tests.origin import Answer, Origin, origin
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 PUBLISHERS = 8
-_PLANET = PUBLISHERS - 1  # it republishes what the others publish
-_SHOWN = 250
+_PLANET = PUBLISHERS - 1  # republishes the entries of the others
+_SERVED_ENTRIES = 250
 _MARKER = pattern(r"entry-\d+-\d+")
 _VECTORS = (
     "<script>alert(1)</script>",
@@ -53,16 +51,14 @@ _VECTORS = (
     '<p style="position:fixed">\u202egnp.exe\u202c</p><form><input name="q"></form>',
     "]]>&#0;&#x1b;&undeclared;<p <b>",
 )
-_NO_NETWORK = "the network is gone"
-_RUN_FAULTS = ("killed", "terminated", "the disk is full", "two at once", _NO_NETWORK)
-TABLE = (
-    Path(__file__).parent / "faults" / "soak_results.md"
-)  # of the last whole day that was played
+_NO_NETWORK = "no network"
+_RUN_FAULTS = ("killed", "terminated", "full disk", "two at the same time", _NO_NETWORK)
+TABLE = Path(__file__).parent / "faults" / "soak_results.md"  # of the last soak of a day or more
 
 
 @dataclass
 class _Entry:
-    """What a publisher publishes: its marker is in its title, wherever it is told."""
+    """An entry of a publisher. Its title contains its marker, also when it is republished."""
 
     marker: str
     title: str
@@ -70,7 +66,7 @@ class _Entry:
     at: datetime
 
     def rss(self, guid: str = "") -> str:
-        """As an item of a feed."""
+        """The entry as an RSS item."""
         return item(
             escape(self.title),
             f"https://{self.marker}.example/post",
@@ -82,25 +78,25 @@ class _Entry:
 
 @dataclass
 class Tally:
-    """What a soak has counted."""
+    """The counts of a soak."""
 
     runs: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     served: set[str] = field(default_factory=set)
     published: set[str] = field(default_factory=set)
-    doubled: set[str] = field(default_factory=set)
+    duplicated: set[str] = field(default_factory=set)
     invalid: list[str] = field(default_factory=list)
-    amiss: list[str] = field(default_factory=list)
+    failed_runs: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> set[str]:
-        """What was served, and is not published."""
+        """The entries that were served, but not published."""
         return self.served - self.published
 
     @property
-    def holds(self) -> bool:
-        """Whether all went as it must."""
-        return not (self.lost or self.doubled or self.invalid or self.amiss)
+    def is_good(self) -> bool:
+        """Whether nothing was lost, duplicated or invalid, and no run failed."""
+        return not (self.lost or self.duplicated or self.invalid or self.failed_runs)
 
     def __str__(self) -> str:
         rows = [*sorted(self.faults.items()), ("**all faults**", self.faults.total())]
@@ -109,32 +105,32 @@ class Tally:
             ("entries served", len(self.served)),
             ("entries published", len(self.published)),
             ("lost", len(self.lost)),
-            ("doubled", len(self.doubled)),
+            ("duplicated", len(self.duplicated)),
             ("invalid outputs", len(self.invalid)),
-            ("runs that ended amiss", len(self.amiss)),
+            ("failed runs", len(self.failed_runs)),
         ]
         lines = ["| fault | injected |", "| --- | ---: |"]
         lines += [f"| {name} | {number} |" for name, number in rows]
         lines += ["", "| | |", "| --- | ---: |"]
         lines += [f"| {name} | {number} |" for name, number in counts]
-        told = [*sorted(self.lost), *sorted(self.doubled), *self.invalid, *self.amiss]
-        return "\n".join([*lines, *([""] if told else []), *told[:40]])
+        problems = [*sorted(self.lost), *sorted(self.duplicated), *self.invalid, *self.failed_runs]
+        return "\n".join([*lines, *([""] if problems else []), *problems[:40]])
 
 
 class Soak(World):
-    """An installation, its publishers, and the dice."""
+    """An installation, its publishers, and the random faults."""
 
-    def __init__(self, root: Path, served_by: Origin, seed: int) -> None:
-        super().__init__(root, served_by)
-        self.dice = random.Random(seed)
+    def __init__(self, root: Path, publishers: Origin, seed: int) -> None:
+        super().__init__(root, publishers)
+        self.rng = random.Random(seed)
         self.tally = Tally()
         self.now = START
         self._entries: list[list[_Entry]] = [[] for _ in range(PUBLISHERS)]
-        self._ids: dict[str, str] = {}  # under which each entry was told, by its marker
-        self._valid: dict[str, bytes] = {}
-        self._seconds = 1.0  # that a run takes
+        self._ids: dict[str, str] = {}  # the id of each published entry by its marker
+        self._valid: dict[str, bytes] = {}  # the outputs that were checked last
+        self._run_seconds = 1.0
         letters = "aeioubcdfglmnprstv"
-        self._words = ["".join(self.dice.choices(letters, k=6)) for _ in range(3000)]
+        self._words = ["".join(self.rng.choices(letters, k=6)) for _ in range(3000)]
         self.prepare("[publish]\narchive_all = true\n")
 
     def subscriptions(self) -> str:
@@ -146,90 +142,92 @@ class Soak(World):
         )
 
     def play(self, hours: int) -> Tally:
-        """All of it."""
+        """Simulate these hours, then one run without faults."""
         for _ in range(hours * 4):
-            self._news()
-            self._run(self.dice.choice(_RUN_FAULTS) if self.dice.random() < 0.3 else None)
+            self._publish_news()
+            self._run(self.rng.choice(_RUN_FAULTS) if self.rng.random() < 0.3 else None)
             self.now += QUARTER
-        self.now += timedelta(days=1)  # whatever a publisher asked us to wait
+        self.now += timedelta(days=1)  # after any Retry-After
         self._run(None, "--all", quiet=True)
         self.check_clean()
         return self.tally
 
-    def _news(self) -> None:
+    def _publish_news(self) -> None:
         for number, entries in enumerate(self._entries[:_PLANET]):
-            if self.dice.random() < 0.3:
+            if self.rng.random() < 0.3:
                 marker = f"entry-{number}-{len(entries)}"
-                about = self.dice.choice(["The commons", "P2P", "Weather & <sport>"])
-                text = " ".join(self.dice.choices(self._words, k=120))
-                if self.dice.random() < 0.3:
-                    text += self.dice.choice(_VECTORS)
-                at = self.now - timedelta(minutes=self.dice.randrange(1, 15))
+                about = self.rng.choice(["The commons", "P2P", "Weather & <sport>"])
+                text = " ".join(self.rng.choices(self._words, k=120))
+                if self.rng.random() < 0.3:
+                    text += self.rng.choice(_VECTORS)
+                at = self.now - timedelta(minutes=self.rng.randrange(1, 15))
                 entries.append(_Entry(marker, f"{about}: {marker}", text, at))
-            if entries and self.dice.random() < 0.1:
-                self.dice.choice(entries).text += " Corrected: " + " ".join(
-                    self.dice.choices(self._words, k=self.dice.choice([2, 60]))
+            if entries and self.rng.random() < 0.1:
+                self.rng.choice(entries).text += " Corrected: " + " ".join(
+                    self.rng.choices(self._words, k=self.rng.choice([2, 60]))
                 )
         others = [entry for entries in self._entries[:_PLANET] for entry in entries]
         self._entries[_PLANET] = sorted(others, key=lambda entry: entry.at)
 
     def _run(self, fault: str | None, *arguments: str, quiet: bool = False) -> None:
-        readable = {}
-        struck = {}
+        readable_markers = {}
+        fault_names = {}
         for number in range(PUBLISHERS):
-            shown = self._entries[number][: -_SHOWN - 1 : -1]
+            served = self._entries[number][: -_SERVED_ENTRIES - 1 : -1]
             document = rss(
-                *(e.rss(f"p-{e.marker}" if number == _PLANET else "") for e in shown),
+                *(e.rss(f"p-{e.marker}" if number == _PLANET else "") for e in served),
                 title=f"Source {number}",
             ).encode()
-            name = None if quiet or self.dice.random() < 0.6 else self.dice.choice([*FAULTS])
+            name = None if quiet or self.rng.random() < 0.6 else self.rng.choice([*FAULTS])
             path = f"/{number}"
             if fault == _NO_NETWORK:
                 self.origin[path] = Answer(raw=b"", reset=True)
                 continue
-            self.origin[path] = FAULTS[name](document, self.dice) if name else document
+            self.origin[path] = FAULTS[name](document, self.rng) if name else document
             if name:
-                struck[path] = name
+                fault_names[path] = name
             if name in (None, *_READABLE):
-                readable[path] = {entry.marker for entry in shown}
-        asked = len(self.origin.asked)
-        self._process(fault, *arguments)
-        for path in {request.path for request in self.origin.asked[asked:]}:
-            self.tally.served |= readable.get(path, set())
-            if path in struck:
-                self.tally.faults[struck[path]] += 1
+                readable_markers[path] = {entry.marker for entry in served}
+        earlier = len(self.origin.asked)
+        self._run_processes(fault, *arguments)
+        for path in {request.path for request in self.origin.asked[earlier:]}:
+            self.tally.served |= readable_markers.get(path, set())
+            if path in fault_names:
+                self.tally.faults[fault_names[path]] += 1
         if fault:
             self.tally.faults[f"run: {fault}"] += 1
-        self._look()
+        self._check_outputs()
 
-    def _process(self, fault: str | None, *arguments: str) -> None:
-        """A run, and what befalls it."""
+    def _run_processes(self, fault: str | None, *arguments: str) -> None:
+        """One run with its fault."""
         allowed = {None: {0, 4}, "killed": {0, 4, -signal.SIGKILL}, "terminated": {0, 4, 143}}
-        allowed["terminated"].add(-signal.SIGTERM)  # before Python itself has begun
-        allowed |= {"the disk is full": {0, 3, 4}, "two at once": {0, 4, 75}, _NO_NETWORK: {0, 4}}
+        allowed["terminated"].add(-signal.SIGTERM)  # before Python has started
+        allowed |= {"full disk": {0, 3, 4}, "two at the same time": {0, 4, 75}, _NO_NETWORK: {0, 4}}
         clock = f"{self.now:%Y-%m-%dT%H:%M}"
-        most = self.dice.randrange(200_000) if fault == "the disk is full" else None
+        max_bytes = self.rng.randrange(200_000) if fault == "full disk" else None
         began = time.monotonic()
         processes = [
-            self.start("run", *arguments, clock=clock, preexec_fn=lambda: _may_write(most))
-            for _ in range(2 if fault == "two at once" else 1)
+            self.start(
+                "run", *arguments, clock=clock, preexec_fn=lambda: _limit_file_size(max_bytes)
+            )
+            for _ in range(2 if fault == "two at the same time" else 1)
         ]
         if fault in ("killed", "terminated"):
             try:
-                processes[0].wait(self.dice.uniform(0.1, 1.1) * self._seconds)
+                processes[0].wait(self.rng.uniform(0.1, 1.1) * self._run_seconds)
             except subprocess.TimeoutExpired:
                 processes[0].send_signal(signal.SIGKILL if fault == "killed" else signal.SIGTERM)
         for process in processes:
-            _, said = process.communicate(timeout=300)
+            _, err = process.communicate(timeout=300)
             code = process.returncode
-            if code not in allowed[fault] or ("Traceback" in said and code != -signal.SIGKILL):
-                self.tally.amiss.append(f"{clock} {fault}: {code} {said[-600:]}")
+            if code not in allowed[fault] or ("Traceback" in err and code != -signal.SIGKILL):
+                self.tally.failed_runs.append(f"{clock} {fault}: {code} {err[-600:]}")
         if fault is None:
-            self._seconds = time.monotonic() - began
+            self._run_seconds = time.monotonic() - began
         self.tally.runs += len(processes)
 
-    def _look(self) -> None:
-        """What any reader sees between two runs."""
+    def _check_outputs(self) -> None:
+        """Check the outputs as readers see them between two runs."""
         try:
             self.check_intact()
         except Exception as error:
@@ -241,70 +239,70 @@ class Soak(World):
             if not name.endswith(".atom") or name.rpartition("/")[2].startswith("."):
                 continue
             if self._valid.get(name) != data:
-                found = complaints(data, f"https://site.example/{name}")
-                self.tally.invalid += [f"{self.now} {name}: {told}" for told in found]
+                problems = complaints(data, f"https://site.example/{name}")
+                self.tally.invalid += [f"{self.now} {name}: {problem}" for problem in problems]
                 self._valid[name] = data
-            for entry_id, marker in _told(data):
+            for entry_id, marker in _markers(data):
                 if self._ids.setdefault(marker, entry_id) != entry_id:
-                    self.tally.doubled.add(f"{marker}: {self._ids[marker]}, {entry_id}")
+                    self.tally.duplicated.add(f"{marker}: {self._ids[marker]}, {entry_id}")
                 if name.startswith("all/"):
                     archived[marker] += 1
                     ids[entry_id] += 1
         self.tally.published = set(archived)
         twice = [key for key, times in (archived + ids).items() if times > 1]
-        self.tally.doubled.update(twice)
+        self.tally.duplicated.update(twice)
 
 
-def _told(document: bytes) -> Iterator[tuple[str, str]]:
-    """The id and the marker of each entry of a publisher's."""
+def _markers(document: bytes) -> Iterator[tuple[str, str]]:
+    """The id and the marker of each publisher's entry in a document."""
     for entry in etree.fromstring(document).iter(f"{ATOM}entry"):
-        if found := _MARKER.search(entry.findtext(f"{ATOM}title") or ""):
-            yield entry.findtext(f"{ATOM}id") or "", found[0]
+        if match := _MARKER.search(entry.findtext(f"{ATOM}title") or ""):
+            yield entry.findtext(f"{ATOM}id") or "", match[0]
 
 
-def _may_write(most_bytes: int | None) -> None:
-    """Past this size no file grows: what a full disk is to a program, and needs no disk."""
+def _limit_file_size(max_bytes: int | None) -> None:
+    """Let writes beyond this size fail, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    if most_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    if max_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
 
-def _failing(_: bytes, dice: random.Random) -> Answer:
-    status = dice.choice([403, 429, 500, 502, 503, 504])
-    return Answer(b"Sorry", status, {"Retry-After": "1800"} if dice.random() < 0.5 else {})
+def _failing(_: bytes, rng: random.Random) -> Answer:
+    status = rng.choice([403, 429, 500, 502, 503, 504])
+    return Answer(b"Sorry", status, {"Retry-After": "1800"} if rng.random() < 0.5 else {})
 
 
-def _gone(_: bytes, dice: random.Random) -> Answer:
-    return Answer(b"Nothing here", dice.choice([404, 404, 410]))
+def _gone(_: bytes, rng: random.Random) -> Answer:
+    return Answer(b"Nothing here", rng.choice([404, 404, 410]))
 
 
-def _hung_up(document: bytes, dice: random.Random) -> Answer:
+def _disconnected(document: bytes, rng: random.Random) -> Answer:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(document)}\r\n\r\n".encode()
-    return Answer(raw=(head + document)[: dice.randrange(len(head + document))])
+    return Answer(raw=(head + document)[: rng.randrange(len(head + document))])
 
 
-def _cut_off(document: bytes, dice: random.Random) -> Answer:
-    """By the publisher: to us it is a whole answer."""
-    return Answer(document[: dice.randrange(len(document))])
+def _truncated(document: bytes, rng: random.Random) -> Answer:
+    """A truncated document in a complete answer."""
+    return Answer(document[: rng.randrange(len(document))])
 
 
-def _garbled(document: bytes, dice: random.Random) -> Answer:
-    """Bytes that are no XML, or not what is declared, within the texts."""
+def _malformed(document: bytes, rng: random.Random) -> Answer:
+    """Invalid XML or wrongly encoded bytes within the texts."""
     broken = bytearray(document)
-    places = [found.end() for found in pattern(rb"<description>.").finditer(document)]
+    places = [match.end() for match in pattern(rb"<description>.").finditer(document)]
     for place in places:
-        broken[place : place + 2] = dice.choice([b"<&", b"\xff\xfe", b"\0\x01", b"]>"])
+        broken[place : place + 2] = rng.choice([b"<&", b"\xff\xfe", b"\0\x01", b"]>"])
     return Answer(bytes(broken))
 
 
-def _misdeclared(document: bytes, dice: random.Random) -> Answer:
-    charset = dice.choice(["utf-16", "utf-7", "cp500", "no-such-charset", "utf-32"])
+def _wrong_charset(document: bytes, rng: random.Random) -> Answer:
+    charset = rng.choice(["utf-16", "utf-7", "cp500", "no-such-charset", "utf-32"])
     return Answer(document, headers={"Content-Type": f"application/xml; charset={charset}"})
 
 
-def _no_feed(_: bytes, dice: random.Random) -> Answer:
+def _no_feed(_: bytes, rng: random.Random) -> Answer:
     login = b"<!DOCTYPE html><html><title>Sign in</title><form><input></form></html>"
-    return Answer(dice.choice([login, b"", b"{}", b"null", dice.randbytes(2000), b"<opml/>"]))
+    return Answer(rng.choice([login, b"", b"{}", b"null", rng.randbytes(2000), b"<opml/>"]))
 
 
 def _slow(document: bytes, _: random.Random) -> Answer:
@@ -317,9 +315,9 @@ def _slow(document: bytes, _: random.Random) -> Answer:
     return Answer(raw=pieces)
 
 
-def _hostile(_: bytes, dice: random.Random) -> Answer:
+def _hostile(_: bytes, rng: random.Random) -> Answer:
     bomb = '<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>' + rss(item("&b;"))
-    return dice.choice(
+    return rng.choice(
         [
             Answer(b"", 302, {"Location": "http://169.254.169.254/latest/meta-data/"}),
             Answer(b"", 301, {"Location": "file:///etc/passwd"}),
@@ -336,10 +334,10 @@ def _hostile(_: bytes, dice: random.Random) -> Answer:
 FAULTS: dict[str, Callable[[bytes, random.Random], Answer]] = {
     "failing": _failing,
     "gone": _gone,
-    "hung up": _hung_up,
-    "cut off": _cut_off,
-    "garbled": _garbled,
-    "misdeclared": _misdeclared,
+    "disconnected": _disconnected,
+    "truncated": _truncated,
+    "malformed": _malformed,
+    "wrong charset": _wrong_charset,
     "no feed": _no_feed,
     "slow": _slow,
     "hostile": _hostile,
@@ -348,22 +346,22 @@ _READABLE = ("slow",)
 
 
 def soak(root: Path, hours: int, seed: int) -> Tally:
-    """Play so many hours in a folder."""
-    with origin("0.0.0.0") as served_by:
-        return Soak(root, served_by, seed).play(hours)
+    """Simulate these hours in a folder."""
+    with origin("0.0.0.0") as publishers:
+        return Soak(root, publishers, seed).play(hours)
 
 
 def main() -> None:
-    """Print the table; exit with 1 if anything was lost, doubled, invalid or amiss."""
-    given = [int(argument) for argument in sys.argv[1:]]
-    hours, seed = [*given, *(24, 0)[len(given) :]]
+    """Print the results; exit with 1 if anything was lost, duplicated or invalid, or a run failed."""
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    hours, seed = [*arguments, *(24, 0)[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
         tally = soak(Path(folder), hours, seed)
-    told = f"{hours} simulated hours, seed {seed}:\n\n{tally}\n"
-    print(told)
-    if tally.holds and hours >= 24:
-        TABLE.write_text(told, "utf-8")
-    sys.exit(not tally.holds)
+    text = f"{hours} simulated hours, seed {seed}:\n\n{tally}\n"
+    print(text)
+    if tally.is_good and hours >= 24:
+        TABLE.write_text(text, "utf-8")
+    sys.exit(not tally.is_good)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the reader decides, and is told before deciding: whole installations, in this process."""
+"""The reader's decisions, previews and suggestions, with complete installations in this process."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -19,39 +19,39 @@ LINK = "https://feed.example/a"
 CLIPPINGS = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs #P2P\n"
 
 
-def knowledge(installation):
+def load_settings(installation):
     project = open_project(installation.root / "feeds.toml", {}, NOON)
     return project.config, project.clippings
 
 
-def say(installation, tag, confirmed, entry=LINK):
+def decide_about(installation, tag, confirmed, entry=LINK):
     store = installation.store()
-    config, clippings = knowledge(installation)
-    told = decide(entry, tag, confirmed, config, clippings, store, NOON)
+    config, clippings = load_settings(installation)
+    entries = decide(entry, tag, confirmed, config, clippings, store, NOON)
     store.close()
-    return told
+    return entries
 
 
 def retag(installation, now=NOON):
     store = installation.store()
-    config, clippings = knowledge(installation)
+    config, clippings = load_settings(installation)
     moves = preview_retag(config, clippings, store)
     report = pipeline.retag(config, clippings, store, OutputFolder(installation.outputs, ()), now)
     store.close()
     return moves, report
 
 
-def test_a_decision_holds_whatever_comes_after(installation, publisher):
+def test_decision_stays_until_it_is_taken_back(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"), item("Tomates", link="https://feed.example/b"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
     installation.run()
     assert "Les communs" in titles(installation)
-    assert say(installation, "communs", False)
-    assert say(installation, "P2P", True, "https://feed.example/b")
+    assert decide_about(installation, "communs", False)
+    assert decide_about(installation, "P2P", True, "https://feed.example/b")
     installation.run(NOON + DAY)
     assert titles(installation) == ["Kept"]
     assert set(titles(installation, "p2p")) == {"Kept", "Tomates"}
-    # Its publisher edits it, and the reader clips more: what was decided stays.
+    # The entry is edited, and there are more clippings: the decision stays.
     publisher["/feed"] = rss(item("Les communs, les communs", body="communs"))
     installation.write(
         "clippings.txt", CLIPPINGS + CLIPPINGS.replace("/p", "/q").replace("Kept", "Too")
@@ -59,14 +59,14 @@ def test_a_decision_holds_whatever_comes_after(installation, publisher):
     installation.run(NOON + 2 * DAY)
     assert set(titles(installation)) == {"Kept", "Too"}
     assert "Tomates" in titles(installation, "p2p")
-    # Until it is taken back.
-    say(installation, "communs", None)
+    # Then the reader takes it back.
+    decide_about(installation, "communs", None)
     installation.run(NOON + 3 * DAY)
     assert "Les communs, les communs" in titles(installation)
 
 
-def test_decisions_one_after_another(installation, publisher):
-    """What was learned is of fewer decisions than there are, until they have doubled."""
+def test_successive_decisions_apply_before_retraining(installation, publisher):
+    """The model is trained again only after the number of decisions has doubled."""
     bees = [
         item(f"Ruche {n}", f"https://feed.example/{n}", body="Des abeilles au rucher")
         for n in range(6)
@@ -75,18 +75,18 @@ def test_decisions_one_after_another(installation, publisher):
     installation.configure([publisher.url("/feed")], '[tags."P2P"]\nrecall = "high"\n', CLIPPINGS)
     installation.run()
     for number in range(4):
-        say(installation, "P2P", number != 1, f"https://feed.example/{number}")
+        decide_about(installation, "P2P", number != 1, f"https://feed.example/{number}")
         installation.run(NOON + (number + 1) * DAY)
     expected = {"Ruche 0", "Ruche 2", "Ruche 3"}
-    found = set(titles(installation, "p2p"))
-    assert expected <= found
-    assert "Ruche 1" not in found
+    published = set(titles(installation, "p2p"))
+    assert expected <= published
+    assert "Ruche 1" not in published
 
 
-def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
+def test_decisions_while_a_run_removes_the_clipping(installation):
     installation.configure(clippings=CLIPPINGS)
     installation.run()
-    assert say(installation, "P2P", True, "https://kept.example/p")
+    assert decide_about(installation, "P2P", True, "https://kept.example/p")
     tables = ("decision", "minhash_band", "match", "entry")
     with closing(installation.store()) as store:
 
@@ -94,11 +94,11 @@ def test_a_decision_whose_clipping_a_run_takes_away_meanwhile(installation):
         def _(*_):
             installation.sql(*(f'DELETE FROM "{table}"' for table in tables))
 
-        assert [made.tag for made in store.training.decisions()] == ["p2p"]
+        assert [decision.tag for decision in store.training.decisions()] == ["p2p"]
         assert store.training.decisions() == []
 
 
-def test_what_enters_by_a_new_alias_is_told_before_and_does_not_flood(installation, publisher):
+def test_retag_preview_lists_entries_of_a_new_alias(installation, publisher):
     publisher["/feed"] = rss(
         *(item(f"Ruches {n}", link=f"https://feed.example/{n}") for n in range(30))
     )
@@ -118,30 +118,30 @@ def test_retag_reads_new_clippings_and_polls_nothing(installation, publisher):
     publisher["/feed"] = rss(item("Les semences"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
     installation.run()
-    asked = len(publisher.requests("/feed"))
+    requests = len(publisher.requests("/feed"))
     installation.write("clippings.txt", CLIPPINGS.replace("#P2P", "#P2P #Semences"))
     retag(installation, NOON + DAY)
     assert set(titles(installation, "semences")) == {"Kept", "Les semences"}
-    assert len(publisher.requests("/feed")) == asked
+    assert len(publisher.requests("/feed")) == requests
 
 
-def test_what_was_learned_is_learned_once(installation, publisher):
+def test_model_is_trained_once(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPINGS)
     installation.run()
     store = installation.store()
-    config, clippings = knowledge(installation)
+    config, clippings = load_settings(installation)
     fingerprint = match_fingerprint(build_tag_vocabulary(config, clippings), store)
-    held = store.training.load_model(fingerprint)
-    assert held
+    model = store.training.load_model(fingerprint)
+    assert model
     assert store.training.load_model("another") is None
     publisher["/feed"] = rss(item("Les communs"), item("Les P2P", link="https://feed.example/b"))
     installation.run(NOON + DAY)
-    assert store.training.load_model(fingerprint) == held
+    assert store.training.load_model(fingerprint) == model
     store.close()
 
 
-def test_the_sample_is_the_same_in_whatever_order_entries_came(tmp_path, publisher):
+def test_sample_does_not_depend_on_order_of_entries(tmp_path, publisher):
     from tests.harness import Installation
 
     documents = [
@@ -163,7 +163,7 @@ def test_the_sample_is_the_same_in_whatever_order_entries_came(tmp_path, publish
     assert len(samples[0]) == 4
 
 
-def test_sources_to_subscribe_to_and_those_of_no_use(installation, publisher):
+def test_suggested_and_idle_sources(installation, publisher):
     body = '&lt;p&gt;&lt;a href="https://linked.example/{n}"&gt;x&lt;/a&gt;&lt;/p&gt;'
     publisher["/good"] = rss(
         *(item(f"Communs {n}", f"https://feed.example/{n}", body=body.format(n=n)) for n in range(6)),
@@ -176,16 +176,16 @@ def test_sources_to_subscribe_to_and_those_of_no_use(installation, publisher):
     )
     installation.run()
     store = installation.store()
-    config, clippings = knowledge(installation)
-    found = suggest_sources(config, clippings, store)
+    config, clippings = load_settings(installation)
+    suggestions = suggest_sources(config, clippings, store)
     store.close()
-    assert found.missing == (("kept.example", 2, 0), ("linked.example", 0, 6))
-    assert [title.rpartition("/")[2] for title in found.idle] == ["idle"]
+    assert suggestions.missing == (("kept.example", 2, 0), ("linked.example", 0, 6))
+    assert [title.rpartition("/")[2] for title in suggestions.idle] == ["idle"]
 
 
-def test_aliases_are_mined_from_the_clippings(installation):
+def test_aliases_from_clippings(installation):
     installation.configure(more='[tags."Vélo"]\naliases = ["bicyclette"]\n', clippings=CLIPPINGS)
-    config, _ = knowledge(installation)
+    config, _ = load_settings(installation)
     tags = (
         "P2P",
         "Peer_to_peer",
@@ -197,17 +197,17 @@ def test_aliases_are_mined_from_the_clippings(installation):
         "bicyclette",
         "Gand",
     )
-    found = suggest_aliases(
+    aliases = suggest_aliases(
         config, [Clipping("T", None, "", tags), Clipping("T", None, "", ("Coopératives",))]
     )
-    assert {(alias.tag, alias.alias, alias.why) for alias in found} == {
+    assert {(alias.tag, alias.alias, alias.why) for alias in aliases} == {
         ("P2P", "Peer_to_peer", "the initials"),
         ("Coopératives", "Coopérative", "forms of one word"),
         ("open_data", "OpenData", "the same letters"),
     }
 
 
-def test_no_clippings_at_all_is_said(installation, publisher):
+def test_missing_clippings_are_a_warning(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
     report = installation.run()

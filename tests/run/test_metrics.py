@@ -1,4 +1,4 @@
-"""What is written for Prometheus is read by its own library as it was meant."""
+"""The metrics file is read back by Prometheus' own parser."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ TITLE = 'A "blog" \\ of two, {lines} = é'
 
 
 STATE = FeedState("https://a.example/", succeeded_at=NOON, failures=2, failing_since_at=NOON)
-STORE: Any = SimpleNamespace(  # two subscriptions, one of them never polled, and a run
+STORE: Any = SimpleNamespace(  # two subscriptions, one never polled, and one run
     feeds=SimpleNamespace(
         states=lambda: {"https://a.example/": STATE},
         entry_counts=lambda: {"https://a.example/": 1_234_567},
@@ -33,7 +33,7 @@ STORE: Any = SimpleNamespace(  # two subscriptions, one of them never polled, an
 )
 
 
-def test_the_format_is_that_of_prometheus(installation):
+def test_prometheus_parser_reads_the_metrics(installation):
     name = TITLE.replace("\\", "\\\\").replace('"', '\\"')
     installation.write(
         "feeds.toml",
@@ -42,7 +42,7 @@ def test_the_format_is_that_of_prometheus(installation):
     )
     config = open_project(installation.root / "feeds.toml", {}, NOON).config
     text = render_metrics(config, STORE).decode()
-    found = {
+    values = {
         (sample.name.removeprefix("aggregator_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
@@ -50,7 +50,7 @@ def test_the_format_is_that_of_prometheus(installation):
     title = config.subscriptions[0].title
     assert '"' in title
     assert "\\" in title
-    assert found == {
+    assert values == {
         ("subscriptions", "failing"): 1,
         ("subscriptions", "new"): 1,
         ("failing_jobs", "publish"): 2,

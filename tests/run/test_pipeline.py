@@ -1,4 +1,4 @@
-"""Whole runs, from feeds.toml to outputs/, against real servers on loopback."""
+"""Complete runs from feeds.toml to outputs/, with real HTTP servers on loopback."""
 
 import io
 from datetime import timedelta
@@ -25,7 +25,7 @@ def entries(installation, tag="communs"):
     return feedparser.parse(io.BytesIO((installation.outputs / f"{tag}.atom").read_bytes())).entries
 
 
-def test_before_any_publisher_answers_the_clippings_are_published(installation):
+def test_clippings_are_published_before_any_poll(installation):
     installation.configure(clippings=CLIPPING)
     report = installation.run()
     assert report.polled == 0
@@ -36,7 +36,7 @@ def test_before_any_publisher_answers_the_clippings_are_published(installation):
     assert "Here because: clipped by the reader (#Communs, #P2P)" in entry.content[0].value
 
 
-def test_entries_are_matched_and_published_with_their_reasons(installation, publisher):
+def test_entries_are_published_with_reasons(installation, publisher):
     publisher["/feed"] = rss(
         item("Les communs", body="Bonjour"), item("Tomates", link="https://feed.example/b")
     )
@@ -49,7 +49,7 @@ def test_entries_are_matched_and_published_with_their_reasons(installation, publ
     assert entry.source.title == "A feed"
 
 
-def test_a_run_in_which_nothing_changed_writes_nothing(installation, publisher):
+def test_unchanged_run_writes_nothing(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
@@ -59,7 +59,7 @@ def test_a_run_in_which_nothing_changed_writes_nothing(installation, publisher):
     assert installation.snapshot() == before
 
 
-def test_a_server_without_validators_costs_no_parsing_and_changes_nothing(installation, publisher):
+def test_unchanged_document_without_validators_is_not_parsed(installation, publisher):
     publisher["/feed"] = Answer(rss(item("Les communs")).encode())
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
@@ -68,7 +68,7 @@ def test_a_server_without_validators_costs_no_parsing_and_changes_nothing(instal
     assert installation.snapshot() == before
 
 
-def test_two_machines_with_other_clocks_and_orders_give_the_same_bytes(tmp_path, publisher):
+def test_outputs_depend_on_neither_clock_nor_order(tmp_path, publisher):
     for name in "abc":
         date = f"Mon, 2{ord(name) - 96} Nov 2026 10:00:00 GMT"
         publisher[f"/{name}"] = rss(item(f"Communs {name}", f"https://{name}.example/p", date))
@@ -83,7 +83,7 @@ def test_two_machines_with_other_clocks_and_orders_give_the_same_bytes(tmp_path,
     assert b"Communs c" in snapshots[0]["communs.atom"]
 
 
-def test_one_bad_publisher_costs_no_other_anything(installation, publisher):
+def test_bad_publishers_do_not_affect_others(installation, publisher):
     publisher["/good"] = rss(item("Les communs"))
     publisher["/html"] = "<html><title>Sign in</title></html>"
     publisher["/error"] = Answer(status=500)
@@ -102,7 +102,7 @@ def test_one_bad_publisher_costs_no_other_anything(installation, publisher):
     assert len(report.troubles) == 5
 
 
-def test_trouble_keeps_what_is_stored_and_recovery_is_told(installation, publisher):
+def test_failures_keep_entries_and_are_reported(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     url = publisher.url("/feed")
     installation.configure([url], clippings=CLIPPING)
@@ -115,9 +115,9 @@ def test_trouble_keeps_what_is_stored_and_recovery_is_told(installation, publish
     after = installation.snapshot()
     changed = {name for name in before if after[name] != before[name]}
     assert {name.partition("/")[0] for name in changed} == {"_status.html", "_source"}
-    (told,) = installation.run(NOON + 4 * DAY).events
+    (event,) = installation.run(NOON + 4 * DAY).events
     (page,) = (installation.outputs / "_source").glob("*.html")
-    assert told.message in unescape(page.read_text())
+    assert event.message in unescape(page.read_text())
     publisher["/feed"] = rss(item("Les communs"), item("Communs 2", "https://feed.example/b"))
     report = installation.run(NOON + 5 * DAY)
     assert report.troubles == ()
@@ -125,7 +125,7 @@ def test_trouble_keeps_what_is_stored_and_recovery_is_told(installation, publish
     assert "Communs 2" in titles(installation)
 
 
-def test_retry_after_is_obeyed(installation, publisher):
+def test_retry_after_is_respected(installation, publisher):
     publisher["/feed"] = Answer(status=503, headers={"Retry-After": "7200"})
     installation.configure([publisher.url("/feed")])
     installation.run()
@@ -135,21 +135,21 @@ def test_retry_after_is_obeyed(installation, publisher):
     assert len(publisher.asked) == 2
 
 
-def test_an_edited_entry_keeps_its_id_and_is_updated(installation, publisher):
+def test_edited_entry_keeps_its_id_and_is_updated(installation, publisher):
     publisher["/feed"] = rss(item("Les communs", more="<guid>g</guid>"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
-    (old,) = [e for e in entries(installation) if e.title == "Les communs"]
+    (before,) = [e for e in entries(installation) if e.title == "Les communs"]
     publisher["/feed"] = rss(item("Les communs, corrigé", more="<guid>g</guid>"))
     report = installation.run(NOON + DAY)
     assert (report.new, report.modified) == (0, 1)
-    (new,) = [e for e in entries(installation) if e.title == "Les communs, corrigé"]
-    assert new.id == old.id
-    assert new.updated_parsed > old.updated_parsed
-    assert new.published_parsed == old.published_parsed
+    (after,) = [e for e in entries(installation) if e.title == "Les communs, corrigé"]
+    assert after.id == before.id
+    assert after.updated_parsed > before.updated_parsed
+    assert after.published_parsed == before.published_parsed
 
 
-def test_a_publisher_that_stamps_everything_anew_changes_nothing(installation, publisher):
+def test_new_dates_alone_change_nothing(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
@@ -159,7 +159,7 @@ def test_a_publisher_that_stamps_everything_anew_changes_nothing(installation, p
     assert installation.snapshot() == before
 
 
-def test_new_guids_for_old_pages_publish_nothing_twice(installation, publisher):
+def test_new_guid_of_same_page_keeps_the_entry(installation, publisher):
     publisher["/feed"] = rss(item("Les communs", more="<guid isPermaLink='false'>1</guid>"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
@@ -169,7 +169,7 @@ def test_new_guids_for_old_pages_publish_nothing_twice(installation, publisher):
     assert [entry.id for entry in entries(installation)] == ids
 
 
-def test_an_entry_that_leaves_its_feed_stays_published(installation, publisher):
+def test_entry_that_left_its_feed_stays_published(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
     installation.run()
@@ -178,23 +178,23 @@ def test_an_entry_that_leaves_its_feed_stays_published(installation, publisher):
     assert "Les communs" in titles(installation)
 
 
-def test_a_story_in_two_feeds_and_a_clipping_is_one_entry(installation, publisher):
+def test_story_in_two_feeds_and_a_clipping_is_one_entry(installation, publisher):
     publisher["/one"] = rss(item("Communs", "https://kept.example/p"), title="One")
     publisher["/two"] = rss(
         item("Communs!", "http://www.kept.example/p/?utm_source=x"), title="Two"
     )
     installation.configure(clippings=CLIPPING)
     installation.run()
-    (exclusive,) = entries(installation)
+    (clipping,) = entries(installation)
     installation.configure([publisher.url("/one"), publisher.url("/two")], clippings=CLIPPING)
     installation.run(NOON + DAY)
     (merged,) = entries(installation)
-    assert merged.id == exclusive.id
+    assert merged.id == clipping.id
     assert merged.title in ("Communs", "Communs!")
     assert "clipped" in [tag.term for tag in merged.tags]
 
 
-def test_a_clipping_taken_out_leaves_the_feed_and_a_changed_one_stays_itself(installation):
+def test_removed_clipping_is_withdrawn_and_changed_one_keeps_its_id(installation):
     installation.configure(clippings=CLIPPING + "\n• Two\n    https://two.example/\n    #Communs\n")
     installation.run()
     ids = {entry.title: entry.id for entry in entries(installation)}
@@ -205,7 +205,7 @@ def test_a_clipping_taken_out_leaves_the_feed_and_a_changed_one_stays_itself(ins
     assert "Another passage" in entry.content[0].value
 
 
-def test_clippings_may_come_from_a_feed_of_bookmarks(installation, publisher):
+def test_clippings_from_a_bookmarks_feed(installation, publisher):
     publisher["/mine"] = rss(
         item("Kept elsewhere", "https://kept.example/q", more="<category>Communs</category>")
     )
@@ -218,15 +218,15 @@ def test_clippings_may_come_from_a_feed_of_bookmarks(installation, publisher):
     )
     installation.run()
     assert set(titles(installation)) == {"Kept elsewhere", "Les communs"}
-    publisher["/mine"] = rss()  # it rolls out of the bookmarks feed, and is still a clipping
+    publisher["/mine"] = rss()  # it left the bookmarks feed, but is still a clipping
     installation.run(NOON + DAY)
     assert set(titles(installation)) == {"Kept elsewhere", "Les communs"}
     installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
     installation.run(NOON + 2 * DAY)
-    assert titles(installation) == ["Les communs"]  # taken out of feeds.toml, it goes
+    assert titles(installation) == ["Les communs"]  # the bookmarks feed was removed from feeds.toml
 
 
-def test_a_new_subscription_does_not_flood_a_tag(installation, publisher):
+def test_new_subscription_does_not_flood_a_tag(installation, publisher):
     items = [
         item(f"Communs {n}", f"https://feed.example/{n}", f"Mon, {n:02} Nov 2026 10:00:00 GMT")
         for n in range(1, 21)
@@ -244,7 +244,7 @@ def test_a_new_subscription_does_not_flood_a_tag(installation, publisher):
     assert len(titles(installation)) == 4 + 5
 
 
-def test_a_new_alias_matches_what_is_stored_without_flooding(installation, publisher):
+def test_new_alias_matches_stored_entries_without_flooding(installation, publisher):
     items = [item(f"Commons {n}", f"https://feed.example/{n}") for n in range(9)]
     publisher["/feed"] = rss(*items)
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)
@@ -260,7 +260,7 @@ def test_a_new_alias_matches_what_is_stored_without_flooding(installation, publi
     assert titles(installation) == ["Kept"]
 
 
-def test_a_moved_feed_is_followed_and_said(installation, publisher):
+def test_moved_feed_is_followed_and_reported(installation, publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = rss(item("Les communs"))
     installation.configure([publisher.url("/old")], clippings=CLIPPING)
@@ -269,26 +269,26 @@ def test_a_moved_feed_is_followed_and_said(installation, publisher):
     assert "Les communs" in titles(installation)
 
 
-def test_tags_that_slug_alike_and_a_tag_that_is_a_path(installation):
+def test_tags_with_equal_slugs_and_a_tag_that_is_a_path(installation):
     text = "• T\n    https://a.example/\n    #C++ #C# #../../etc/passwd #🌱\n"
     installation.configure(clippings=text)
     installation.run()
     names = sorted(path.name for path in installation.outputs.iterdir())
     assert len([n for n in names if n.startswith("c-") and n.endswith(".json")]) == 2
     assert "etc-passwd.atom" in names
-    ours = {"_status.atom", "all.atom", "unmatched.atom", "near-miss.atom"}
-    assert len([n for n in names if n.endswith(".atom") and n not in ours]) == 4
+    general_feeds = {"_status.atom", "all.atom", "unmatched.atom", "near-miss.atom"}
+    assert len([n for n in names if n.endswith(".atom") and n not in general_feeds]) == 4
     assert not list(installation.root.parent.rglob("passwd*"))
 
 
-def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_path, publisher):
+def test_run_killed_before_matching_is_completed_by_the_next(tmp_path, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     snapshots = []
     for folder, killed in (("a", False), ("b", True)):
         installation = Installation(tmp_path / folder)
         installation.configure([publisher.url("/feed")], '[tags."Communs"]\n')
         installation.run()
-        if killed:  # undo what came after storing
+        if killed:  # remove everything that came after storing
             installation.sql(
                 *(
                     f'DELETE FROM "{table}"'
@@ -304,7 +304,7 @@ def test_a_run_killed_between_storing_and_matching_is_completed_by_the_next(tmp_
     assert snapshots[0] == snapshots[1]
 
 
-def test_secrets_are_in_nothing_that_a_run_leaves_behind(installation, publisher, monkeypatch):
+def test_outputs_contain_no_secrets(installation, publisher, monkeypatch):
     publisher["/feed?token=CANARY-T"] = rss(item("Les communs"))
     url = publisher.url("/feed?token=CANARY-T")
     installation.configure([url], clippings=CLIPPING)

@@ -1,4 +1,4 @@
-"""Runs over days, against real servers on loopback: who is asked when, and what is told."""
+"""Runs over several days, with real HTTP servers on loopback: poll times and events."""
 
 import sqlite3
 import time
@@ -31,11 +31,11 @@ def state(installation, url):
         store.close()
 
 
-def every(installation, step, times, start=NOON, **options):
+def run_every(installation, step, times, start=NOON, **options):
     return [installation.run(start + n * step, **options) for n in range(times)]
 
 
-def test_a_run_polls_what_is_due_and_all_polls_the_rest_conditionally(installation, publisher):
+def test_run_polls_due_feeds_and_all_polls_others_conditionally(installation, publisher):
     publisher["/feed"] = rss(item())
     installation.configure([publisher.url("/feed")])
     assert installation.run(everything=False).polled == 1
@@ -51,7 +51,7 @@ def test_a_run_polls_what_is_due_and_all_polls_the_rest_conditionally(installati
 
 
 @pytest.mark.parametrize("status", [200, 304, 403, 429, 503])
-def test_retry_after_is_obeyed_by_all_too(installation, publisher, status):
+def test_retry_after_applies_to_all_too(installation, publisher, status):
     publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
     installation.configure([publisher.url("/feed")])
     installation.run()
@@ -64,7 +64,7 @@ def test_retry_after_is_obeyed_by_all_too(installation, publisher, status):
     assert installation.run(NOON + DAY + 10 * HOUR).polled == 1
 
 
-def test_retry_after_of_a_public_host_is_for_all_its_feeds(installation, publisher, monkeypatch):
+def test_retry_after_of_public_host_applies_to_all_its_feeds(installation, publisher, monkeypatch):
     monkeypatch.setattr("aggregator.fetch.client.is_public", lambda _: True)
     publisher["/a"] = Answer(status=429, headers={"Retry-After": "36000"})
     publisher["/b"] = rss(item())
@@ -77,7 +77,7 @@ def test_retry_after_of_a_public_host_is_for_all_its_feeds(installation, publish
 
 
 @pytest.mark.parametrize("status", [200, 304])
-def test_freshness_is_obeyed(installation, publisher, status):
+def test_max_age_is_respected(installation, publisher, status):
     publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
     installation.configure([publisher.url("/feed")])
     installation.run()
@@ -89,11 +89,11 @@ def test_freshness_is_obeyed(installation, publisher, status):
     assert installation.run(NOON + 2 * DAY + HOUR, everything=False).polled == 1
 
 
-def test_what_a_document_asks_for_is_obeyed(installation, publisher):
+def test_ttl_and_skip_hours_are_respected(installation, publisher):
     channel = "<ttl>600</ttl><skipHours><hour>22</hour><hour>23</hour></skipHours>"
     publisher["/feed"] = rss(channel, item())
     installation.configure([publisher.url("/feed")])
-    installation.run(everything=False)  # at noon; ten hours later is the first hour to skip
+    installation.run(everything=False)  # at noon; the first hour to skip is ten hours later
     polls = [
         hour for hour in range(1, 20)
         if installation.run(NOON + hour * HOUR + HOUR / 2, everything=False).polled
@@ -101,28 +101,28 @@ def test_what_a_document_asks_for_is_obeyed(installation, publisher):
     assert polls == [12]
 
 
-def test_failures_are_asked_ever_later(installation, publisher):
+def test_failing_feed_is_polled_less_and_less_often(installation, publisher):
     publisher["/feed"] = Answer(status=500)
     publisher["/good"] = rss(item())
     installation.configure([publisher.url("/feed"), publisher.url("/good")])
-    asked = [
+    poll_hours = [
         hour
         for hour in range(72)
         if any(t.reason.startswith("HTTP 500")
                for t in installation.run(NOON + hour * HOUR, everything=False).troubles)
     ]  # fmt: skip
-    assert len(asked) <= 7
-    assert asked[:2] == [0, 2]
-    assert state(installation, publisher.url("/feed")).failures == len(asked)
+    assert len(poll_hours) <= 7
+    assert poll_hours[:2] == [0, 2]
+    assert state(installation, publisher.url("/feed")).failures == len(poll_hours)
 
 
-def test_what_broke_is_told_once_and_so_is_its_recovery(installation, publisher):
+def test_failure_and_recovery_are_reported_once(installation, publisher):
     publisher["/feed"] = rss(item())
     publisher["/good"] = rss(item())
     installation.configure([publisher.url("/feed"), publisher.url("/good")])
     installation.run(NOON - DAY)
     publisher["/feed"] = Answer(status=500)
-    reports = every(installation, DAY, 6)
+    reports = run_every(installation, DAY, 6)
     assert [kinds(report) for report in reports] == [[], [], [], [FeedEventKind.BROKEN], [], []]
     publisher["/feed"] = rss(item())
     assert kinds(installation.run(NOON + 6 * DAY)) == [FeedEventKind.RECOVERED]
@@ -134,35 +134,35 @@ def test_what_broke_is_told_once_and_so_is_its_recovery(installation, publisher)
     assert "HTTP 500" in feed.entries[1].title
 
 
-def test_the_status_feed_survives_what_publishers_write(installation, publisher):
+def test_status_feed_is_valid_with_hostile_texts(installation, publisher):
     publisher["/feed"] = rss(item())
     installation.configure([publisher.url("/feed")])
     installation.run(NOON - DAY)
     publisher["/feed"] = "<html><title>\x01\x0b<b>&lt;script&gt;</title></html>"
     publisher["/good"] = rss(item())
     installation.configure([publisher.url("/feed"), publisher.url("/good")])
-    every(installation, DAY, 4)
+    run_every(installation, DAY, 4)
     feed = feedparser.parse((installation.outputs / "_status.atom").read_bytes())
     assert not feed.bozo
     assert "not a feed: an HTML page" in feed.entries[0].title
 
 
 def unreachable():
-    """Addresses at which nobody listens."""
-    with origin() as gone:
-        port = gone.port
+    """URLs without a server."""
+    with origin() as stopped:
+        port = stopped.port
     return [f"http://127.0.0.{host}:{port}/feed" for host in (1, 2, 3)]
 
 
-def test_a_large_host_is_polled_over_several_runs(installation, publisher, monkeypatch):
-    """Those that have waited longest come first, so that none is left out for ever."""
+def test_host_with_many_feeds_is_polled_over_several_runs(installation, publisher, monkeypatch):
+    """The feeds that have waited longest come first, so that each is polled in the end."""
     monkeypatch.setattr("aggregator.fetch.schedule.MAX_PER_HOST", 3)
     urls = []
     for n in range(7):
         publisher[f"/{n}"] = rss(item())
         urls.append(publisher.url(f"/{n}"))
     installation.configure(urls)
-    reports = every(installation, HOUR / 4, 4, everything=False)
+    reports = run_every(installation, HOUR / 4, 4, everything=False)
     assert [(report.polled, report.waiting) for report in reports] == [
         (3, 4),
         (3, 4),
@@ -171,14 +171,14 @@ def test_a_large_host_is_polled_over_several_runs(installation, publisher, monke
     ]
     assert sorted(asked.path for asked in publisher.asked) == [f"/{n}" for n in range(7)]
     publisher.asked.clear()
-    every(installation, HOUR / 4, 3, NOON + 2 * DAY)  # --all: by what is due longest
+    run_every(installation, HOUR / 4, 3, NOON + 2 * DAY)  # --all: those that are due longest first
     assert len({asked.path for asked in publisher.asked}) == 7
 
 
-def test_offline_punishes_nobody(installation):
+def test_offline_run_counts_no_failures(installation):
     urls = unreachable()
     installation.configure(urls)
-    for report in every(installation, HOUR, 5, everything=False):
+    for report in run_every(installation, HOUR, 5, everything=False):
         assert report.offline
         assert len(report.troubles) == 3
     assert not installation.run(NOON + 9 * DAY).events
@@ -187,7 +187,7 @@ def test_offline_punishes_nobody(installation):
     store.close()
 
 
-def test_two_hosts_that_were_dead_before_are_no_proof_of_being_offline(installation, publisher):
+def test_failing_hosts_do_not_mean_offline(installation, publisher):
     publisher["/feed"] = rss(item())
     dead = unreachable()
     installation.configure([publisher.url("/feed"), *dead])
@@ -198,31 +198,31 @@ def test_two_hosts_that_were_dead_before_are_no_proof_of_being_offline(installat
     assert {state(installation, url).failures for url in dead} == {2}
 
 
-def test_one_silent_host_is_its_own_fault(installation):
+def test_single_unreachable_host_is_a_failure(installation):
     (url, *_) = unreachable()
     installation.configure([url])
     assert not installation.run().offline
     assert state(installation, url).failures == 1
 
 
-def test_gone_ends_it_with_a_look_once_a_month(installation, publisher):
+def test_gone_feed_is_polled_once_a_month(installation, publisher):
     publisher["/feed"] = Answer(status=410)
     installation.configure([publisher.url("/feed")])
-    reports = every(installation, 12 * HOUR, 200, everything=False)  # a hundred days
+    reports = run_every(installation, 12 * HOUR, 200, everything=False)  # a hundred days
     polled = [n / 2 for n, report in enumerate(reports) if report.polled]
     assert polled == [0, 1, 31, 61, 91]
-    told = [kinds(reports[n]) for n in (0, 2, 62)]
-    assert told == [[FeedEventKind.BROKEN], [FeedEventKind.GONE], []]
+    events = [kinds(reports[n]) for n in (0, 2, 62)]
+    assert events == [[FeedEventKind.BROKEN], [FeedEventKind.GONE], []]
     publisher["/feed"] = rss(item())
     assert kinds(installation.run(NOON + 122 * DAY, everything=False)) == [FeedEventKind.RECOVERED]
 
 
-def test_a_move_is_adopted_reported_and_undone_by_failure(installation, publisher):
+def test_move_is_adopted_reported_and_undone_by_failure(installation, publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = rss(item())
     old, new = publisher.url("/old"), publisher.url("/new")
     installation.configure([old])
-    reports = every(installation, DAY, 5)
+    reports = run_every(installation, DAY, 5)
     assert kinds(reports[-1]) == [FeedEventKind.MOVED]
     publisher.asked.clear()
     assert installation.run(NOON + 5 * DAY).not_modified == 1
@@ -231,27 +231,27 @@ def test_a_move_is_adopted_reported_and_undone_by_failure(installation, publishe
     assert state(installation, old).move.url == new
     publisher["/new"] = Answer(status=404)
     publisher["/old"] = rss(item())
-    every(installation, DAY, 3, NOON + 6 * DAY)
+    run_every(installation, DAY, 3, NOON + 6 * DAY)
     assert installation.run(NOON + 9 * DAY).troubles == ()
     assert publisher.asked[-1].path == "/old"
 
 
-def test_a_redirect_to_another_feed_is_followed_and_never_adopted(installation, publisher):
+def test_redirect_to_another_feed_is_not_adopted(installation, publisher):
     publisher["/old"] = rss(item())
     installation.configure([publisher.url("/old")])
     installation.run()
     publisher["/old"] = Answer(status=301, headers={"Location": "/parked"})
     publisher["/parked"] = rss(item("Buy this domain", "https://parked.example/1"))
-    first, *_ = reports = every(installation, DAY, 9, NOON + DAY)
+    first, *_ = reports = run_every(installation, DAY, 9, NOON + DAY)
     assert any("which is another feed" in warning for warning in first.warnings)
     assert not any(kinds(report) for report in reports)
 
 
-def test_the_operators_new_address_keeps_the_feeds_history(installation, publisher):
+def test_new_url_in_feeds_toml_keeps_the_history(installation, publisher):
     publisher["/old"] = Answer(status=301, headers={"Location": "/new"})
     publisher["/new"] = rss(item(), item("B", "https://feed.example/b"))
     installation.configure([publisher.url("/old")])
-    every(installation, DAY, 5)
+    run_every(installation, DAY, 5)
     installation.configure([publisher.url("/new")])
     report = installation.run(NOON + 5 * DAY)
     assert (report.not_modified, report.new) == (1, 0)
@@ -260,7 +260,7 @@ def test_the_operators_new_address_keeps_the_feeds_history(installation, publish
     store.close()
 
 
-def test_a_delta_answer_keeps_what_is_not_in_it(installation, publisher):
+def test_delta_answer_keeps_other_entries(installation, publisher):
     publisher["/feed"] = Answer(
         rss(item(), item("B", "https://feed.example/b")).encode(), headers={"ETag": '"1"'}
     )
@@ -276,7 +276,7 @@ def test_a_delta_answer_keeps_what_is_not_in_it(installation, publisher):
     assert publisher.asked[-1].headers["If-None-Match"] == '"2"'
 
 
-def test_no_secret_reaches_the_database_or_the_outputs(installation, publisher):
+def test_database_and_outputs_contain_no_secrets(installation, publisher):
     path = "/feed?token=SECRET1&page=2"
     publisher[path] = rss("<item><title>No link</title></item>", item())
     url = publisher.url(path).replace("//", "//me:SECRET2@")
@@ -290,13 +290,13 @@ def test_no_secret_reaches_the_database_or_the_outputs(installation, publisher):
     for file in [*installation.root.glob("*.sqlite3*"), *files]:
         assert b"SECRET" not in file.read_bytes(), file
     assert "SECRET" not in str(installation.stored())
-    # A new token is no new feed.
+    # With another token it is still the same feed.
     publisher["/feed?token=SECRET3&page=2"] = publisher.answers[path] = rss(item()).encode()
     installation.configure([publisher.url("/feed?token=SECRET3&page=2")])
     assert installation.run(NOON + 9 * DAY).new == 0
 
 
-def test_html_in_place_of_a_feed_proposes_the_feed_it_announces(installation, publisher):
+def test_html_page_is_reported_with_the_feed_it_announces(installation, publisher):
     publisher["/"] = (
         "<html><head><title>My blog</title>"
         '<link rel="alternate" type="application/rss+xml" href="/feed.xml"></head></html>'
@@ -310,7 +310,7 @@ def test_html_in_place_of_a_feed_proposes_the_feed_it_announces(installation, pu
 
 
 @about_the_file
-def test_a_database_of_the_first_version_is_brought_up_to_date(installation, publisher):
+def test_database_of_first_version_is_upgraded(installation, publisher):
     publisher["/feed?token=SECRET"] = rss(item())
     installation.configure([publisher.url("/feed?token=SECRET")])
     path = installation.root / "aggregator.sqlite3"
@@ -335,8 +335,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(installation, pub
     store.close()
 
 
-def test_two_thousand_subscriptions_on_three_hundred_hosts(installation):
-    """At the server: never two requests to one host at once."""
+def test_hosts_never_have_two_requests_at_the_same_time(installation):
+    """2000 subscriptions on 300 hosts, counted at the server."""
     hosts = [f"127.{1 + n // 250}.0.{1 + n % 250}" for n in range(300)]
     with origin("0.0.0.0") as publishers:
         urls = []
@@ -351,29 +351,29 @@ def test_two_thousand_subscriptions_on_three_hundred_hosts(installation):
     assert set(publishers.most_at_once.values()) == {1}
 
 
-def entries_read(report):
-    """How many entries of documents were read, and not only known again."""
+def count_parsed_entries(report):
+    """The number of entries that were parsed, and not only recognized as unchanged."""
     return next(cost.entries for cost in report.stages if cost.stage == "parse")
 
 
-def test_of_a_document_only_what_is_new_is_read(installation, publisher):
+def test_only_new_entries_of_a_document_are_parsed(installation, publisher):
     entries = [item(f"Title {n}", f"https://feed.example/{n}") for n in range(9)]
     publisher["/feed"] = rss(*entries)
     installation.configure([publisher.url("/feed")])
-    assert entries_read(installation.run()) == 9
+    assert count_parsed_entries(installation.run()) == 9
     edited = item("Another title", "https://feed.example/8")
     publisher["/feed"] = rss(item("New", "https://feed.example/new"), *entries[:8], edited)
     report = installation.run(NOON + HOUR)
-    assert (report.new, report.modified, entries_read(report)) == (1, 1, 2)
-    publisher["/feed"] = rss(*entries[3:8], edited)  # the rest has left the document
+    assert (report.new, report.modified, count_parsed_entries(report)) == (1, 1, 2)
+    publisher["/feed"] = rss(*entries[3:8], edited)  # the others left the document
     report = installation.run(NOON + 2 * HOUR)
-    assert (report.new, report.modified, entries_read(report)) == (0, 0, 0)
-    publisher["/feed"] = rss(*entries[:8], edited)  # and is back
+    assert (report.new, report.modified, count_parsed_entries(report)) == (0, 0, 0)
+    publisher["/feed"] = rss(*entries[:8], edited)  # and are back
     report = installation.run(NOON + 3 * HOUR)
-    assert (report.new, report.modified, entries_read(report)) == (0, 0, 3)
+    assert (report.new, report.modified, count_parsed_entries(report)) == (0, 0, 3)
 
 
-def test_a_new_guid_for_an_old_page_is_seen_among_what_is_known(installation, publisher):
+def test_new_guid_of_known_page_is_recognized(installation, publisher):
     def entries(start):
         return [
             item(f"Title {n}", f"https://feed.example/{n}", more=f"<guid>{start}{n}</guid>")
@@ -385,6 +385,6 @@ def test_a_new_guid_for_an_old_page_is_seen_among_what_is_known(installation, pu
     installation.run()
     publisher["/feed"] = rss(entries("b")[0], *entries("a")[1:])
     report = installation.run(NOON + HOUR)
-    assert (report.new, report.modified, entries_read(report)) == (0, 0, 1)
-    publisher["/feed"] = rss(*entries("b"))  # known by the new one from now on
-    assert entries_read(installation.run(NOON + 2 * HOUR)) == 2
+    assert (report.new, report.modified, count_parsed_entries(report)) == (0, 0, 1)
+    publisher["/feed"] = rss(*entries("b"))  # from now on known by the new guid
+    assert count_parsed_entries(installation.run(NOON + 2 * HOUR)) == 2

@@ -1,4 +1,4 @@
-"""Every moment of a run is charged to one stage."""
+"""Each part of a run's time counts for one stage."""
 
 from aggregator.model import StageCost
 from aggregator.run.timing import StageTimer
@@ -12,9 +12,9 @@ class Clock:
         return self.now
 
 
-def test_of_stages_within_stages_the_innermost_is_charged():
+def test_time_counts_for_innermost_stage():
     wall, cpu = Clock(), Clock()
-    wall.now, cpu.now = 100.0, 2.0  # the process has started for two seconds
+    wall.now, cpu.now = 100.0, 2.0  # starting the process took two seconds
     timer = StageTimer(wall, cpu)
     with timer.stage("fetch"):
         wall.now += 3
@@ -34,7 +34,7 @@ def test_of_stages_within_stages_the_innermost_is_charged():
     )
 
 
-def test_a_stage_that_fails_is_charged_too():
+def test_time_of_failed_stage_counts():
     wall = Clock()
     timer = StageTimer(wall)
     try:

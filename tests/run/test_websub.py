@@ -1,4 +1,4 @@
-"""A hub on loopback is told of the feeds that changed, and only of those."""
+"""A WebSub hub on loopback is notified of changed feeds only."""
 
 import threading
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ DAY = timedelta(days=1)
 
 
 class Hub:
-    """Remembers the topics it was told of; answers with ``status``."""
+    """Records the topics it is notified of; answers with ``status``."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.topics: list[str] = []
         self.status = 202
         hub = self
 
@@ -27,7 +27,7 @@ class Hub:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 assert form["hub.mode"] == ["publish"]
                 assert form["hub.topic"] == form["hub.url"]
-                hub.told += form["hub.url"]
+                hub.topics += form["hub.url"]
                 self.send_response(hub.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -46,10 +46,11 @@ class Hub:
         self._server.server_close()
         self._thread.join()
 
-    def heard(self) -> set[str]:
-        told, self.told = self.told, []
-        assert len(set(told)) == len(told)
-        return {url.removeprefix("https://site.example/") for url in told}
+    def take_topics(self) -> set[str]:
+        """The topics since the last call; none may occur twice."""
+        topics, self.topics = self.topics, []
+        assert len(set(topics)) == len(topics)
+        return {url.removeprefix("https://site.example/") for url in topics}
 
 
 @pytest.fixture
@@ -67,35 +68,35 @@ def site(installation, publisher, hub):
     return installation
 
 
-def about_the_hub(report):
+def hub_warnings(report):
     return [warning for warning in report.warnings if "the hub" in warning]
 
 
-def test_only_of_what_changed(site, publisher, hub):
+def test_hub_is_notified_of_changed_feeds_only(site, publisher, hub):
     site.run()
-    assert hub.heard() == {"communs.atom", "p2p.atom"}  # archives are no topics
+    assert hub.take_topics() == {"communs.atom", "p2p.atom"}  # archive documents are not topics
     site.run(NOON + DAY)
-    assert hub.heard() == set()
+    assert hub.take_topics() == set()
     publisher["/feed"] = rss(item("P2P", "https://feed.example/2"))
     site.run(NOON + DAY)
-    assert hub.heard() == {"p2p.atom"}
+    assert hub.take_topics() == {"p2p.atom"}
     links = feedparser.parse((site.outputs / "p2p.atom").read_bytes()).feed.links
     assert [link.href for link in links if link.rel == "hub"] == [hub.url]
 
 
-def test_what_the_hub_does_not_take_is_told_by_the_next_run(site, hub):
+def test_rejected_notification_is_retried_by_the_next_run(site, hub):
     hub.status = 500
-    (warning,) = about_the_hub(site.run())
+    (warning,) = hub_warnings(site.run())
     assert "; the next run retries: HTTP 500" in warning
-    hub.heard()
+    hub.take_topics()
     hub.status = 204
-    assert about_the_hub(site.run(NOON + DAY)) == []
-    assert hub.heard() == {"communs.atom", "p2p.atom"}
+    assert hub_warnings(site.run(NOON + DAY)) == []
+    assert hub.take_topics() == {"communs.atom", "p2p.atom"}
 
 
-def test_a_hub_that_is_not_there(site, hub):
+def test_unreachable_hub_is_a_warning(site, hub):
     hub.close()
-    (warning,) = about_the_hub(site.run())
+    (warning,) = hub_warnings(site.run())
     assert "connection refused" in warning
     assert (site.outputs / "communs.atom").is_file()
     text = (
@@ -104,5 +105,5 @@ def test_a_hub_that_is_not_there(site, hub):
         .replace('allow_private = "127.0.0.0/8"\nalso', "also")
     )
     site.write("feeds.toml", text)
-    (warning,) = about_the_hub(site.run(NOON + DAY))
+    (warning,) = hub_warnings(site.run(NOON + DAY))
     assert "not on the public Internet" in warning or "private" in warning

@@ -29,16 +29,20 @@ def runs(root):
         return store.runs.last()
 
 
-def test_what_was_stored_since_goes_and_is_kept_aside(root):
+def test_restore_moves_current_database_aside(root):
     backup = default_backup(URL, root, NOW)
     assert backup.name == "db-20261124T120000Z.sqlite3"
-    told = back_up(URL, root, backup)
-    assert (told.file, told.entries, told.size_bytes) == (backup, 0, backup.stat().st_size)
+    backup_copy = back_up(URL, root, backup)
+    assert (backup_copy.file, backup_copy.entries, backup_copy.size_bytes) == (
+        backup,
+        0,
+        backup.stat().st_size,
+    )
     with closing(Store(URL, root)) as store:
         store.runs.start(8, NOW)
     previous_files = [restore(URL, root, backup, NOW).previous_file for _ in range(2)]
     assert runs(root)[0] == 7
-    assert [aside.name for aside in previous_files if aside] == [
+    assert [file.name for file in previous_files if file] == [
         "db.sqlite3.old-20261124T120000Z",
         "db.sqlite3.old-20261124T120000Z-2",
     ]
@@ -47,10 +51,10 @@ def test_what_was_stored_since_goes_and_is_kept_aside(root):
     assert runs(root)[0] == 8
 
 
-def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
+def test_backup_is_one_file_with_permissions_of_the_database(root):
     (root / "db.sqlite3").chmod(0o600)
     with closing(Store(URL, root)) as store:
-        store.runs.start(8, NOW)  # stands in the log, which is not merged while the store is open
+        store.runs.start(8, NOW)  # is in the write-ahead log while the store is open
         back_up(URL, root, root / "b")
         assert sorted(path.name for path in root.glob("b*")) == ["b"]
     with closing(sqlite3.connect(root / "b")) as copy:
@@ -58,43 +62,43 @@ def test_a_copy_is_one_file_with_the_permissions_of_the_database(root):
     assert (root / "b").stat().st_mode & 0o777 == 0o600
 
 
-def meanwhile(monkeypatch, do):
-    """Let something be done while a copy is verified."""
+def while_verifying(monkeypatch, action):
+    """Run an action while a copy is verified."""
     verify = "aggregator.store.backup.find_damage"
 
-    def verified(path, **how):
+    def act_and_verify(path, **options):
         monkeypatch.setattr(verify, find_damage)
-        do()
-        return find_damage(path, **how)
+        action()
+        return find_damage(path, **options)
 
-    monkeypatch.setattr(verify, verified)
+    monkeypatch.setattr(verify, act_and_verify)
 
 
-def test_two_backups_of_one_name_at_once(root, monkeypatch):
-    meanwhile(monkeypatch, lambda: back_up(URL, root, root / "b"))
+def test_two_backups_with_same_name_at_same_time(root, monkeypatch):
+    while_verifying(monkeypatch, lambda: back_up(URL, root, root / "b"))
     back_up(URL, root, root / "b")
     assert find_damage(root / "b", thorough=True) is None
     assert not list(root.glob(".tmp-*"))
 
 
-def test_a_run_takes_no_backup_away_whose_name_begins_as_that_of_the_database(root, monkeypatch):
+def test_run_keeps_backup_with_name_like_the_database(root, monkeypatch):
     def run():
         with run_lock(root / "db.sqlite3"):
             pass
 
-    meanwhile(monkeypatch, run)
+    while_verifying(monkeypatch, run)
     back_up(URL, root, root / "db.sqlite3-monday")
     assert (root / "db.sqlite3-monday").exists()
 
 
-def test_what_a_killed_backup_left_goes_with_the_next(root):
+def test_next_backup_removes_files_of_a_killed_one(root):
     for end in ("", "-journal", "-wal"):
         (root / f".tmp-b-12345678{end}").write_bytes(b"half")
     back_up(URL, root, root / "b")
     assert not list(root.glob(".tmp-*"))
 
 
-def test_who_opens_what_was_restored_waits_for_who_did_so_before(root):
+def test_opening_restored_database_waits_for_writer(root):
     back_up(URL, root, root / "b")
     restore(URL, root, root / "b", NOW)
     other = sqlite3.connect(root / "db.sqlite3", isolation_level=None, check_same_thread=False)
@@ -106,14 +110,14 @@ def test_who_opens_what_was_restored_waits_for_who_did_so_before(root):
         ended.join()
 
 
-def test_where_nothing_stands_a_backup_is_put_all_the_same(root, tmp_path_factory):
+def test_restore_into_empty_installation(root, tmp_path_factory):
     back_up(URL, root, root / "b")
     other = tmp_path_factory.mktemp("other")
     assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).previous_file is None
     assert (other / "data" / "db.sqlite3").exists()
 
 
-def test_what_is_no_backup_is_refused_and_nothing_changes(root):
+def test_other_files_are_refused_and_unchanged(root):
     (root / "diary").write_text("dear " * 999)
     (root / "b").touch()
     for source, reason in (("diary", "not a database"), ("b", "not one of aggregator"), ("db.sqlite3", "itself"), ("c", "no such file")):  # fmt: skip
@@ -127,19 +131,19 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(root):
     assert sorted(path.name for path in root.iterdir()) == ["b", "db.sqlite3", "diary"]
 
 
-def test_a_later_schema_is_refused(root):
+def test_backup_of_later_schema_is_refused(root):
     with closing(sqlite3.connect(root / "db.sqlite3")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StorageError, match="newer than this program's"):
         back_up(URL, root, root / "b")
 
 
-def test_postgresql_has_its_own(tmp_path):
+def test_backup_of_postgresql_is_refused(tmp_path):
     with pytest.raises(StorageError, match="pg_dump"):
         back_up("postgresql+psycopg://there/db", tmp_path, tmp_path / "b")
 
 
-def test_damage_is_found_and_refused(root):
+def test_damaged_database_is_refused(root):
     path = root / "db.sqlite3"
     assert find_damage(path) is None
     with path.open("r+b") as file:
@@ -154,14 +158,14 @@ def test_damage_is_found_and_refused(root):
         back_up(URL, root, root / "b")
 
 
-def test_a_file_of_no_bytes_is_no_new_database(root):
+def test_empty_file_is_not_a_new_database(root):
     back_up(URL, root, default_backup(URL, root, NOW))
     os.truncate(root / "db.sqlite3", 0)
     with pytest.raises(StorageError, match=r"restore .*db-20261124T120000Z.sqlite3"):
         Store(URL, root)
 
 
-def test_a_database_is_made_where_links_are_not(tmp_path, monkeypatch):
+def test_database_is_created_without_hard_links(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError
 

@@ -13,7 +13,7 @@ OLD = Entry(
 )
 
 
-def test_an_unknown_key_is_new():
+def test_unknown_key_is_new():
     assert compare(None, OLD) is EntryChange.NEW
 
 
@@ -21,7 +21,7 @@ def test_an_unknown_key_is_new():
     "change",
     [{"updated": NOW}, {"published": NOW}, {"id": "urn:y"}, {"language": "fr"}, {"text": "y"}],
 )
-def test_what_no_subscriber_sees_is_no_change(change):
+def test_invisible_change_is_no_change(change):
     assert compare(content_hash(OLD), replace(OLD, **change)) is EntryChange.UNCHANGED
 
 
@@ -37,11 +37,11 @@ def test_what_no_subscriber_sees_is_no_change(change):
         {"enclosures": (Enclosure("https://a.example/e"),)},
     ],
 )
-def test_what_a_subscriber_sees_is_a_change(change):
+def test_visible_change_is_a_change(change):
     assert compare(content_hash(OLD), replace(OLD, **change)) is EntryChange.MODIFIED
 
 
-def test_fields_do_not_run_into_each_other():
+def test_hash_separates_fields():
     assert content_hash(replace(OLD, title="a", content="b")) != content_hash(
         replace(OLD, title="b", content="a")
     )
@@ -50,8 +50,8 @@ def test_fields_do_not_run_into_each_other():
 @pytest.mark.parametrize(
     ("before", "claimed", "after"),
     [
-        (NOW - 5 * DAY, NOW - DAY, NOW - DAY),  # the publisher says when
-        (NOW - 5 * DAY, NOW - 6 * DAY, NOW),  # the publisher goes back: never we
+        (NOW - 5 * DAY, NOW - DAY, NOW - DAY),  # the publisher's date
+        (NOW - 5 * DAY, NOW - 6 * DAY, NOW),  # the publisher's date goes back: ours never does
         (NOW - 5 * DAY, None, NOW),
         (None, None, NOW),
     ],

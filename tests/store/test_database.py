@@ -78,24 +78,24 @@ def save(store, *entries, now=NOW, feed=FEED):
     return changes
 
 
-def test_an_entry_comes_back_whole(store):
+def test_entry_is_stored_completely(store):
     assert save(store, ENTRY) == [EntryChange.NEW]
-    (found,) = store.matches.unmatched_entries("v")
-    assert found.entry == ENTRY
-    assert found.feed == Feed("urn:f", "Feed", "https://a.example/", "fr", "CC")
-    assert found.role is Role.SUBSCRIPTION
-    assert found.first_seen_at == NOW
-    assert found.came_with_feed
+    (stored,) = store.matches.unmatched_entries("v")
+    assert stored.entry == ENTRY
+    assert stored.feed == Feed("urn:f", "Feed", "https://a.example/", "fr", "CC")
+    assert stored.role is Role.SUBSCRIPTION
+    assert stored.first_seen_at == NOW
+    assert stored.came_with_feed
 
 
-def test_a_second_poll_stores_nothing_new(store):
+def test_second_poll_stores_nothing_new(store):
     save(store, ENTRY)
     assert save(store, ENTRY, now=NOW + HOUR) == [EntryChange.UNCHANGED]
-    (found,) = store.matches.unmatched_entries("v")
-    assert found.changed_at == NOW
+    (stored,) = store.matches.unmatched_entries("v")
+    assert stored.changed_at == NOW
 
 
-def test_a_feed_that_became_one_of_clippings_is_known_as_one_though_nothing_else_changed(store):
+def test_new_role_of_feed_is_stored(store):
     save(store, ENTRY)
     clipped = subscription("https://a.example/feed", role=Role.CLIPPINGS)
     store.feeds.save_states([(clipped, state(), ())])
@@ -103,7 +103,7 @@ def test_a_feed_that_became_one_of_clippings_is_known_as_one_though_nothing_else
     assert stored.role is Role.CLIPPINGS
 
 
-def test_a_state_comes_back_whole(store):
+def test_feed_state_is_stored_completely(store):
     whole = state(
         body_hash="hash",
         not_before=NOW + HOUR,
@@ -131,14 +131,14 @@ def test_a_state_comes_back_whole(store):
     assert store.feeds.states() == {FEED.key: state()}
 
 
-def test_hosts_that_wait(store):
+def test_host_holds(store):
     store.feeds.save_host_hold("a.example", NOW + HOUR)
     store.feeds.save_host_hold("a.example", NOW + 2 * HOUR)
     store.feeds.save_host_hold("b.example", NOW)
     assert store.feeds.host_holds(NOW) == {"a.example": NOW + 2 * HOUR}
 
 
-def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
+def test_failed_answer_stores_no_validators(store):
     broken = Entry(key=None, id="urn:y", title="T")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(StorageError):
         save(store, ENTRY, broken)
@@ -146,74 +146,74 @@ def test_an_answer_that_cannot_be_stored_leaves_no_validators(store):
     assert list(store.matches.unmatched_entries("v")) == []
 
 
-def matched(row, *tags, near=False):
+def make_match(row, *tags, near=False):
     evidence = (Evidence(EvidenceKind.PHRASE, "x", "title", 0.9),)
     return MatchedEntry(row, tuple(Match(tag, 0.9, evidence, near) for tag in tags))
 
 
-def places(store, *membership_changes, live=()):
-    """List stories: (story, id, date, channels that it enters, channels that it leaves)."""
-    made = [
+def save_membership(store, *membership_changes, live=()):
+    """Each change: (story, id, date, channels that it enters, channels that it leaves)."""
+    changes = [
         MembershipChange(row, id, date, False, frozenset(enters), frozenset(leaves))
         for row, id, date, enters, leaves in membership_changes
     ]
-    store.channels.save_membership_changes(made, set(live), NOW)
+    store.channels.save_membership_changes(changes, set(live), NOW)
 
 
-def channels(store, *names, site="https://s.example/", now=NOW):
+def save_channels(store, *names, site="https://s.example/", now=NOW):
     store.channels.save({f"tag:{n}": (ChannelKind.TAG, n.title()) for n in names}, site, now)
 
 
 def test_matches_are_replaced(store):
     save(store, ENTRY)
     store.stories.group_entries(NOW)
-    (found,) = store.matches.unmatched_entries("v1")
-    assert store.matches.save([matched(found.row, "a", "b")], "v1", NOW) == 2
+    (stored,) = store.matches.unmatched_entries("v1")
+    assert store.matches.save([make_match(stored.row, "a", "b")], "v1", NOW) == 2
     assert list(store.matches.unmatched_entries("v1")) == []
-    assert [entry.row for entry in store.matches.unmatched_entries("v2")] == [found.row]
-    assert store.matches.save([matched(found.row, "b", "c")], "v2", NOW) == 1
-    ((story, held),) = store.channels.pending_stories()
+    assert [entry.row for entry in store.matches.unmatched_entries("v2")] == [stored.row]
+    assert store.matches.save([make_match(stored.row, "b", "c")], "v2", NOW) == 1
+    ((story, channel_keys),) = store.channels.pending_stories()
     assert [match.tag for match in story.copies[0].matches] == ["b", "c"]
-    assert held == frozenset()
-    assert store.matches.save([matched(found.row, "b", near=True)], "v3", NOW) == 0
-    assert store.matches.save([matched(found.row, "b")], "v4", NOW) == 1
+    assert channel_keys == frozenset()
+    assert store.matches.save([make_match(stored.row, "b", near=True)], "v3", NOW) == 0
+    assert store.matches.save([make_match(stored.row, "b")], "v4", NOW) == 1
 
 
-def test_a_modified_entry_is_matched_again(store):
+def test_modified_entry_is_matched_again(store):
     save(store, ENTRY)
-    (found,) = store.matches.unmatched_entries("v")
-    store.matches.save([matched(found.row, "a")], "v", NOW)
+    (stored,) = store.matches.unmatched_entries("v")
+    store.matches.save([make_match(stored.row, "a")], "v", NOW)
     changed = Entry(key="k", id="urn:x", title="Other")
     assert save(store, changed, now=NOW + HOUR) == [EntryChange.MODIFIED]
     assert [entry.entry.title for entry in store.matches.unmatched_entries("v")] == ["Other"]
 
 
-def test_more_entries_than_one_query_takes(store):
+def test_more_entries_than_query_parameters(store):
     entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T") for n in range(1203)]
     assert save(store, *entries).count(EntryChange.NEW) == 1203
-    assert len({found.row for found in store.matches.unmatched_entries("v")}) == 1203
+    assert len({entry.row for entry in store.matches.unmatched_entries("v")}) == 1203
     assert store.feeds.entry_counts() == {FEED.url: 1203}
     assert set(save(store, *entries)) == {EntryChange.UNCHANGED}
 
 
-def test_a_story_comes_with_all_of_its_copies(store):
+def test_story_has_all_its_copies(store):
     other = subscription("https://b.example/feed")
     copy = Entry(key="o", id="urn:o", title="Copy", page="a.example/1", published=NOW)
     save(store, copy, feed=other, now=NOW + HOUR)
     save(store, replace(ENTRY, updated=NOW - HOUR))
     assert store.stories.group_entries(NOW) == 1
     ((story, _),) = store.channels.pending_stories()
-    assert story.id == "urn:x"  # the older of those that came in one run
+    assert story.id == "urn:x"  # the older of two that came in the same run
     assert story.updated == NOW - HOUR
-    assert [one.stored.entry.id for one in story.copies] == ["urn:x", "urn:o"]
+    assert [copy.stored.entry.id for copy in story.copies] == ["urn:x", "urn:o"]
     assert store.stories.group_entries(NOW) == 0
-    assert [one.stored.entry.id for one in store.matches.find_entries("urn:x", "")] == [
+    assert [copy.stored.entry.id for copy in store.matches.find_entries("urn:x", "")] == [
         "urn:x",
         "urn:o",
     ]
 
 
-def test_stories_of_one_time_have_that_time(store):
+def test_stories_keep_their_equal_dates(store):
     entries = [Entry(key=f"k{n}", id=f"urn:{n}", title="T", published=NOW) for n in range(1203)]
     save(store, *entries)
     assert store.stories.group_entries(NOW) == 1203
@@ -222,47 +222,51 @@ def test_stories_of_one_time_have_that_time(store):
     assert {story.updated for story in stories} == {NOW}
 
 
-def rendered(store, channels, pages):
+def render(store, channels, pages):
     store.published.begin_rendering(channels, pages, {})
     store.published.save_rendered(channels, pages, {}, "s")
 
 
-def test_what_changes_while_it_is_rendered_is_rendered_again(store):
-    channels(store, "a")
+def test_channel_changed_during_rendering_stays_dirty(store):
+    save_channels(store, "a")
     save(store, Entry("k", "urn:k", "T", published=NOW))
     store.stories.group_entries(NOW)
     ((story, _),) = store.channels.pending_stories()
-    rendered(store, {"tag:a": "d"}, {})
+    render(store, {"tag:a": "d"}, {})
     store.published.begin_rendering(["tag:a"], [], [])
-    assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}  # if it were cut short now
-    places(store, (story.row, "urn:k", NOW, ["tag:a"], []), live=[("tag:a", story.row)])
+    assert store.published.dirty_channels({"tag:a": "d"}) == {
+        "tag:a"
+    }  # in case rendering is interrupted now
+    save_membership(store, (story.row, "urn:k", NOW, ["tag:a"], []), live=[("tag:a", story.row)])
     store.published.save_rendered({"tag:a": "d"}, {}, {}, None)
     assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}
     assert store.published.site_fingerprint() == ""
-    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-11"): "u"})
+    render(store, {"tag:a": "d"}, {("tag:a", "2026-11"): "u"})
     assert store.published.dirty_channels({"tag:a": "d"}) == set()
     assert store.published.archive_documents() == {"tag:a": [("2026-11", False, "u")]}
     assert store.published.site_fingerprint() == "s"
 
 
-def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
-    channels(store, "a")
+def test_story_is_in_document_of_its_month_or_the_open_one(store):
+    save_channels(store, "a")
     dates = [datetime(2026, month, 5, tzinfo=UTC) for month in (8, 9, 10)]
     save(store, *(Entry(f"k{n}", f"urn:{n}", "T", published=d) for n, d in enumerate(dates)))
     store.stories.group_entries(NOW)
     rows = {story.updated: story.row for story, _ in store.channels.pending_stories()}
     august, september, october = (rows[date] for date in dates)
-    places(store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)])
+    save_membership(
+        store, (september, "urn:1", dates[1], ["tag:a"], []), live=[("tag:a", september)]
+    )
     assert store.published.archive_documents() == {"tag:a": [("2026-09", True, "")]}
-    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u"})
+    render(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u"})
     assert store.published.dirty_channels({"tag:a": "d"}) == set()
     assert store.published.dirty_channels({"tag:a": "other"}) == {"tag:a"}
-    places(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
+    save_membership(store, (october, "urn:2", dates[2], ["tag:a"], []), live=[("tag:a", october)])
     assert store.published.archive_documents() == {
         "tag:a": [("2026-09", True, "u"), ("2026-10", True, "")]
     }
-    rendered(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"})
-    places(store, (august, "urn:0", dates[0], ["tag:a"], []))
+    render(store, {"tag:a": "d"}, {("tag:a", "2026-09"): "u", ("tag:a", "2026-10"): "u"})
+    save_membership(store, (august, "urn:0", dates[0], ["tag:a"], []))
     assert store.published.archive_documents() == {
         "tag:a": [("2026-09", False, "u"), ("2026-10", True, "u")]
     }
@@ -273,65 +277,65 @@ def test_a_story_stands_in_the_month_of_its_date_or_in_the_open_one(store):
     assert [story.id for story in store.published.live_stories("tag:a", 0, 9)] == ["urn:2", "urn:1"]
     assert store.published.counts_by_month() == {"tag:a": {"2026-09": 1, "2026-10": 2}}
     assert list(store.channels.pending_stories()) == []
-    places(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
+    save_membership(store, (september, "urn:1", dates[1], [], ["tag:a"]))  # withdrawn
     assert store.published.archive_documents()["tag:a"][0] == ("2026-09", True, "u")
     assert store.published.dirty_channels({"tag:a": "d"}) == {"tag:a"}
 
 
-def test_clippings_taken_out_of_the_files_go(store):
+def test_clippings_removed_from_files_are_deleted(store):
     site = Feed("https://s.example/", "Site")
-    channels(store, "a")
+    save_channels(store, "a")
     store.clippings.save([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW)
     store.stories.group_entries(NOW)
     stories = [story for story, _ in store.channels.pending_stories()]
-    places(store, *((s.row, s.id, NOW, ["tag:a"], []) for s in stories))
+    save_membership(store, *((s.row, s.id, NOW, ["tag:a"], []) for s in stories))
     store.clippings.save([ENTRY], site, NOW + HOUR)
     assert store.feeds.states() == {}
-    (kept,) = store.matches.unmatched_entries("w")
-    assert kept.first_seen_at == NOW
-    assert not kept.came_with_feed
-    ((story, held),) = store.channels.pending_stories()
-    assert (story.id, story.copies, held) == ("urn:2", (), {"tag:a"})
+    (stored,) = store.matches.unmatched_entries("w")
+    assert stored.first_seen_at == NOW
+    assert not stored.came_with_feed
+    ((story, channel_keys),) = store.channels.pending_stories()
+    assert (story.id, story.copies, channel_keys) == ("urn:2", (), {"tag:a"})
     store.clippings.save([ENTRY, Entry("k2", "urn:2", "Two")], site, NOW + 2 * HOUR)
     assert store.stories.group_entries(NOW) == 0  # it is the same story again
 
 
-def test_slugs_and_ids_stay_when_the_site_moves(store):
-    channels(store, "communs")
+def test_slugs_and_ids_stay_when_site_url_changes(store):
+    save_channels(store, "communs")
     (first,) = store.published.channels()
-    channels(store, "communs", site="https://two.example/", now=NOW + HOUR)
+    save_channels(store, "communs", site="https://two.example/", now=NOW + HOUR)
     assert store.published.channels() == [first]
     assert (first.slug, first.name) == ("communs", "Communs")
 
 
-def test_a_feed_ends_comes_back_and_is_pruned(store):
-    channels(store, "a", "b")
+def test_channel_ends_returns_and_is_pruned(store):
+    save_channels(store, "a", "b")
     save(store, ENTRY)
     store.stories.group_entries(NOW)
     ((story, _),) = store.channels.pending_stories()
-    places(store, (story.row, story.id, NOW, ["tag:a", "tag:b"], []))
+    save_membership(store, (story.row, story.id, NOW, ["tag:a", "tag:b"], []))
     before = store.published.channels()
-    channels(store, "b", now=NOW + HOUR)
+    save_channels(store, "b", now=NOW + HOUR)
     assert [c.ended_at for c in store.published.channels()] == [NOW + HOUR, None]
-    channels(store, "a", "b")
+    save_channels(store, "a", "b")
     assert store.published.channels() == before
-    channels(store, "b", now=NOW + HOUR)
+    save_channels(store, "b", now=NOW + HOUR)
     assert [c.name for c in store.published.remove_ended_channels()] == ["A"]
     assert store.published.remove_ended_channels() == []
     assert [c.key for c in store.published.channels()] == ["tag:b"]
     assert store.published.channels_of_stories([story.row]) == {story.row: ["tag:b"]}
-    channels(store, "a", "b")
+    save_channels(store, "a", "b")
     assert store.published.channels() == before  # slug and id were kept
 
 
-def test_what_the_hub_is_to_be_told(store):
+def test_pings(store):
     store.published.save_pings(["https://s.example/a.atom", "https://s.example/b.atom"])
     store.published.save_pings(["https://s.example/a.atom"])
     store.published.remove_ping("https://s.example/b.atom")
     assert store.published.pings() == ["https://s.example/a.atom"]
 
 
-def test_runs_are_remembered(store):
+def test_runs_are_stored(store):
     assert store.runs.last() is None
     number = store.runs.start(42, NOW)
     assert store.runs.last() == (42, NOW, None)
@@ -342,8 +346,8 @@ def test_runs_are_remembered(store):
 
 
 @about_the_file
-def test_old_entries_are_found_without_reading_all(store):
-    """However many are kept for ever, and however many were pruned."""
+def test_search_for_old_entries_uses_the_index(store):
+    """Also with many entries that are kept or pruned."""
     with closing(sqlite3.connect(store.path)) as database:
         plan = database.execute(
             "EXPLAIN QUERY PLAN SELECT changed_at, id, story_id FROM entry WHERE pruned_at IS NULL "
@@ -356,12 +360,12 @@ def test_old_entries_are_found_without_reading_all(store):
 
 
 @about_the_file
-def test_the_database_is_in_wal_mode(store):
+def test_database_is_in_wal_mode(store):
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
+def test_file_that_is_no_database_is_unchanged(tmp_path):
     path = tmp_path / "aggregator.sqlite3"
     path.write_bytes(b"my diary" * 999)
     with pytest.raises(StorageError, match="not a database"):
@@ -369,36 +373,36 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
     assert path.read_bytes() == b"my diary" * 999
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="file"):
         Store("sqlite:///file/aggregator.sqlite3", tmp_path)
 
 
-def test_a_new_database_is_made_though_somebody_sweeps_beside(tmp_path, monkeypatch):
-    """Who holds the lock takes what another command is just making for a killed one's."""
+def test_new_database_is_created_during_sweep(tmp_path, monkeypatch):
+    """The holder of the lock removes the temporary file, as if a killed process had left it."""
     link = os.link
     swept: list[Path] = []
 
-    def swept_before(source, target):
+    def sweep_then_link(source, target):
         if not swept:
             swept.append(source)
             sweep(target)
         link(source, target)
 
-    monkeypatch.setattr("os.link", swept_before)
+    monkeypatch.setattr("os.link", sweep_then_link)
     with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
         assert store.runs.last() is None
     assert swept
     assert {path.name for path in tmp_path.iterdir()} <= {"aggregator.sqlite3"}
 
 
-def test_a_signal_while_a_connection_is_given_back_is_no_error(store, caplog):
-    def terminated(*_):
+def test_signal_while_connection_is_returned_logs_no_error(store, caplog):
+    def exit_process(*_):
         raise SystemExit(143)
 
-    event.listen(store.database.engine, "reset", terminated)
+    event.listen(store.database.engine, "reset", exit_process)
     with pytest.raises(SystemExit):
         store.feeds.states()
-    event.remove(store.database.engine, "reset", terminated)
+    event.remove(store.database.engine, "reset", exit_process)
     assert not caplog.records

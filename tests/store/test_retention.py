@@ -1,5 +1,4 @@
-"""What is kept of entries that belong to no tag, as the publisher, the subscriber and the reader see
-it."""
+"""Pruned entries of no tag: effects on publishers, subscribers and the reader."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -28,8 +27,8 @@ def garden(number=9, body=BEES):
 
 
 def column(installation, name, where="title LIKE 'Tomates%'"):
-    found = installation.sql(f"SELECT {name} FROM entry WHERE {where} ORDER BY id")
-    return [value for (value,) in found]
+    rows = installation.sql(f"SELECT {name} FROM entry WHERE {where} ORDER BY id")
+    return [value for (value,) in rows]
 
 
 def ids(text):
@@ -42,7 +41,7 @@ def archive(installation, name="all", month="2026-11"):
 
 @pytest.fixture
 def pruned(installation, publisher):
-    """An installation 200 days later, when one entry of no tag has lost its content."""
+    """An installation 200 days later, after the entry of no tag was pruned."""
     publisher["/feed"] = rss(tomatoes(), garden())
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
@@ -55,25 +54,25 @@ def serve(installation, publisher, *items, now=LATER + DAY):
     return installation.run(now)
 
 
-def test_a_run_removes_what_nobody_asked_for_and_keeps_what_tells_it_apart(installation, publisher):
+def test_run_prunes_content_and_keeps_identity(installation, publisher):
     publisher["/feed"] = rss(tomatoes(), garden())
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
-    kept = "key, atom_id, page, title, link, published, content_hash, first_seen_at, changed_at"
-    text = (f"CAST({name} AS VARCHAR)" for name in kept.split(", "))
-    one = " || '|' || ".join(f"COALESCE({name}, '-')" for name in text)
-    before = column(installation, one)
+    columns = "key, atom_id, page, title, link, published, content_hash, first_seen_at, changed_at"
+    text = (f"CAST({name} AS VARCHAR)" for name in columns.split(", "))
+    identity = " || '|' || ".join(f"COALESCE({name}, '-')" for name in text)
+    before = column(installation, identity)
     assert SOIL in archive(installation)
-    assert installation.run(NOON + 180 * DAY - DAY / 2).pruned == 0  # that day is not over
+    assert installation.run(NOON + 180 * DAY - DAY / 2).pruned == 0  # that day has not ended
     assert installation.run(LATER).pruned == 1
-    assert column(installation, one) == before
+    assert column(installation, identity) == before
     lists = (f"CAST({name} AS VARCHAR)" for name in ("authors", "categories", "enclosures"))
-    gone = "summary || content || text || " + " || ".join(lists)
-    assert column(installation, gone) == ["[][][]"]
+    content = "summary || content || text || " + " || ".join(lists)
+    assert column(installation, content) == ["[][][]"]
     assert column(installation, "content", "title = 'Le jardin'") != [""]
 
 
-def test_the_story_leaves_our_own_feeds_and_nothing_else_changes(installation, publisher):
+def test_pruned_story_leaves_general_feeds_only(installation, publisher):
     publisher["/feed"] = rss(tomatoes(), garden())
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
@@ -92,7 +91,7 @@ def test_the_story_leaves_our_own_feeds_and_nothing_else_changes(installation, p
     assert installation.snapshot() == after
 
 
-def test_what_is_served_again_as_it_was_stays_as_it_is(pruned, publisher):
+def test_unchanged_entry_stays_pruned(pruned, publisher):
     before = pruned.snapshot()
     report = serve(pruned, publisher, tomatoes(), garden(), item("", "https://feed.example/x"))
     assert (report.new, report.modified) == (1, 0)
@@ -101,7 +100,7 @@ def test_what_is_served_again_as_it_was_stays_as_it_is(pruned, publisher):
         assert pruned.snapshot()[name] == before[name]
 
 
-def test_what_is_served_again_changed_comes_back_whole_and_is_matched(pruned, publisher):
+def test_changed_entry_is_restored_and_matched(pruned, publisher):
     (id,) = column(pruned, "atom_id")
     report = serve(
         pruned, publisher, tomatoes(body="Des tomates au jardin, le jardin des tomates.")
@@ -116,7 +115,7 @@ def test_what_is_served_again_changed_comes_back_whole_and_is_matched(pruned, pu
     assert id in ids(archive(pruned, "all"))
 
 
-def test_a_counter_does_not_bring_it_back(installation, publisher):
+def test_changed_counter_does_not_restore_entry(installation, publisher):
     installation.configure([publisher.url("/feed")], MORE)
     for day in range(6):
         serve(
@@ -130,19 +129,19 @@ def test_a_counter_does_not_bring_it_back(installation, publisher):
 
 
 @pytest.mark.parametrize(
-    "again",
+    "served_again",
     [
         tomatoes(guid="new"),
         tomatoes(guid="new", link="https://elsewhere.example/1"),  # with the same title and date
     ],
 )
-def test_it_is_known_under_another_key(pruned, publisher, again):
-    report = serve(pruned, publisher, again, garden())
+def test_pruned_entry_is_recognized_with_another_key(pruned, publisher, served_again):
+    report = serve(pruned, publisher, served_again, garden())
     assert report.new == 0
     assert len(column(pruned, "id")) == 1
 
 
-def test_a_correction_of_the_text_is_no_news_and_one_of_the_title_is(pruned, publisher):
+def test_only_changed_title_updates_pruned_story(pruned, publisher):
     when = column(pruned, "(SELECT updated FROM story WHERE story.id = story_id)")
     serve(pruned, publisher, tomatoes(body="Une tout autre recette, entièrement refaite."))
     assert column(pruned, "(SELECT updated FROM story WHERE story.id = story_id)") == when
@@ -152,8 +151,8 @@ def test_a_correction_of_the_text_is_no_news_and_one_of_the_title_is(pruned, pub
     assert column(pruned, "(SELECT updated FROM story WHERE story.id = story_id)") > when
 
 
-def test_what_must_stay(installation, publisher):
-    """Matched, in a query's feed, decided, changed since, of a story that is clipped."""
+def test_wanted_entries_are_not_pruned(installation, publisher):
+    """Entries with a tag, a query, a decision, a recent change, or a clipped story."""
     query = '[[feeds]]\nname = "Soupe"\nquery = "text:soupe"\n'
     clipping = "• Tomates 4\n    https://feed.example/4\n\n    Un passage.\n\n    #Potager\n"
     numbers = range(1, 7)
@@ -166,14 +165,14 @@ def test_what_must_stay(installation, publisher):
         store.training.save_decision([copy.stored.row], "jardin", False, NOON)
     installation.configure([publisher.url("/feed")], query + MORE, clippings=clipping)
     installation.run(NOON + DAY)
-    again = [
+    edited = [
         tomatoes(n, "Corrigé, et tout autrement." if n == 5 else bodies.get(n, SOIL))
         for n in numbers
     ]
-    serve(installation, publisher, *again, garden(), now=NOON + 100 * DAY)
+    serve(installation, publisher, *edited, garden(), now=NOON + 100 * DAY)
     assert installation.run(LATER).pruned == 2
-    whole = column(installation, "title", "pruned_at IS NULL AND content <> ''")
-    assert sorted(whole) == [
+    unpruned = column(installation, "title", "pruned_at IS NULL AND content <> ''")
+    assert sorted(unpruned) == [
         "Le jardin",
         "Tomates 2",
         "Tomates 3",
@@ -184,7 +183,7 @@ def test_what_must_stay(installation, publisher):
     assert column(installation, "title", "pruned_at IS NOT NULL") == ["Tomates 1", "Tomates 6"]
 
 
-def test_for_ever(installation, publisher):
+def test_zero_days_keeps_entries_forever(installation, publisher):
     publisher["/feed"] = rss(tomatoes())
     installation.configure([publisher.url("/feed")], MORE + "[store]\nkeep_unmatched_days = 0\n")
     installation.run(NOON)
@@ -192,7 +191,7 @@ def test_for_ever(installation, publisher):
     assert SOIL in archive(installation)
 
 
-def test_it_neither_gains_nor_loses_by_a_new_vocabulary(pruned, publisher):
+def test_pruned_entry_is_not_matched_with_new_vocabulary(pruned, publisher):
     pruned.configure([publisher.url("/feed")], MORE + '[tags."Tomates"]\nmatch = ["tomates"]\n')
     report = pruned.run(LATER + DAY)
     assert report.matched == 0
@@ -200,16 +199,16 @@ def test_it_neither_gains_nor_loses_by_a_new_vocabulary(pruned, publisher):
     assert column(pruned, "content") == [""]
 
 
-def test_a_new_query_does_not_find_it(pruned, publisher):
+def test_new_query_does_not_match_pruned_entry(pruned, publisher):
     pruned.configure(
         [publisher.url("/feed")], '[[feeds]]\nname = "Non"\nquery = "NOT lang:fr"\n' + MORE
     )
     pruned.run(LATER + DAY)
-    (one,) = ids((pruned.outputs / "non.atom").read_text("utf-8"))
-    assert one not in column(pruned, "atom_id")
+    (id,) = ids((pruned.outputs / "non.atom").read_text("utf-8"))
+    assert id not in column(pruned, "atom_id")
 
 
-def test_nothing_goes_in_the_run_that_changes_what_is_wanted(installation, publisher):
+def test_nothing_is_pruned_in_run_with_changed_queries(installation, publisher):
     publisher["/feed"] = rss(tomatoes())
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
@@ -221,7 +220,7 @@ def test_nothing_goes_in_the_run_that_changes_what_is_wanted(installation, publi
     assert SOIL in archive(installation, "sel")
 
 
-def test_another_blog_that_shows_the_same_page_gives_the_story_its_words_again(pruned, publisher):
+def test_copy_of_another_blog_restores_the_story(pruned, publisher):
     publisher["/other"] = rss(tomatoes(body="Repris au jardin. " + SOIL), title="Another")
     pruned.configure([publisher.url("/feed"), publisher.url("/other")], MORE)
     pruned.run(LATER + DAY)
@@ -231,7 +230,7 @@ def test_another_blog_that_shows_the_same_page_gives_the_story_its_words_again(p
     assert SOIL in everything
 
 
-def test_a_page_that_is_clipped_after_all(pruned, publisher):
+def test_clipping_of_pruned_page_restores_the_story(pruned, publisher):
     clipping = "• Tomates\n    https://feed.example/1\n\n    Un passage.\n\n    #Jardin\n"
     pruned.configure([publisher.url("/feed")], MORE, clippings=clipping)
     pruned.run(LATER + DAY)
@@ -241,7 +240,7 @@ def test_a_page_that_is_clipped_after_all(pruned, publisher):
     assert "Un passage." in tag
 
 
-def test_the_readers_word_counts_though_the_content_is_gone(pruned):
+def test_decision_about_pruned_entry_applies(pruned):
     with closing(pruned.store()) as store:
         (copy,) = store.matches.find_entries("https://feed.example/1", "")
         assert copy.stored.pruned_at == LATER
@@ -255,7 +254,7 @@ def test_the_readers_word_counts_though_the_content_is_gone(pruned):
     assert id not in ids((pruned.outputs / "jardin.atom").read_text("utf-8"))
 
 
-def test_a_subscription_that_becomes_a_list_of_clippings_gets_its_content_back(pruned, publisher):
+def test_subscription_that_becomes_clippings_is_restored(pruned, publisher):
     pruned.write(
         "feeds.toml",
         f'[clippings]\nfiles = "{publisher.url("/feed")}"\nallow_private = "127.0.0.0/8"\n' + MORE,
@@ -264,18 +263,18 @@ def test_a_subscription_that_becomes_a_list_of_clippings_gets_its_content_back(p
     assert SOIL in column(pruned, "content")[0]
 
 
-def test_a_run_looks_at_a_few_and_the_next_goes_on_in_a_circle(installation, publisher):
+def test_pruning_continues_where_last_run_stopped(installation, publisher):
     publisher["/feed"] = rss(*(tomatoes(n) for n in range(9)), garden())
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
     with closing(installation.store()) as store:
-        at_once = [
+        numbers = [
             store.retention.prune_some(LATER, 4, lambda _: 0, LATER).entries for _ in range(5)
         ]
-        assert at_once == [4, 4, 1, 0, 0]
+        assert numbers == [4, 4, 1, 0, 0]
 
 
-def test_what_is_learned_from_stays(installation, publisher):
+def test_training_sample_is_not_pruned(installation, publisher):
     publisher["/feed"] = rss(*(tomatoes(n) for n in range(9)))
     installation.configure([publisher.url("/feed")], MORE)
     installation.run(NOON)
@@ -285,18 +284,20 @@ def test_what_is_learned_from_stays(installation, publisher):
         assert store.retention.prune_all(LATER, lambda _: 4, LATER).entries == 5
         assert store.training.sample_entries(4) == sample
         assert store.training.count_entries() == 9
-        assert store.retention.prune_all(LATER, lambda _: 5, LATER).entries == 0  # too few as it is
+        assert (
+            store.retention.prune_all(LATER, lambda _: 5, LATER).entries == 0
+        )  # already fewer than the sample
 
 
-def test_two_machines_that_prune_at_other_times_of_a_day_write_the_same(tmp_path, publisher):
+def test_outputs_do_not_depend_on_time_of_pruning(tmp_path, publisher):
     publisher["/feed"] = rss(tomatoes(), garden())
-    written = []
+    outputs = []
     for name, hours in (("a", -11), ("b", 11)):
         machine = Installation(tmp_path / name)
         machine.configure([publisher.url("/feed")], MORE)
         for now in (NOON, LATER):
             machine.run(now + timedelta(hours=hours))
-        written.append(
+        outputs.append(
             {n: d for n, (d, _) in machine.snapshot().items() if n.endswith((".atom", ".json"))}
         )
-    assert written[0] == written[1]
+    assert outputs[0] == outputs[1]

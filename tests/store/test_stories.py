@@ -1,4 +1,4 @@
-"""What publishers do to their entries, and what a subscriber of ours sees of it: each story once."""
+"""Publishers change their entries in odd ways; a subscriber sees each story once."""
 
 import re
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ ALL = '[tags."Jardin"]\naliases = ["jardins"]\n[publish]\nbackfill = 99\n'
 
 
 class Subscriber:
-    """Reads one feed as strict readers do: an entry is known by its id, and new if `updated` moved."""
+    """Reads one feed as strict readers do: entries have an id, and are new again if `updated` moved."""
 
     def __init__(self, installation: Installation, name: str = "all") -> None:
         self._path = installation.outputs / f"{name}.atom"
@@ -35,7 +35,7 @@ class Subscriber:
 
     @property
     def notices(self):
-        """How often each story was shown as new or changed."""
+        """How often each story was new or changed, in ascending order."""
         return sorted(len(times) for times in self.seen.values())
 
 
@@ -47,7 +47,7 @@ def subscriber(installation):
 def entry(
     number=1, guid=None, host="blog.example", path=None, title=None, body=None, date=None, more=""
 ):
-    """An item that has everything."""
+    """An item with all elements."""
     guid = f"<guid isPermaLink='false'>{guid or f'guid-{number}'}</guid>"
     when = date or f"Mon, {number:02} Nov 2026 10:00:00 GMT"
     text = body if body is not None else f"Numéro {title or number}. {WORDS}"
@@ -56,7 +56,7 @@ def entry(
 
 
 def serve(installation, publisher, *days):
-    """Poll one feed once a day, with these items; what a subscriber saw."""
+    """Poll one feed once a day with these items; gives a subscriber that read after each run."""
     installation.configure([publisher.url("/feed")], ALL)
     subscriber = Subscriber(installation)
     for day, items in enumerate(days):
@@ -66,23 +66,21 @@ def serve(installation, publisher, *days):
     return subscriber
 
 
-def test_every_guid_is_changed(installation, publisher):
+def test_changed_guids(installation, publisher):
     days = [[entry(n, guid=f"{day}-{n}") for n in (1, 2, 3)] for day in range(4)]
     assert serve(installation, publisher, *days).notices == [1, 1, 1]
 
 
-def test_the_blog_moves_to_https_and_to_another_host(installation, publisher):
+def test_blog_moves_to_https_and_another_host(installation, publisher):
     plain = [entry(n).replace("https:", "http:") for n in (1, 2)]
     moved = [entry(n, host="new.example", guid=f"https://new.example/{n}") for n in (1, 2)]
     assert serve(installation, publisher, plain, [entry(1), entry(2)], moved).notices == [1, 1]
 
 
-def test_the_whole_archive_is_issued_again_with_other_dates_guids_and_addresses(
-    installation, publisher
-):
+def test_archive_republished_with_other_dates_guids_and_urls(installation, publisher):
     titles = ["Semer", "Arroser", "Récolter"]
     old = [entry(n, title=title) for n, title in enumerate(titles, 1)]
-    again = [
+    republished = [
         entry(
             n,
             f"x{n}",
@@ -93,10 +91,10 @@ def test_the_whole_archive_is_issued_again_with_other_dates_guids_and_addresses(
         )
         for n, title in enumerate(titles, 1)
     ]
-    assert serve(installation, publisher, old, again).notices == [1, 1, 1]
+    assert serve(installation, publisher, old, republished).notices == [1, 1, 1]
 
 
-def test_updated_is_bumped_at_each_poll(installation, publisher):
+def test_updated_changes_at_each_poll(installation, publisher):
     def atom(day):
         return (
             '<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><id>urn:b</id>'
@@ -131,10 +129,10 @@ def test_counters_pixels_and_sessions_are_no_change(installation, publisher, tri
         *[entry(body=WORDS + trivial_changes.format(day=99))], title="Blog"
     ).replace("feed.example", "blog.example")
     installation.run(NOON + 9 * DAY)
-    assert installation.snapshot() == before  # a counter does not rewrite our files for ever
+    assert installation.snapshot() == before  # a counter does not rewrite our files every day
 
 
-def test_a_session_in_every_link_without_guid(installation, publisher):
+def test_session_id_in_every_link_without_guid(installation, publisher):
     days = [
         [
             item(
@@ -150,30 +148,30 @@ def test_a_session_in_every_link_without_guid(installation, publisher):
     assert serve(installation, publisher, *days).notices == [1, 1]
 
 
-def test_a_significant_change_is_shown_three_times_at_most(installation, publisher):
+def test_significant_changes_update_at_most_three_times(installation, publisher):
     days = [
         [entry(title="Le jardin", body=f"{'mot ' * 9}{chr(97 + day) * 300}")] for day in range(6)
     ]
     subscriber = serve(installation, publisher, *days)
     assert subscriber.notices == [4]  # as new, and three times as changed
     (shown,) = subscriber.read()
-    assert "f" * 300 in shown.content[0].value  # but what is shown is what the publisher says now
+    assert "f" * 300 in shown.content[0].value  # the content is always the latest
 
 
-def test_a_small_correction_is_shown_in_silence(installation, publisher):
+def test_small_correction_is_not_an_update(installation, publisher):
     days = [[entry(body=WORDS)], [entry(body=WORDS.replace("semaine", "saison"))]]
     subscriber = serve(installation, publisher, *days)
     assert subscriber.notices == [1]
     assert "saison" in subscriber.read()[0].content[0].value
 
 
-def test_all_entries_have_one_guid(installation, publisher):
+def test_all_entries_have_same_guid(installation, publisher):
     items = [entry(n, guid="same") for n in (1, 2, 3)]
     assert serve(installation, publisher, items, items).notices == [1, 1, 1]
 
 
-def test_one_link_for_one_entry_after_another(installation, publisher):
-    """No entry is swallowed because its link was another's yesterday."""
+def test_link_reused_by_later_entries(installation, publisher):
+    """No entry is lost because another had its link the day before."""
     bodies = ["On sème des fèves. " * 20, "Il pleut sur les bacs. " * 20, "La clé a disparu. " * 20]
     days = [
         [entry(day, path="/today", title=title, body=body)]
@@ -184,16 +182,16 @@ def test_one_link_for_one_entry_after_another(installation, publisher):
     assert serve(installation, publisher, *days).notices == [1, 1, 1]
 
 
-def test_two_entries_of_one_title_and_time_are_two(installation, publisher):
+def test_entries_with_same_title_and_time_stay_separate(installation, publisher):
     date = "Mon, 02 Nov 2026 00:00:00 GMT"
     one = entry(1, title="Photo", date=date, body="On sème des fèves. " * 20)
     two = entry(2, title="Photo", date=date, body="Il pleut sur les bacs. " * 20)
     assert serve(installation, publisher, [one], [two]).notices == [1, 1]
 
 
-def test_one_story_of_two_blogs_is_one_entry_with_both_places(installation, publisher):
+def test_story_of_two_blogs_is_one_entry_with_both_links(installation, publisher):
     installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
-    other = WORDS.replace("décidé", "choisi")  # a word of theirs
+    other = WORDS.replace("décidé", "choisi")  # one different word
     publisher["/a"] = rss(entry(title="Dix ans", body=WORDS), title="One")
     publisher["/b"] = rss(entry(host="planet.example", title="Dix ans !", body=other), title="Two")
     installation.run()
@@ -210,7 +208,7 @@ def test_one_story_of_two_blogs_is_one_entry_with_both_places(installation, publ
     assert [e.id for e in subscriber.read()] == [shown.id]
 
 
-def test_a_copy_that_comes_later_changes_nothing_but_adds_its_place(installation, publisher):
+def test_later_copy_only_adds_its_link(installation, publisher):
     installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
     publisher["/a"] = rss(entry(title="Dix ans", body=WORDS), title="One")
     publisher["/b"] = rss(title="Two")
@@ -228,13 +226,13 @@ def test_a_copy_that_comes_later_changes_nothing_but_adds_its_place(installation
 @pytest.mark.parametrize(
     ("title", "body", "date"),
     [
-        ("Version 1.3", WORDS, None),  # not the title's number
-        ("Version 1.2", WORDS, "Mon, 05 Oct 2026 10:00:00 GMT"),  # not within fourteen days
-        ("Version 1.2", "Le jardin est ouvert.", None),  # too short to tell
-        ("Version 1.2", WORDS[:260] + " tout autre chose" * 20, None),  # not alike
+        ("Version 1.3", WORDS, None),  # another number in the title
+        ("Version 1.2", WORDS, "Mon, 05 Oct 2026 10:00:00 GMT"),  # more than fourteen days apart
+        ("Version 1.2", "Le jardin est ouvert.", None),  # too short to compare
+        ("Version 1.2", WORDS[:260] + " tout autre chose" * 20, None),  # not similar
     ],
 )
-def test_what_is_not_one_story(installation, publisher, title, body, date):
+def test_different_stories_stay_separate(installation, publisher, title, body, date):
     installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
     first = WORDS if body is not None and body.startswith(WORDS[:50]) else body
     publisher["/a"] = rss(entry(title="Version 1.2", body=first), title="One")
@@ -243,7 +241,7 @@ def test_what_is_not_one_story(installation, publisher, title, body, date):
     assert len(Subscriber(installation).read()) == 2
 
 
-def test_copies_in_one_feed_are_never_joined(installation, publisher):
+def test_copies_in_same_feed_stay_separate(installation, publisher):
     installation.configure([publisher.url("/a")], ALL)
     publisher["/a"] = rss(
         entry(1, title="Annonce", body=WORDS), entry(2, title="Annonce", body=WORDS)
@@ -252,7 +250,7 @@ def test_copies_in_one_feed_are_never_joined(installation, publisher):
     assert len(Subscriber(installation).read()) == 2
 
 
-def test_one_atom_id_for_two_things_at_two_publishers(installation, publisher):
+def test_same_atom_id_at_two_publishers(installation, publisher):
     def atom(title, link):
         return (
             '<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><id>urn:b</id>'
@@ -270,7 +268,7 @@ def test_one_atom_id_for_two_things_at_two_publishers(installation, publisher):
     assert "tag:example.com,2000:1" in ids
 
 
-def test_a_database_rebuilt_from_the_same_feeds_has_the_same_ids(installation, publisher):
+def test_rebuilt_database_has_same_ids(installation, publisher):
     publisher["/feed"] = rss(entry(1), entry(2), item("Jardin", "", "", "Sans lien ni date"))
     installation.configure([publisher.url("/feed")], ALL)
     installation.run()
@@ -290,19 +288,19 @@ def months(installation, slug="jardin"):
 
 
 def walk(installation, slug="jardin"):
-    """Follow a feed into its past as RFC 5005 says; gives the ids of each document."""
-    name, found = f"{slug}.atom", []
+    """Follow a feed into its archive (RFC 5005); gives the ids of each document."""
+    name, documents = f"{slug}.atom", []
     while True:
         feed = feedparser.parse((installation.outputs / name).read_bytes())
-        found.append([entry.id for entry in feed.entries])
+        documents.append([entry.id for entry in feed.entries])
         links = {link.rel: link.href for link in feed.feed.links}
         assert links["self"] == f"https://site.example/{name}"
         if "prev-archive" not in links:
-            return found
+            return documents
         name = links["prev-archive"].removeprefix("https://site.example/")
 
 
-def test_live_feed_and_archives_hold_everything(installation, publisher):
+def test_live_feed_and_archives_contain_everything(installation, publisher):
     dates = [NOON - n * 9 * DAY for n in range(20)]
     items = [entry(n, date=f"{d:%a, %d %b %Y %H:%M:%S} GMT") for n, d in enumerate(dates)]
     publisher["/feed"] = rss(*items)
@@ -314,9 +312,7 @@ def test_live_feed_and_archives_hold_everything(installation, publisher):
     assert months(installation) == [f"2026-{m:02}.atom" for m in range(6, 12)]
 
 
-def test_a_closed_month_is_written_once_more_to_name_the_next_and_never_again(
-    installation, publisher
-):
+def test_closed_month_is_written_only_for_link_and_corrections(installation, publisher):
     def poll(now: datetime, *items):
         publisher["/feed"] = rss(*items)
         installation.run(now)
@@ -328,18 +324,18 @@ def test_a_closed_month_is_written_once_more_to_name_the_next_and_never_again(
     closed = poll(NOON, entry(1, date=october), entry(2, date=november))
     assert b'rel="next-archive"' in closed["jardin/2026-10.atom"][0]
     late = entry(3, date="Tue, 06 Oct 2026 10:00:00 GMT")
-    found = poll(NOON + DAY, entry(2, date=november), late)
-    assert found["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]  # its bytes and its mtime
-    assert found["jardin/2026-11.atom"] != closed["jardin/2026-11.atom"]
+    later = poll(NOON + DAY, entry(2, date=november), late)
+    assert later["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]  # its bytes and its mtime
+    assert later["jardin/2026-11.atom"] != closed["jardin/2026-11.atom"]
     assert len(walk(installation)[1]) == 2
     installation.configure([publisher.url("/feed")], '[tags."Jardin"]\naliases = ["lilas"]\n')
-    again = poll(NOON + 2 * DAY, entry(2, date=november))
-    assert again["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]
+    new_alias = poll(NOON + 2 * DAY, entry(2, date=november))
+    assert new_alias["jardin/2026-10.atom"] == closed["jardin/2026-10.atom"]
     corrected = poll(NOON + 3 * DAY, entry(1, date=october, body="Tout autre texte du jardin"))
     assert corrected["jardin/2026-10.atom"] != closed["jardin/2026-10.atom"]
 
 
-def test_a_site_that_moves_writes_its_archives_anew(installation, publisher):
+def test_changed_site_url_rewrites_archives(installation, publisher):
     publisher["/feed"] = rss(entry(1, date="Mon, 05 Oct 2026 10:00:00 GMT"), entry(2))
     installation.configure([publisher.url("/feed")], '[tags."Jardin"]\n')
     installation.run()
@@ -350,7 +346,7 @@ def test_a_site_that_moves_writes_its_archives_anew(installation, publisher):
         assert b"site.example" not in path.read_bytes(), path
 
 
-# -- which feeds there are -----------------------------------------------------------------------
+# -- channels -----------------------------------------------------------------------
 
 
 def titles(installation, slug):
@@ -360,7 +356,7 @@ def titles(installation, slug):
     ]
 
 
-def test_all_unmatched_nearly_and_a_query(installation, publisher):
+def test_all_unmatched_near_miss_and_query_feeds(installation, publisher):
     publisher["/feed"] = rss(
         entry(1, title="Le jardin", body="Rien"),
         entry(2, title="La pluie", body="Elle tombe"),
@@ -385,7 +381,7 @@ def test_all_unmatched_nearly_and_a_query(installation, publisher):
     assert titles(installation, "sans-hiver") == []
 
 
-def test_clippings_are_never_of_no_tag_and_without_a_link_never_published(installation):
+def test_clippings_are_never_unmatched_and_need_a_link(installation):
     text = "• Linked\n    https://kept.example/\n    #\n\n• Without\n    A passage.\n    #Jardin\n"
     installation.configure([], ALL, text)
     installation.run()
@@ -407,7 +403,7 @@ def test_clippings_are_never_of_no_tag_and_without_a_link_never_published(instal
         ("jardins", ["fr"]),  # an alias
     ],
 )
-def test_what_queries_may_ask(installation, publisher, query, expected):
+def test_queries(installation, publisher, query, expected):
     more = "<category>Vélos</category><author>a@a.example (Ann)</author>"
     publisher["/fr"] = rss(entry(1, title="fr", body="Une table ronde", more=f"{more}<category>Jardin</category>"),
                            title="La Gazette", language="fr")  # fmt: skip
@@ -419,7 +415,7 @@ def test_what_queries_may_ask(installation, publisher, query, expected):
     assert sorted(titles(installation, "q")) == expected
 
 
-def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
+def test_query_with_unknown_tag_is_a_warning(installation, publisher):
     publisher["/feed"] = rss(entry())
     installation.configure(
         [publisher.url("/feed")], ALL + '[[feeds]]\nname = "Q"\nquery = "jardn"\n'
@@ -428,7 +424,7 @@ def test_a_query_for_a_tag_that_nobody_has_is_told(installation, publisher):
     assert '[[feeds]] "Q": unknown tag "jardn" (column 1)' in report.warnings
 
 
-def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):
+def test_new_feed_of_stored_entries_does_not_flood(installation, publisher):
     publisher["/feed"] = rss(*(entry(n) for n in range(1, 20)))
     settings = "[publish]\nbackfill = 3\narchive_all = true\n"
     installation.configure([publisher.url("/feed")], settings)
@@ -441,7 +437,7 @@ def test_a_new_feed_of_what_is_stored_is_no_flood(installation, publisher):
         assert sum(map(len, walk(installation, slug)[1:])) == 19
 
 
-def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publisher):
+def test_removed_tag_keeps_its_feed_with_a_final_entry(installation, publisher):
     publisher["/feed"] = rss(entry(1))
     installation.configure([publisher.url("/feed")], ALL)
     installation.run()
@@ -449,10 +445,10 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
     subscriber.read()
     installation.configure([publisher.url("/feed")], '[tags."Autre"]\n')
     installation.run(NOON + DAY)
-    last, kept = subscriber.read()
-    assert "Jardin" in last.title
-    assert "has been discontinued" in last.title
-    assert kept.title == "Le jardin, 1"
+    final, story = subscriber.read()
+    assert "Jardin" in final.title
+    assert "has been discontinued" in final.title
+    assert story.title == "Le jardin, 1"
     before = installation.snapshot()
     installation.run(NOON + 2 * DAY)
     assert installation.snapshot() == before
@@ -464,7 +460,7 @@ def test_a_tag_that_vanishes_keeps_its_feed_with_a_last_word(installation, publi
     assert subscriber.notices == [1, 1]
 
 
-def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
+def test_run_writes_only_feeds_with_new_entries(installation, publisher):
     publisher["/feed"] = rss(
         entry(1, title="Le jardin", body="Un"), entry(2, title="La ruche", body="Deux")
     )
@@ -483,10 +479,10 @@ def test_a_run_touches_only_the_feeds_of_what_is_new(installation, publisher):
     assert "ruche/2026-11.atom" in written
 
 
-def test_the_page_of_a_source_tells_a_story_as_that_source_does(installation, publisher):
+def test_source_page_shows_its_own_copy(installation, publisher):
     for name in ("one", "two"):
         publisher[f"/{name}"] = rss(entry(1, title=f"Le jardin, dit {name}", path="/same"))
-    # More sources than are read together.
+    # More sources than one query reads.
     others = [f"/{number}" for number in range(25)]
     for number, path in enumerate(others):
         publisher[path] = rss(
@@ -496,16 +492,16 @@ def test_the_page_of_a_source_tells_a_story_as_that_source_does(installation, pu
     written = installation.run().written
     pages = [name for name in written if name.startswith("_source/")]
     assert len(pages) == 27
-    told = {(installation.outputs / name).read_text("utf-8") for name in pages}
+    texts = {(installation.outputs / name).read_text("utf-8") for name in pages}
     for title in (
         "Le jardin, dit one",
         "Le jardin, dit two",
         *(f"Le jardin {n}" for n in range(25)),
     ):
-        assert len([page for page in told if f">{title}</a>" in page]) == 1
+        assert len([page for page in texts if f">{title}</a>" in page]) == 1
 
 
-def test_a_new_clipping_stands_on_its_tags_page_though_its_feed_has_nothing_new(installation):
+def test_clipping_without_link_is_on_tag_page_only(installation):
     text = "• One\n    https://kept.example/\n    #Jardin\n"
     installation.configure([], ALL, text)
     installation.run()
@@ -515,7 +511,7 @@ def test_a_new_clipping_stands_on_its_tags_page_though_its_feed_has_nothing_new(
     assert "jardin.atom" not in written
 
 
-def test_our_own_feeds_have_no_archive_unless_it_is_wanted(installation, publisher):
+def test_general_feeds_have_archives_only_if_configured(installation, publisher):
     publisher["/feed"] = rss(*(entry(n) for n in range(1, 20)))
     installation.configure([publisher.url("/feed")])
     installation.run()
@@ -533,7 +529,7 @@ def test_our_own_feeds_have_no_archive_unless_it_is_wanted(installation, publish
 
 
 def dead_links(installation):
-    """Where pages lead in the outputs, and nothing is."""
+    """Links of pages to missing files in the outputs."""
     return [
         (page.name, link)
         for page in installation.outputs.rglob("*.html")

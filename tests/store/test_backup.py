@@ -124,7 +124,7 @@ def test_other_files_are_refused_and_unchanged(root):
         with pytest.raises(StorageError, match=reason):
             restore(URL, root, root / source, NOW)
     for target in ("diary", "db.sqlite3"):
-        with pytest.raises(StorageError, match="left as it is"):
+        with pytest.raises(StorageError, match="nothing was changed"):
             back_up(URL, root, root / target)
     with pytest.raises(StorageError, match="nothing was changed"):
         back_up(URL, root, root / "diary" / "b")
@@ -152,7 +152,7 @@ def test_damaged_database_is_refused(root):
     assert find_damage(path)
     (root / "db.sqlite3-wal").unlink(missing_ok=True)
     (root / "db.sqlite3-shm").touch()
-    with pytest.raises(StorageError, match="write-ahead log is gone"):
+    with pytest.raises(StorageError, match="write-ahead log is missing"):
         Store(URL, root)
     with pytest.raises(StorageError, match=r"damaged|malformed"):
         back_up(URL, root, root / "b")

@@ -1,20 +1,20 @@
-# Everything a developer does. Each target makes .venv from the pinned lock if it has to.
+# What a developer needs. Each target creates .venv from the pinned lock if necessary.
 
 PYTHON ?= python3
 BIN = .venv/bin
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: run check test lint static bench demo fuzz soak lock lowest clean
+.PHONY: run check test lint static bench demo fuzz soak translations lock lowest clean
 
 run: .venv/run
 	@$(BIN)/aggregator run; code=$$?; \
 	if [ $$code -eq 4 ]; then \
-	  echo "No subscription answered: is there a network? The feeds of your clippings stand in outputs/."; \
+	  echo "No subscription answered: is there a network? The feeds of your clippings are in outputs/."; \
 	elif [ $$code -ne 0 ]; then \
 	  exit $$code; \
 	else \
-	  echo "Done: the feeds stand in outputs/, or where [publish] directory says; open its index.html."; \
+	  echo "Done: the feeds are in outputs/ (or in [publish] directory). Open index.html there."; \
 	fi
 
 demo: .venv/run
@@ -28,8 +28,7 @@ PYTEST = -m pytest -n $(JOBS) --no-loadscope-reorder
 check: static
 	$(BIN)/python $(PYTEST) -q -p no:cacheprovider -m "not slow and not postgres and not browser and not s3"
 
-# All tests. Those that take longest run without counting what they cover; those that keep state run
-# once more, on PostgreSQL.
+# All tests. The longest run without coverage. Those that use the store run again on PostgreSQL.
 LONG = tests/system/test_year.py tests/system/test_corpus.py tests/system/test_soak.py tests/faults tests/fuzz
 STORED = tests/store tests/cli tests/inspect tests/run tests/serve
 
@@ -51,18 +50,28 @@ static: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Looks so long for bytes that break each reader of strangers' bytes: make fuzz SECONDS=600
+# Searches for bytes that break a parser, so long for each: make fuzz SECONDS=600
 SECONDS ?= 60
 fuzz: .venv/dev
 	@for target in documents pages config clippings queries opml; do \
 	  $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; \
 	done
 
-# So many simulated hours at their worst: make soak HOURS=24 SEED=0
+# Simulates hours full of faults: make soak HOURS=24 SEED=0
 HOURS ?= 24
 SEED ?= 0
 soak: .venv/dev
 	$(BIN)/python -m tests.soak $(HOURS) $(SEED)
+
+# After a message changed, or for a new language: make translations LANGUAGE=de
+CATALOGUE = -D aggregator -i .venv/aggregator.pot -d aggregator/publish/locale
+translations: .venv/dev
+	$(BIN)/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file -o .venv/aggregator.pot aggregator/publish
+ifdef LANGUAGE
+	$(BIN)/pybabel -q init $(CATALOGUE) -l $(LANGUAGE)
+endif
+	$(BIN)/pybabel -q update $(CATALOGUE) -N --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -D aggregator -d aggregator/publish/locale
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks

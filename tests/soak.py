@@ -55,7 +55,9 @@ _VECTORS = (
 )
 _NO_NETWORK = "the network is gone"
 _RUN_FAULTS = ("killed", "terminated", "the disk is full", "two at once", _NO_NETWORK)
-TABLE = Path(__file__).parent / "faults" / "soaked.md"  # of the last whole day that was played
+TABLE = (
+    Path(__file__).parent / "faults" / "soak_results.md"
+)  # of the last whole day that was played
 
 
 @dataclass
@@ -229,7 +231,7 @@ class Soak(World):
     def _look(self) -> None:
         """What any reader sees between two runs."""
         try:
-            self.check_whole()
+            self.check_intact()
         except Exception as error:
             self.tally.invalid.append(f"{self.now}: {error!r}")
             return

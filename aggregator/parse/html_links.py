@@ -9,17 +9,11 @@ from html.parser import HTMLParser
 from aggregator.parse.sanitize import one_line
 from aggregator.text.urls import absolute
 
-FEED_TYPES = (
-    "application/atom+xml",
-    "application/rss+xml",
-    "application/feed+json",
-    "application/rdf+xml",
-    "application/x.atom+xml",
-    "application/x-atom+xml",
-    "text/xml",
-    "application/xml",
+_FEED_TYPES = {
+    "application/atom+xml", "application/rss+xml", "application/feed+json", "application/rdf+xml",
+    "application/x.atom+xml", "application/x-atom+xml", "text/xml", "application/xml",
     "application/json",
-)
+}  # fmt: skip
 _MAX_BYTES = 2 * 1024 * 1024
 _MAX_TAG_CHARACTERS = 4096  # of a tag
 _RELEVANT_TAG = re.compile(r"(?:a|base|link|meta)[\s/]", re.IGNORECASE)
@@ -49,7 +43,7 @@ class Page:
         """The feeds that the page announces (``link rel=alternate``), without duplicates."""
         seen = set()
         for link in self.links:
-            announced = link.rel & {"alternate", "feed"} and link.type in FEED_TYPES
+            announced = link.rel & {"alternate", "feed"} and link.type in _FEED_TYPES
             # WordPress announces its API in the same way.
             if announced and "/wp-json/" not in link.url and link.url not in seen:
                 seen.add(link.url)

@@ -28,7 +28,7 @@ from aggregator.parse.pieces import Pieces, cut_document
 from aggregator.text.folding import digest
 from aggregator.text.urls import link_key
 
-_READERS = 1  # increase it when the readers of documents give other entries than before
+READER_VERSION = 1  # increase it when the same document gives other entries than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class _CutDocument:
         """Digest of everything outside an entry's bytes that affects how it is parsed."""
         return digest(
             __version__,
-            str(_READERS),
+            str(READER_VERSION),
             self.fetched.key,
             self.fetched.final_url,
             self.fetched.content_type,

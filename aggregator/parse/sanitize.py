@@ -12,14 +12,10 @@ from aggregator.text.urls import is_web
 _MAX_CHARACTERS = 1024 * 1024
 # Every illegal character has one of these in UTF-8. Searching bytes is several times faster.
 _CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
-_SUSPICIOUS = (b"\xc2", b"\xed", b"\xef\xbf")  # U+0080 to U+00BF; surrogates; U+FFC0 to U+FFFF
+_ILLEGAL_STARTS = (b"\xc2", b"\xed", b"\xef\xbf")  # U+0080 to U+00BF; surrogates; U+FFC0 to U+FFFF
 _LINE_SPACES = re.compile("[ \t\r\n\f\u2028\u2029]+")
-_REFERENCES = (
-    ("&nbsp;", "\xa0"),
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&amp;", "&"),
-)  # all that nh3 writes
+# All that nh3 writes.
+_REFERENCES = (("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _SPACES = "\t\r\f\u200b\ufeff"  # besides space and line feed
 _IFRAME_START = re.compile("<[iI][fF][rR][aA][mM][eE]")
 _ATTRIBUTE = r' [\w-]+="[^"]*"'  # as nh3 writes it; some versions leave ">" in values
@@ -76,7 +72,7 @@ def remove_illegal(text: str) -> str:
     if text.isprintable():
         return text
     data = text.encode("utf-8", "surrogatepass")
-    if any(start in data for start in _SUSPICIOUS) or data != data.translate(None, _CONTROLS):
+    if any(start in data for start in _ILLEGAL_STARTS) or data != data.translate(None, _CONTROLS):
         return XML_ILLEGAL.sub("", text)
     return text
 
@@ -92,12 +88,11 @@ def _is_clean_line(text: str) -> bool:
 @lru_cache(maxsize=256)
 def _cleaner(base: str | None, *, with_iframes: bool = False) -> nh3.Cleaner:
     """``with_iframes``: for HTML that contains frames. Filtering each attribute takes time."""
+    iframe_attributes = _IFRAME_ATTRIBUTES if with_iframes else {}
     return nh3.Cleaner(
-        tags=_TAGS | {"iframe"} if with_iframes else _TAGS,
-        clean_content_tags=_DROPPED_WITH_CONTENT - {"iframe"}
-        if with_iframes
-        else _DROPPED_WITH_CONTENT,
-        attributes=_ATTRIBUTES | _IFRAME_ATTRIBUTES if with_iframes else _ATTRIBUTES,
+        tags=_TAGS | iframe_attributes.keys(),
+        clean_content_tags=_DROPPED_WITH_CONTENT - iframe_attributes.keys(),
+        attributes=_ATTRIBUTES | iframe_attributes,
         attribute_filter=_allow_players if with_iframes else None,
         url_schemes=_SCHEMES,
         url_relative=("rewrite_with_base", base) if base else "deny",

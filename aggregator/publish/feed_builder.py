@@ -24,7 +24,7 @@ from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import digest
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # atom:updated of a feed without entries
-_FORMAT = 3  # increase it when a document or page changes for the same stories
+FORMAT_VERSION = 3  # increase it when a document or page changes for the same stories
 
 
 class FeedBuilder:
@@ -97,7 +97,7 @@ class FeedBuilder:
     def _settings_digest(self) -> str:
         settings = replace(self._settings, summary_only=frozenset(), metrics=None)
         summary_only = sorted(self._settings.summary_only)  # the order of a set is random
-        parts = (self._site, settings, summary_only, self._names, __version__, _FORMAT)
+        parts = (self._site, settings, summary_only, self._names, __version__, FORMAT_VERSION)
         return digest(*map(repr, parts))
 
     def _with_title(self, channel: Channel) -> Channel:

@@ -1,4 +1,4 @@
-"""The table of faults. Each row is carried by the test that produces the fault: `fault`."""
+"""The table of faults. Each test declares its row with the decorator `fault`."""
 
 import importlib
 import json
@@ -12,9 +12,11 @@ from typing import TypeVar
 import pytest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
-PLAYED = Path(__file__).with_name("played.json")  # the most rounds that a fault was played in a row
-SOAKED = Path(__file__).with_name("soaked.md")  # what `make soak` counted
-TIMES = int(os.environ.get("FAULT_ROUNDS", "1"))
+MOST_ROUNDS = Path(__file__).with_name(
+    "rounds.json"
+)  # most rounds in a row that ever passed, by fault
+SOAK_RESULTS = Path(__file__).with_name("soak_results.md")  # of the last long `make soak`
+ROUND_FACTOR = int(os.environ.get("FAULT_ROUNDS", "1"))
 
 KINDS = {
     "R": "Runs",
@@ -26,18 +28,18 @@ KINDS = {
     "S": "Secrets",
 }
 PROMISES = {
-    "P1": "One bad source never costs another anything.",
-    "P2": "A failure is one line that names what failed, why, and what to do; never a traceback.",
-    "P3": "Nothing accepted is lost, and nothing is published twice.",
-    "P4": "NullProgress reads half a file.",
-    "P5": "Outputs are valid, whatever came in.",
-    "P6": "Nothing in an output can run.",
-    "P7": "An answer is bounded in time, bytes, redirects and processor.",
-    "P8": "Private networks are asked only where feeds.toml allows it.",
-    "P9": "NullProgress is told twice, and unchanged files stay untouched.",
-    "P10": "The same state under the same clock gives the same bytes.",
-    "P11": "A secret stays where it was written.",
-    "P12": "Nothing is read or written outside the places that feeds.toml names.",
+    "P1": "A bad source never affects another one.",
+    "P2": "A failure is one line that says what failed, why, and what to do; never a traceback.",
+    "P3": "No stored entry is lost, and none is published twice.",
+    "P4": "No reader ever sees half a file.",
+    "P5": "Outputs are valid, whatever the input.",
+    "P6": "No output contains code that a browser or feed reader would run.",
+    "P7": "Each response is limited in time, bytes, redirects and CPU time.",
+    "P8": "Private networks are contacted only where feeds.toml allows it.",
+    "P9": "Nothing is announced twice, and unchanged files are not rewritten.",
+    "P10": "The same state and the same clock give the same bytes.",
+    "P11": "Secrets never leave the place where the operator wrote them.",
+    "P12": "Files are read and written only in the places that feeds.toml names.",
 }
 
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -45,8 +47,11 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Fault:
-    """A row. ``rounds`` is how often its test plays it by default; those of ``at_random`` are
-    played `TIMES` as often, each time otherwise."""
+    """A row of the table.
+
+    ``rounds`` is how often the test plays the fault by default. Faults with ``is_random`` strike at
+    a random place in each round, and are played ``rounds`` × `ROUND_FACTOR` times.
+    """
 
     number: str
     name: str
@@ -54,7 +59,7 @@ class Fault:
     must: str
     promises: tuple[str, ...]
     rounds: int
-    at_random: bool
+    is_random: bool
 
 
 FAULTS: dict[str, Fault] = {}
@@ -70,10 +75,10 @@ def fault(
     rounds: int | None = None,
     cases: Iterable[object] = (),
 ) -> Callable[[Test], Test]:
-    """Put a fault into the table, and mark its test.
+    """Add a fault to the table, and attach it to its test.
 
-    With ``cases`` the test is given each as ``case``; with ``rounds`` it plays that many, at
-    random, and takes them from the fixture of that name.
+    With ``cases``, the test runs once for each ``case``. With ``rounds``, the fault is random, and
+    the test gets the number of rounds from the fixture ``rounds``.
     """
     cases = list(cases)
     row = Fault(
@@ -89,18 +94,18 @@ def fault(
     assert not set(row.promises) - set(PROMISES), row.promises
     assert FAULTS.setdefault(number, row) == row, f"two faults have the number {number}"
 
-    def carry(test: Test) -> Test:
+    def decorate(test: Test) -> Test:
         test.fault = row  # type: ignore[attr-defined]
         if cases:
-            names = [str(case)[:20] if str(case).isascii() else None for case in cases]
-            return pytest.mark.parametrize("case", cases, ids=names)(test)  # type: ignore[no-any-return]
+            ids = [str(case)[:20] if str(case).isascii() else None for case in cases]
+            return pytest.mark.parametrize("case", cases, ids=ids)(test)  # type: ignore[no-any-return]
         return test
 
-    return carry
+    return decorate
 
 
-def collected() -> dict[str, Fault]:
-    """The whole table: the tests, which carry it, are imported."""
+def load_faults() -> dict[str, Fault]:
+    """The complete table. Imports all tests, because they declare its rows."""
     package = Path(__file__).parent
     for module in pkgutil.iter_modules([str(package)]):
         if module.name.startswith("test_"):
@@ -108,16 +113,17 @@ def collected() -> dict[str, Fault]:
     return dict(sorted(FAULTS.items(), key=lambda pair: ([*KINDS].index(pair[0][0]), pair[0])))
 
 
-def played() -> dict[str, int]:
-    """The most rounds that each fault was played in a row, as a long run has noted."""
-    found: dict[str, int] = json.loads(PLAYED.read_text("utf-8"))
-    return found
+def load_most_rounds() -> dict[str, int]:
+    """The most rounds in a row that each fault ever passed, by number of the fault."""
+    most_rounds: dict[str, int] = json.loads(MOST_ROUNDS.read_text("utf-8"))
+    return most_rounds
 
 
-def note(rounds: dict[str, int]) -> None:
-    """Remember how many rounds were played, where that is more than ever."""
-    most = played() | {n: r for n, r in rounds.items() if r > played().get(n, 0)}
-    PLAYED.write_text(json.dumps(dict(sorted(most.items())), indent=1) + "\n", "utf-8")
+def save_most_rounds(rounds: dict[str, int]) -> None:
+    """Store the rounds that were passed, where they are more than ever before."""
+    most = load_most_rounds()
+    most |= {number: times for number, times in rounds.items() if times > most.get(number, 0)}
+    MOST_ROUNDS.write_text(json.dumps(dict(sorted(most.items())), indent=1) + "\n", "utf-8")
 
 
 def page() -> str:
@@ -126,7 +132,7 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    faults, most = collected(), played()
+    faults, most = load_faults(), load_most_rounds()
     yield _HEAD.format(
         number=len(faults), rounds=sum(row.rounds for row in faults.values())
     )  # fmt: skip
@@ -135,7 +141,7 @@ def _lines() -> Iterator[str]:
     yield _AFTER
     for kind, title in KINDS.items():
         yield f"\n## {title}\n"
-        yield "| | fault | how it is produced | what must happen | holds | rounds | most |"
+        yield "| | fault | how it is produced | expected behaviour | promises | rounds | most |"
         yield "| --- | --- | --- | --- | --- | ---: | ---: |"
         for row in faults.values():
             if row.number[0] == kind:
@@ -143,7 +149,7 @@ def _lines() -> Iterator[str]:
                 cells = (row.number, row.name, row.produced, row.must, ", ".join(row.promises))
                 yield f"| {' | '.join(map(_cell, cells))} | {row.rounds} | {record} |"
     yield _SOAK
-    yield SOAKED.read_text("utf-8").rstrip()
+    yield SOAK_RESULTS.read_text("utf-8").rstrip()
 
 
 def _cell(text: str) -> str:
@@ -155,24 +161,24 @@ _HEAD = """\
 
 <!-- Written by `python -m tests.faults` from the tests; edit those. -->
 
-What goes wrong in ten years of aggregating, produced for real, each time the tests run:
-{number} faults in {rounds} rounds. Each is played with the program as a process of its own, on an
-installation that publishers on this machine serve.
+Things that go wrong in ten years of aggregating. The tests produce each of them for real:
+{number} faults in {rounds} rounds. Each test runs the program as a separate process, with publishers
+that are served on the same machine.
 """
 
 _AFTER = """
-*Rounds* is how often a fault is played whenever the tests run: those that strike at random strike
-elsewhere each time, the others once in each of their cases. `FAULT_ROUNDS=100` plays those at random
-a hundred times as often; a test that fails tells its seed, and `FAULT_SEED` plays it again. *Most* is
-the most that were ever played in a row, all of which held.
+*Rounds* is how often the tests play a fault: a random fault strikes at a different place in each
+round; other faults have one round for each case. `FAULT_ROUNDS=100` plays the random faults a hundred
+times as often. A failing test prints its seed, and `FAULT_SEED` repeats it. *Most* is the largest
+number of rounds that passed in a row.
 
-strace, faketime, the Turkish locales and a file system in memory produce some of them. Where they
-are absent, those are skipped, but never under `CI`."""
+Some faults need strace, faketime, Turkish locales or a file system in memory. Where these are missing,
+the tests are skipped; with `CI` set, they fail."""
 
 _SOAK = """
 ## Everything at once
 
-`make soak` lets many of these strike at random from a seed while publishers publish, and counts, in
-the end and after each run, what every reader would have missed or seen twice (`tests/soak.py`). When it was
-last played for a day or more:
+`make soak` produces many of these faults at random, from a seed, while publishers publish. After each
+run and at the end it counts the entries that a reader would have missed or seen twice
+(`tests/soak.py`). The last result over a simulated day or more:
 """

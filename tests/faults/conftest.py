@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.catalogue import FAULTS, TIMES, note
+from tests.faults.catalogue import FAULTS, ROUND_FACTOR, save_most_rounds
 from tests.faults.world import FIRST, SECOND, World
 from tests.origin import Origin, origin
 
 
 @pytest.fixture(scope="session")
 def publishers() -> Iterator[Origin]:
-    """On every 127.x.y.z, at one port for the whole session: addresses stand in outputs."""
-    with origin("0.0.0.0") as told:
-        yield told
+    """Publishers on every 127.x.y.z. One port for the whole session, because outputs contain it."""
+    with origin("0.0.0.0") as publishers:
+        yield publishers
 
 
 @pytest.fixture
@@ -32,18 +32,21 @@ def world(tmp_path: Path, publishers: Origin) -> World:
 
 
 @dataclass(frozen=True)
-class Undisturbed:
-    """An installation after its first run, and the outputs after that and after the second."""
+class Baseline:
+    """An installation after its first run, and the outputs of undisturbed runs.
+
+    ``from_nothing`` are the outputs if the second edition is the first that was fetched.
+    """
 
     root: Path
-    before: dict[str, bytes]
-    after: dict[str, bytes]
+    before: dict[str, bytes]  # after the first run
+    after: dict[str, bytes]  # after the second run
     from_nothing: dict[str, bytes]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Undisturbed:
-    """What runs make that nothing disturbs."""
+def baseline(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Baseline:
+    """The outputs of runs without any fault."""
     root = tmp_path_factory.mktemp("undisturbed")
     world = World(root / "world", publishers)
     world.root.mkdir()
@@ -60,20 +63,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) ->
     fresh.root.mkdir()
     fresh.prepare()
     fresh.call("run", "--all")
-    return Undisturbed(root / "first", before, after, fresh.files())
+    return Baseline(root / "first", before, after, fresh.files())
 
 
 @pytest.fixture
-def settled(world: World, undisturbed: Undisturbed) -> World:
-    """An installation that has run once; its publishers have new entries since."""
-    world.become(undisturbed.root)
+def world_after_run(world: World, baseline: Baseline) -> World:
+    """An installation that has run once; its publishers have published new entries since."""
+    world.copy_from(baseline.root)
     world.publish(SECOND)
     return world
 
 
 @pytest.fixture
-def chance(request: pytest.FixtureRequest) -> random.Random:
-    """Where faults strike; a test that fails tells its seed."""
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Chooses where faults strike. Prints its seed, which pytest shows if the test fails."""
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(10**9))
     print(f"FAULT_SEED={seed}")
     return random.Random(seed)
@@ -81,8 +84,8 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> range:
-    """How often the fault of this test is to be played."""
-    return range(request.function.fault.rounds * TIMES)
+    """The rounds in which this test plays its fault."""
+    return range(request.function.fault.rounds * ROUND_FACTOR)
 
 
 _failed: set[str] = set()
@@ -93,13 +96,13 @@ _passed: set[str] = set()
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    carried = getattr(getattr(item, "function", None), "fault", None)
-    if carried is not None and report.when == "call":
-        (_passed if report.passed else _failed).add(carried.number)
+    fault = getattr(getattr(item, "function", None), "fault", None)
+    if fault is not None and report.when == "call":
+        (_passed if report.passed else _failed).add(fault.number)
 
 
 def pytest_sessionfinish() -> None:
-    """A long run is noted, for the page."""
-    if TIMES > 1:
-        held = _passed - _failed
-        note({n: FAULTS[n].rounds * TIMES for n in held if FAULTS[n].at_random})
+    """Record the rounds of a long session, for docs/faults.md."""
+    if ROUND_FACTOR > 1:
+        rows = [FAULTS[number] for number in _passed - _failed]
+        save_most_rounds({row.number: row.rounds * ROUND_FACTOR for row in rows if row.is_random})

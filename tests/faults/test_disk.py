@@ -13,18 +13,20 @@ from alembic.config import Config
 from sqlmodel import create_engine
 
 from tests.faults.catalogue import fault
-from tests.faults.means import disk, powerless, strace
-from tests.faults.test_runs import asked, check_old_or_new, hold, wait_until
-from tests.faults.world import REPOSITORY, SECOND, World
+from tests.faults.helpers import (
+    REPOSITORY,
+    check_old_or_new,
+    check_one_line,
+    delay_answer,
+    disk,
+    is_polled,
+    strace,
+    wait_until,
+    without_root_override,
+)
+from tests.faults.world import SECOND, World
 
 HINT = 'if it is damaged, "aggregator restore'
-
-
-def one_line(err, *parts):
-    """A failure is one line that says all of this."""
-    assert err.count("\n") == 1, err
-    for part in parts:
-        assert str(part) in err, (part, err)
 
 
 @fault(
@@ -37,30 +39,30 @@ def one_line(err, *parts):
     promises="P2 P3 P4 P9",
     rounds=8,
 )
-def test_the_disk_is_full(tmp_path, publishers, undisturbed, chance, rounds):
+def test_the_disk_is_full(tmp_path, publishers, baseline, rng, rounds):
     with disk(tmp_path / "disk", "4m") as small:
         world = World(small / "world", publishers)
-        world.become(undisturbed.root)
+        world.copy_from(baseline.root)
         world.publish(SECOND)
         before = shutil.disk_usage(small).free
         world.call("run", "--all")
         taken = before - shutil.disk_usage(small).free
         failed = 0
         for _ in rounds:
-            world.become(undisturbed.root)
-            left = chance.randrange(0, 2 * taken, 4096)
+            world.copy_from(baseline.root)
+            left = rng.randrange(0, 2 * taken, 4096)
             print(f"{left} bytes are left")
             filler = small / "filler"
             filler.write_bytes(bytes(shutil.disk_usage(small).free - left))
             _, err = world.call("run", "--all", code=None)
             if err:
                 failed += 1
-                one_line(err, small, "make room there")
-            check_old_or_new(world, undisturbed.before, undisturbed.after)
+                check_one_line(err, small, "make room there")
+            check_old_or_new(world, baseline.before, baseline.after)
             filler.unlink()
-            world.check_whole()
+            world.check_intact()
             world.call("run", "--all")
-            world.check_outputs(undisturbed.after)
+            world.check_outputs(baseline.after)
             world.check_clean()
         assert failed
 
@@ -73,21 +75,21 @@ def test_the_disk_is_full(tmp_path, publishers, undisturbed, chance, rounds):
     promises="P2 P3",
     cases=["outputs", "data"],
 )
-def test_what_may_only_be_read(settled, undisturbed, case):
-    settled.origin.asked.clear()
-    folder = settled.root / case
+def test_what_may_only_be_read(world_after_run, baseline, case):
+    world_after_run.origin.asked.clear()
+    folder = world_after_run.root / case
     for path in folder.iterdir():
         path.chmod(path.stat().st_mode & 0o555)
     folder.chmod(0o555)
-    _, err = settled.call("run", "--all", code=3, before=powerless())
-    one_line(err, folder, "let this user")
-    assert not settled.origin.asked
-    settled.check_outputs(undisturbed.before)
+    _, err = world_after_run.call("run", "--all", code=3, before=without_root_override())
+    check_one_line(err, folder, "let this user")
+    assert not world_after_run.origin.asked
+    world_after_run.check_outputs(baseline.before)
     folder.chmod(0o755)
     for path in folder.iterdir():
         path.chmod(path.stat().st_mode | 0o200)
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
 @fault(
@@ -107,20 +109,20 @@ def test_what_may_only_be_read(settled, undisturbed, case):
         "metrics.prom/",
     ],
 )
-def test_something_else_stands_there(settled, undisturbed, case):
-    path = settled.root / case.rstrip("/")
+def test_something_else_stands_there(world_after_run, baseline, case):
+    path = world_after_run.root / case.rstrip("/")
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if case.endswith("/"):
         path.mkdir()
         (path / "something").touch()
     else:
         path.write_text("a file")
-    _, err = settled.call("run", "--all", code=3)
-    one_line(err, path, "remove what has its name")
+    _, err = world_after_run.call("run", "--all", code=3)
+    check_one_line(err, path, "remove what has its name")
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
-    settled.check_clean()
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
+    world_after_run.check_clean()
 
 
 @fault(
@@ -134,7 +136,7 @@ def test_a_folder_in_the_place_of_the_database(world):
     world.state.mkdir(parents=True)
     (world.state / "diary").write_text("mine")
     _, err = world.call("run", code=3)
-    one_line(err, world.state, "let this user")
+    check_one_line(err, world.state, "let this user")
     assert [path.name for path in world.state.iterdir()] == ["diary"]
 
 
@@ -146,26 +148,32 @@ def test_a_folder_in_the_place_of_the_database(world):
     "again",
     promises="P2 P3 P4",
 )
-def test_permissions_are_lost(settled, undisturbed):
-    settled.origin.asked.clear()
-    released = hold(settled)
-    process = settled.start("run", "--all", before=powerless())
-    wait_until(asked(settled), "the publisher is asked")
-    for folder in (settled.outputs, *(p for p in settled.outputs.iterdir() if p.is_dir())):
+def test_permissions_are_lost(world_after_run, baseline):
+    world_after_run.origin.asked.clear()
+    may_answer = delay_answer(world_after_run)
+    process = world_after_run.start("run", "--all", before=without_root_override())
+    wait_until(is_polled(world_after_run), "the publisher is polled")
+    for folder in (
+        world_after_run.outputs,
+        *(p for p in world_after_run.outputs.iterdir() if p.is_dir()),
+    ):
         folder.chmod(0o555)
-    settled.publish(SECOND)
-    released.set()
+    world_after_run.publish(SECOND)
+    may_answer.set()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
-    one_line(err, settled.outputs, "let this user write there")
-    settled.check_outputs(undisturbed.before)
-    for folder in (settled.outputs, *(p for p in settled.outputs.iterdir() if p.is_dir())):
+    check_one_line(err, world_after_run.outputs, "let this user write there")
+    world_after_run.check_outputs(baseline.before)
+    for folder in (
+        world_after_run.outputs,
+        *(p for p in world_after_run.outputs.iterdir() if p.is_dir()),
+    ):
         folder.chmod(0o755)
-    settled.origin.asked.clear()
-    settled.call("run")
-    assert not settled.origin.asked
-    assert settled.files() != undisturbed.before
-    settled.check_whole()
+    world_after_run.origin.asked.clear()
+    world_after_run.call("run")
+    assert not world_after_run.origin.asked
+    assert world_after_run.files() != baseline.before
+    world_after_run.check_intact()
 
 
 @fault(
@@ -176,9 +184,9 @@ def test_permissions_are_lost(settled, undisturbed):
     promises="P2 P12",
     cases=["all.atom", "commons", "_source"],
 )
-def test_a_link_in_outputs(settled, undisturbed, case):
-    open_network = settled.root.parent / "outside"
-    path = settled.outputs / case
+def test_a_link_in_outputs(world_after_run, baseline, case):
+    open_network = world_after_run.root.parent / "outside"
+    path = world_after_run.outputs / case
     if path.is_dir():
         shutil.rmtree(path)
         open_network.mkdir()
@@ -187,35 +195,35 @@ def test_a_link_in_outputs(settled, undisturbed, case):
         path.unlink()
         open_network.write_text("mine")
     path.symlink_to(open_network)
-    _, err = settled.call("run", "--all", code=0 if open_network.is_file() else 3)
+    _, err = world_after_run.call("run", "--all", code=0 if open_network.is_file() else 3)
     if open_network.is_file():
         assert open_network.read_text() == "mine"
     else:
-        one_line(err, path, open_network, "remove the link")
-        settled.call("prune", code=None)
+        check_one_line(err, path, open_network, "remove the link")
+        world_after_run.call("prune", code=None)
         assert [path.name for path in open_network.iterdir()] == ["mine.html"]
         path.unlink()
-        settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+        world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
-def truncate(path, chance):
+def truncate(path, rng):
     os.truncate(path, path.stat().st_size // 2)
 
 
-def empty(path, chance):
+def empty(path, rng):
     os.truncate(path, 0)
 
 
-def lose_the_head(path, chance):
+def lose_the_head(path, rng):
     overwrite(path, 0, b"\xff" * 4096)
 
 
-def lose_the_middle(path, chance):
+def lose_the_middle(path, rng):
     overwrite(path, 4096, b"\xff" * (path.stat().st_size - 4096))
 
 
-def be_something_else(path, chance):
+def be_something_else(path, rng):
     path.write_text("Dear diary, " * 999)
 
 
@@ -237,24 +245,24 @@ DAMAGES = {f.__name__.replace("_", " "): f for f in (truncate, empty, lose_the_h
     promises="P2 P3",
     cases=list(DAMAGES),
 )
-def test_the_database_is_damaged(settled, undisturbed, chance, case):
-    settled.call("backup")
-    (backup,) = settled.state.parent.glob("aggregator-*.sqlite3")
-    DAMAGES[case](settled.state, chance)
-    damaged = settled.state.read_bytes()
+def test_the_database_is_damaged(world_after_run, baseline, rng, case):
+    world_after_run.call("backup")
+    (backup,) = world_after_run.state.parent.glob("aggregator-*.sqlite3")
+    DAMAGES[case](world_after_run.state, rng)
+    damaged = world_after_run.state.read_bytes()
     for arguments in (["run", "--all"], ["status"], ["backup"]):
-        _, err = settled.call(*arguments, code=3)
-        one_line(err, settled.state)
+        _, err = world_after_run.call(*arguments, code=3)
+        check_one_line(err, world_after_run.state)
         if arguments != ["backup"]:
-            one_line(err, f"{HINT} {backup}")
-        assert settled.state.read_bytes() == damaged
-        settled.check_outputs(undisturbed.before)
-    _, err = settled.call("restore", str(backup))
-    (aside,) = settled.state.parent.glob("*.old-*Z")
+            check_one_line(err, f"{HINT} {backup}")
+        assert world_after_run.state.read_bytes() == damaged
+        world_after_run.check_outputs(baseline.before)
+    _, err = world_after_run.call("restore", str(backup))
+    (aside,) = world_after_run.state.parent.glob("*.old-*Z")
     assert str(aside) in err
     assert aside.read_bytes() == damaged
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
 @fault(
@@ -266,22 +274,22 @@ def test_the_database_is_damaged(settled, undisturbed, chance, case):
     promises="P2 P3 P4",
     rounds=6,
 )
-def test_bytes_of_the_database_are_flipped(settled, undisturbed, chance, rounds):
-    target = settled.root / "copy.sqlite3"
+def test_bytes_of_the_database_are_flipped(world_after_run, baseline, rng, rounds):
+    target = world_after_run.root / "copy.sqlite3"
     for _ in rounds:
-        settled.become(undisturbed.root)
-        data = bytearray(settled.state.read_bytes())
+        world_after_run.copy_from(baseline.root)
+        data = bytearray(world_after_run.state.read_bytes())
         for _ in range(20):
-            data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
-        settled.state.write_bytes(data)
+            data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
+        world_after_run.state.write_bytes(data)
         for arguments in (["backup", str(target)], ["status"], ["run", "--all"]):
-            _, err = settled.call(*arguments, code=None)
+            _, err = world_after_run.call(*arguments, code=None)
             if "damaged" in err and "nothing was changed" not in err:
-                one_line(err, settled.state, HINT)
+                check_one_line(err, world_after_run.state, HINT)
         if target.exists():
             with closing(sqlite3.connect(target)) as copy:
                 assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert len(settled.state.read_bytes()) >= len(data)
+        assert len(world_after_run.state.read_bytes()) >= len(data)
 
 
 @fault(
@@ -293,19 +301,19 @@ def test_bytes_of_the_database_are_flipped(settled, undisturbed, chance, rounds)
     promises="P2 P3 P10",
     rounds=3,
 )
-def test_the_write_ahead_log_is_gone(settled, undisturbed, chance, rounds):
-    log = settled.state.with_name(settled.state.name + "-wal")
+def test_the_write_ahead_log_is_gone(world_after_run, baseline, rng, rounds):
+    log = world_after_run.state.with_name(world_after_run.state.name + "-wal")
     for _ in rounds:
         log.unlink(missing_ok=True)
         while not log.exists():
-            settled.become(undisturbed.root)
-            number = chance.randint(1, 12)
+            world_after_run.copy_from(baseline.root)
+            number = rng.randint(1, 12)
             inject = strace("-o", "/dev/null", "-e", f"inject=fsync:signal=KILL:when={number}")
-            settled.call("run", "--all", before=inject, code=None)
+            world_after_run.call("run", "--all", before=inject, code=None)
         log.unlink()
-        settled.call("run", "--all")
-        settled.check_outputs(undisturbed.after)
-        settled.check_whole()
+        world_after_run.call("run", "--all")
+        world_after_run.check_outputs(baseline.after)
+        world_after_run.check_intact()
 
 
 @fault(
@@ -315,11 +323,11 @@ def test_the_write_ahead_log_is_gone(settled, undisturbed, chance, rounds):
     must="3, with the file and what to do",
     promises="P2 P3",
 )
-def test_the_log_of_a_half_done_checkpoint_is_gone(settled):
-    lose_the_middle(settled.state, None)
-    settled.state.with_name(settled.state.name + "-shm").touch()
-    _, err = settled.call("run", code=3)
-    one_line(err, settled.state, "its write-ahead log is gone", HINT)
+def test_the_log_of_a_half_done_checkpoint_is_gone(world_after_run):
+    lose_the_middle(world_after_run.state, None)
+    world_after_run.state.with_name(world_after_run.state.name + "-shm").touch()
+    _, err = world_after_run.call("run", code=3)
+    check_one_line(err, world_after_run.state, "its write-ahead log is gone", HINT)
 
 
 @fault(
@@ -330,19 +338,20 @@ def test_the_log_of_a_half_done_checkpoint_is_gone(settled):
     "that it had",
     promises="P2 P3",
 )
-def test_the_database_is_gone(settled, undisturbed):
-    settled.state.unlink()
+def test_the_database_is_gone(world_after_run, baseline):
+    world_after_run.state.unlink()
     for wanting in (["status"], ["tags"], ["prune"], ["explain", "commons"]):
-        _, err = settled.call(*wanting, code=3)
-        one_line(err, settled.state, "there is no database", "aggregator restore FILE")
-    assert not settled.state.exists()
-    _, err = settled.call("run", "--all")
-    one_line(err, settled.state, "there is no database", "aggregator restore FILE")
-    assert settled.call("run", "--all") == ("", "")
-    found = settled.files()  # and archives of what it does not know any more stay
-    settled.check_outputs(
-        {n: d for n, d in found.items() if n not in undisturbed.from_nothing}
-        | undisturbed.from_nothing
+        _, err = world_after_run.call(*wanting, code=3)
+        check_one_line(
+            err, world_after_run.state, "there is no database", "aggregator restore FILE"
+        )
+    assert not world_after_run.state.exists()
+    _, err = world_after_run.call("run", "--all")
+    check_one_line(err, world_after_run.state, "there is no database", "aggregator restore FILE")
+    assert world_after_run.call("run", "--all") == ("", "")
+    found = world_after_run.files()  # and archives of what it does not know any more stay
+    world_after_run.check_outputs(
+        {n: d for n, d in found.items() if n not in baseline.from_nothing} | baseline.from_nothing
     )
 
 
@@ -353,17 +362,17 @@ def test_the_database_is_gone(settled, undisturbed):
     must="3, what to do, and the file untouched; `restore` refuses a backup of it too",
     promises="P2 P3",
 )
-def test_the_schema_is_newer(settled, undisturbed):
-    with closing(sqlite3.connect(settled.state)) as database, database:
+def test_the_schema_is_newer(world_after_run, baseline):
+    with closing(sqlite3.connect(world_after_run.state)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    newer = settled.root / "newer.sqlite3"
-    shutil.copy(settled.state, newer)
-    before = settled.state.read_bytes()
+    newer = world_after_run.root / "newer.sqlite3"
+    shutil.copy(world_after_run.state, newer)
+    before = world_after_run.state.read_bytes()
     for arguments in (["run"], ["status"], ["restore", str(newer)], ["backup"]):
-        _, err = settled.call(*arguments, code=3)
-        one_line(err, "(9999)", "update aggregator")
-    assert settled.state.read_bytes() == before
-    settled.check_outputs(undisturbed.before)
+        _, err = world_after_run.call(*arguments, code=3)
+        check_one_line(err, "(9999)", "update aggregator")
+    assert world_after_run.state.read_bytes() == before
+    world_after_run.check_outputs(baseline.before)
 
 
 def old_database(path: Path, revision: str) -> None:
@@ -421,7 +430,7 @@ def _filler(kind: str) -> object:
 
 def check_kept(world: World) -> None:
     """What the old database knew is still known."""
-    world.check_whole()
+    world.check_intact()
     (found,) = json.loads(world.call("explain", "https://old.example/1", "--json")[0])
     assert found["title"] == "Old entry"
     with closing(sqlite3.connect(world.state)) as database:
@@ -457,15 +466,15 @@ def test_a_database_of_an_earlier_version(world, case):
     promises="P3",
     rounds=5,
 )
-def test_killed_while_a_database_is_brought_up_to_date(world, chance, rounds):
+def test_killed_while_a_database_is_brought_up_to_date(world, rng, rounds):
     for _ in rounds:
-        revision, number = chance.choice(OLD), chance.randint(1, 60)
+        revision, number = rng.choice(OLD), rng.randint(1, 60)
         print(f"killed at write {number} of the upgrade from {revision}")
         old_database(world.state, revision)
         shutil.rmtree(world.outputs, ignore_errors=True)
         inject = strace("-o", "/dev/null", "-e", f"inject=pwrite64:signal=KILL:when={number}")
         world.call("status", before=inject, code=None)
-        world.check_whole()
+        world.check_intact()
         assert world.call("run", "--all") == ("", "")
         check_kept(world)
 
@@ -478,33 +487,33 @@ def test_killed_while_a_database_is_brought_up_to_date(world, chance, rounds):
     "same feeds come from it",
     promises="P3 P4",
 )
-def test_a_backup_while_a_run_is_at_work(settled, undisturbed):
-    settled.origin.asked.clear()
-    released = hold(settled)
-    process = settled.start("run", "--all")
-    wait_until(asked(settled), "the publisher is asked")
+def test_a_backup_while_a_run_is_at_work(world_after_run, baseline):
+    world_after_run.origin.asked.clear()
+    may_answer = delay_answer(world_after_run)
+    process = world_after_run.start("run", "--all")
+    wait_until(is_polled(world_after_run), "the publisher is polled")
     process.send_signal(signal.SIGSTOP)  # however long the others take, it is at work
-    target = settled.root / "backup.sqlite3"
-    _, err = settled.call("backup", str(target))
+    target = world_after_run.root / "backup.sqlite3"
+    _, err = world_after_run.call("backup", str(target))
     assert "entries" in err
     assert "verified" in err
-    settled.call("backup", str(target))  # an older backup is replaced
+    world_after_run.call("backup", str(target))  # an older backup is replaced
     assert sorted(path.name for path in target.parent.glob("backup*")) == ["backup.sqlite3"]
-    _, err = settled.call("restore", str(target), code=75)
-    one_line(err, "another run")
-    settled.publish(SECOND)
-    released.set()
+    _, err = world_after_run.call("restore", str(target), code=75)
+    check_one_line(err, "another run")
+    world_after_run.publish(SECOND)
+    may_answer.set()
     process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    out, _ = settled.call("restore", str(target), "--json")
+    out, _ = world_after_run.call("restore", str(target), "--json")
     told = json.loads(out)
     assert Path(told["aside"]).exists()
-    assert told["entries"] == json.loads(settled.call("backup", "--json")[0])["entries"]
-    settled.publish(SECOND)
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
-    settled.check_clean()
+    assert told["entries"] == json.loads(world_after_run.call("backup", "--json")[0])["entries"]
+    world_after_run.publish(SECOND)
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
+    world_after_run.check_clean()
 
 
 @fault(
@@ -525,12 +534,12 @@ def test_a_backup_while_a_run_is_at_work(settled, undisturbed):
         "onto itself",
     ],
 )
-def test_a_file_that_is_no_backup(settled, undisturbed, case):
-    file = settled.root / "file"
+def test_a_file_that_is_no_backup(world_after_run, baseline, case):
+    file = world_after_run.root / "file"
     if case == "empty":
         file.touch()
     elif case == "damaged":
-        shutil.copy(settled.state, file)
+        shutil.copy(world_after_run.state, file)
         lose_the_middle(file, None)
     elif case == "a diary":
         be_something_else(file, None)
@@ -538,16 +547,21 @@ def test_a_file_that_is_no_backup(settled, undisturbed, case):
         with closing(sqlite3.connect(file)) as other, other:
             other.execute("CREATE TABLE diary (day)")
     elif case.endswith("itself"):
-        file = settled.state
+        file = world_after_run.state
     elif case == "onto feeds.toml":
-        file = settled.root / "feeds.toml"
-    before = settled.state.read_bytes(), (settled.root / "feeds.toml").read_bytes()
-    _, err = settled.call("backup" if case.startswith("onto") else "restore", str(file), code=3)
-    one_line(err, file)
-    assert before == (settled.state.read_bytes(), (settled.root / "feeds.toml").read_bytes())
-    settled.check_clean()
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+        file = world_after_run.root / "feeds.toml"
+    before = world_after_run.state.read_bytes(), (world_after_run.root / "feeds.toml").read_bytes()
+    _, err = world_after_run.call(
+        "backup" if case.startswith("onto") else "restore", str(file), code=3
+    )
+    check_one_line(err, file)
+    assert before == (
+        world_after_run.state.read_bytes(),
+        (world_after_run.root / "feeds.toml").read_bytes(),
+    )
+    world_after_run.check_clean()
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
 @fault(
@@ -559,26 +573,26 @@ def test_a_file_that_is_no_backup(settled, undisturbed, case):
     promises="P3 P4",
     rounds=5,
 )
-def test_killed_while_a_backup_is_made(settled, undisturbed, chance, rounds):
-    target = settled.root / "backup.sqlite3"
-    settled.call("backup", str(target))
-    with_backup = settled.root.parent / "with_backup"
-    shutil.copytree(settled.root, with_backup)
+def test_killed_while_a_backup_is_made(world_after_run, baseline, rng, rounds):
+    target = world_after_run.root / "backup.sqlite3"
+    world_after_run.call("backup", str(target))
+    with_backup = world_after_run.root.parent / "with_backup"
+    shutil.copytree(world_after_run.root, with_backup)
     for _ in rounds:
-        settled.become(with_backup)
-        what = chance.choice(["backup", "restore"])
-        call = chance.choice(["pwrite64", "fsync", "fdatasync", "rename", "link", "unlink"])
-        number = chance.randint(1, 12)
+        world_after_run.copy_from(with_backup)
+        what = rng.choice(["backup", "restore"])
+        call = rng.choice(["pwrite64", "fsync", "fdatasync", "rename", "link", "unlink"])
+        number = rng.randint(1, 12)
         print(f"{what} killed at {call} {number}")
         inject = strace("-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={number}")
-        settled.call(what, str(target), before=inject, code=None)
-        settled.check_whole()
+        world_after_run.call(what, str(target), before=inject, code=None)
+        world_after_run.check_intact()
         with closing(sqlite3.connect(target)) as copy:
             assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        settled.call(what, str(target))
-        settled.call("run", "--all")
-        settled.check_outputs(undisturbed.after)
-        settled.check_clean()
+        world_after_run.call(what, str(target))
+        world_after_run.call("run", "--all")
+        world_after_run.check_outputs(baseline.after)
+        world_after_run.check_clean()
 
 
 @fault(
@@ -589,17 +603,17 @@ def test_killed_while_a_backup_is_made(settled, undisturbed, chance, rounds):
     promises="P2 P3 P4",
     cases=["backup", "restore"],
 )
-def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, undisturbed, case):
+def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, baseline, case):
     with disk(tmp_path / "disk", "8m") as small:
         world = World(small / "world", publishers)
-        world.become(undisturbed.root)
+        world.copy_from(baseline.root)
         target = world.root / "backup.sqlite3"
         world.call("backup", str(target))
         before = world.state.read_bytes(), target.read_bytes()
         filler = small / "filler"
         filler.write_bytes(bytes(shutil.disk_usage(small).free - 8192))
         _, err = world.call(case, str(target), code=3)
-        one_line(err, target, "full")
+        check_one_line(err, target, "full")
         assert before == (world.state.read_bytes(), target.read_bytes())
         world.check_clean()
 
@@ -621,29 +635,32 @@ TAKEN = {
     promises="P2 P3 P4",
     cases=list(TAKEN),
 )
-def test_the_database_is_taken_away(settled, undisturbed, case):
-    settled.origin.asked.clear()
-    released = hold(settled)
-    process = settled.start("run", "--all")
-    wait_until(asked(settled), "the publisher is asked")
-    TAKEN[case](settled.state)
-    released.set()
+def test_the_database_is_taken_away(world_after_run, baseline, case):
+    world_after_run.origin.asked.clear()
+    may_answer = delay_answer(world_after_run)
+    process = world_after_run.start("run", "--all")
+    wait_until(is_polled(world_after_run), "the publisher is polled")
+    TAKEN[case](world_after_run.state)
+    may_answer.set()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
-    one_line(err, settled.state, "while this command was at work", "run again")
-    settled.check_outputs(undisturbed.before)
-    log = settled.state.with_name(settled.state.name + "-wal")
-    if log.exists() and not settled.state.exists():
-        _, err = settled.call("run", "--all", code=3)
-        one_line(
-            err, settled.state, "there is no database, but its write-ahead log", "take the log"
+    check_one_line(err, world_after_run.state, "while this command was at work", "run again")
+    world_after_run.check_outputs(baseline.before)
+    log = world_after_run.state.with_name(world_after_run.state.name + "-wal")
+    if log.exists() and not world_after_run.state.exists():
+        _, err = world_after_run.call("run", "--all", code=3)
+        check_one_line(
+            err,
+            world_after_run.state,
+            "there is no database, but its write-ahead log",
+            "take the log",
         )
         log.unlink()
-    settled.publish(SECOND)
-    settled.call("run", "--all")
-    settled.check_whole()
-    found = settled.files()
-    wanted = undisturbed.from_nothing if "taken" in case else undisturbed.after
+    world_after_run.publish(SECOND)
+    world_after_run.call("run", "--all")
+    world_after_run.check_intact()
+    found = world_after_run.files()
+    wanted = baseline.from_nothing if "taken" in case else baseline.after
     assert {name: found[name] for name in wanted} == wanted
 
 
@@ -668,14 +685,14 @@ CALLS = {
     promises="P2 P3 P4",
     cases=list(CALLS),
 )
-def test_a_disk_that_fails(settled, undisturbed, case):
+def test_a_disk_that_fails(world_after_run, baseline, case):
     name, _, error = case.partition("=")
     where, what = CALLS[case]
     inject = ["-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:error={error}"]
-    _, err = settled.call("run", "--all", code=3, before=strace(*inject))
-    one_line(err, where, what)
-    check_old_or_new(settled, undisturbed.before, undisturbed.after)
-    settled.check_whole()
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
-    settled.check_clean()
+    _, err = world_after_run.call("run", "--all", code=3, before=strace(*inject))
+    check_one_line(err, where, what)
+    check_old_or_new(world_after_run, baseline.before, baseline.after)
+    world_after_run.check_intact()
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
+    world_after_run.check_clean()

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 from aggregator.model import Caching, Fetched, ParsedFeed, Validators
 from aggregator.parse import parse_document
 from tests.atomrules import ATOM
-from tests.faults.catalogue import TIMES, fault
-from tests.faults.means import strace, watched
+from tests.faults.catalogue import ROUND_FACTOR, fault
+from tests.faults.helpers import communicate_and_measure, strace
 from tests.faults.test_network import lines_of, subscribed
 from tests.faults.world import FIRST
 from tests.harness import NOON, item, rss
@@ -33,7 +33,7 @@ def serve(world, documents, before=(), more=""):
     head = (world.root / "feeds.toml").read_text("utf-8").partition("[[subscriptions]]")[0]
     world.write("feeds.toml", head + text)
     process = world.start("-v", "run", "--all", before=before)
-    _, said, memory = watched(process)
+    _, said, memory = communicate_and_measure(process)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert memory < 1_000_000_000
@@ -59,7 +59,7 @@ def parse(body, content_type="application/xml", url="https://feed.example/feed")
 
 def real(folder, number=None):
     paths = sorted(shared("corpus", folder).iterdir())
-    return paths[:: max(1, len(paths) // (number * TIMES))] if number else paths
+    return paths[:: max(1, len(paths) // (number * ROUND_FACTOR))] if number else paths
 
 
 @fault(
@@ -97,14 +97,14 @@ def small_feeds():
     promises="P2 P3 P9",
     rounds=20,
 )
-def test_cut_documents(rounds, chance):
+def test_cut_documents(rounds, rng):
     bodies = [path.read_bytes() for path in small_feeds()]
     for body in bodies + [body.decode("utf-8", "replace").encode("utf-16") for body in bodies]:
         whole = parse(body)
         assert isinstance(whole, ParsedFeed)
         texts = set(map(texts_of, whole.entries))
         for _ in rounds:
-            end = chance.randrange(len(body))
+            end = rng.randrange(len(body))
             cut = parse(body[:end])
             if isinstance(cut, ParsedFeed):
                 found = set(map(texts_of, cut.entries))
@@ -122,14 +122,14 @@ def test_cut_documents(rounds, chance):
     promises="P1 P2 P5",
     rounds=6,
 )
-def test_other_bytes(world, rounds, chance):
+def test_other_bytes(world, rounds, rng):
     documents = {}
     for path in small_feeds():
         for number in rounds:
             body = bytearray(path.read_bytes())
-            at = chance.randrange(len(body))
+            at = rng.randrange(len(body))
             kind = number % 3
-            body[at : at + 1] = [bytes([chance.randrange(256)]), b"", bytes([body[at]] * 2)][kind]
+            body[at : at + 1] = [bytes([rng.randrange(256)]), b"", bytes([body[at]] * 2)][kind]
             documents[f"{path.name} {number}"] = bytes(body)
     serve(world, documents)
 

@@ -11,10 +11,16 @@ from xml.etree import ElementTree
 import pytest
 
 from tests import databases
+from tests.atomrules import ATOM
 from tests.faults.catalogue import fault
-from tests.faults.means import faketime
-from tests.faults.test_disk import one_line
-from tests.faults.test_runs import ATOM, asked, check_end, hold, wait_until
+from tests.faults.helpers import (
+    check_end,
+    check_one_line,
+    delay_answer,
+    faketime,
+    is_polled,
+    wait_until,
+)
 from tests.faults.world import FIRST, HOSTS, SECOND, World, interrupt
 
 LATER = "2026-11-26T15:00"  # when everything is due
@@ -34,7 +40,7 @@ class Shared(World):
         self.call("schedule", "--once")
 
     def ends_in(self, wanted):
-        """Plan and wait until all is published: the same entries in the same feeds. What is settled
+        """Plan and wait until all is published: the same entries in the same feeds. What is world_after_run
         twice while a publisher is asked may have other seconds in ``updated`` under a clock that
         stands still."""
         until = time.monotonic() + 75
@@ -60,11 +66,11 @@ class Shared(World):
     @contextmanager
     def asking(self):
         """One that asks a publisher, which answers when the event is set."""
-        released = hold(self)
+        may_answer = delay_answer(self)
         with self.worker() as said:
             self.plan()
-            wait_until(asked(self), "the publisher is asked")
-            yield released, said
+            wait_until(is_polled(self), "the publisher is polled")
+            yield may_answer, said
 
 
 def entries(files):
@@ -150,7 +156,7 @@ def test_the_server_cannot_be_reached(shared, wanted, case):
     }[case]
     for command in (["run"], ["status"], ["worker"], ["schedule", "--once"]):
         _, err = shared.call(*command, code=3)
-        one_line(err, "postgresql://", "; ")
+        check_one_line(err, "postgresql://", "; ")
         assert "CANARY" not in err
     shared.check_outputs(wanted[0])
     assert not shared.origin.asked
@@ -165,15 +171,15 @@ def test_the_server_cannot_be_reached(shared, wanted, case):
     promises="P2 P3 P9",
 )
 def test_the_server_is_restarted_in_a_run(shared, wanted):
-    released = hold(shared)
+    may_answer = delay_answer(shared)
     process = shared.start("run")
-    wait_until(asked(shared), "the publisher is asked")
+    wait_until(is_polled(shared), "the publisher is polled")
     databases.restart()
-    released.set()
+    may_answer.set()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3, err
-    one_line(err, "postgresql://", "; ")
-    shared.check_whole()
+    check_one_line(err, "postgresql://", "; ")
+    shared.check_intact()
     shared.call("run")
     shared.ends_in(wanted[1])
 
@@ -186,13 +192,13 @@ def test_the_server_is_restarted_in_a_run(shared, wanted):
     promises="P2 P3 P4 P5",
 )
 def test_a_worker_is_killed(shared, wanted):
-    released = hold(shared)
+    may_answer = delay_answer(shared)
     lost = shared.start("worker")
     shared.plan()
-    wait_until(asked(shared), "the publisher is asked")
+    wait_until(is_polled(shared), "the publisher is polled")
     lost.kill()
     lost.communicate(timeout=60)
-    released.set()
+    may_answer.set()
     began = time.monotonic()
     with shared.worker() as said:
         shared.ends_in(wanted[1])
@@ -210,16 +216,16 @@ def test_a_worker_is_killed(shared, wanted):
     promises="P2 P3 P4 P5",
     rounds=4,
 )
-def test_a_worker_is_terminated(first, tmp_path, publishers, wanted, chance, rounds):
+def test_a_worker_is_terminated(first, tmp_path, publishers, wanted, rng, rounds):
     for number in rounds:
         world = another(first, tmp_path / str(number), publishers)
         world.plan()
         process = world.start("worker")
-        time.sleep(chance.uniform(0, 4))
-        how = chance.choice([signal.SIGTERM, signal.SIGINT])
+        time.sleep(rng.uniform(0, 4))
+        how = rng.choice([signal.SIGTERM, signal.SIGINT])
         code, err = interrupt(process, how)
         check_end(how, code, err)
-        world.check_whole()
+        world.check_intact()
         with world.worker() as said:
             world.ends_in(wanted[1])
         assert said == []
@@ -236,9 +242,9 @@ def test_a_worker_is_terminated(first, tmp_path, publishers, wanted, chance, rou
     promises="P2 P3 P4 P5",
 )
 def test_the_server_is_restarted_under_workers(shared, wanted):
-    with shared.asking() as (released, said):
+    with shared.asking() as (may_answer, said):
         databases.restart()
-        released.set()
+        may_answer.set()
         shared.ends_in(wanted[1])
     told = "; it is done again", "; waiting for it", "the database answers again"
     assert said
@@ -254,12 +260,12 @@ def test_the_server_is_restarted_under_workers(shared, wanted):
     promises="P3 P4 P5",
 )
 def test_a_run_while_workers_are_at_work(shared, wanted):
-    with shared.asking() as (released, said):
+    with shared.asking() as (may_answer, said):
         run = shared.start("run")
         time.sleep(1.5)
         shared.plan()
         assert run.poll() is None
-        released.set()
+        may_answer.set()
         _, err = run.communicate(timeout=60)
         assert (run.returncode, err) == (0, "")
         shared.ends_in(wanted[1])

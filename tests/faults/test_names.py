@@ -59,7 +59,7 @@ def check_names(world):
     allowed = {"feeds.toml", "clippings.txt", "metrics.prom", "data", "outputs"}
     assert {path.name for path in world.root.iterdir()} == allowed
     assert list(world.root.parent.iterdir()) == [world.root]
-    world.check_whole()
+    world.check_intact()
 
 
 def run_or_refuse(world, name, again=False):
@@ -193,5 +193,5 @@ def test_characters_that_no_feed_can_hold(world, case):
     world.write("clippings.txt", text if case == "text" else bookmarks)
     world.publish(FIRST)
     assert world.call("run") == ("", "")
-    world.check_whole()
+    world.check_intact()
     assert b"kept.example/p" in world.files()["commons.atom"]

@@ -24,7 +24,7 @@ import zstandard
 
 from aggregator.model import Fetched
 from tests.faults.catalogue import fault
-from tests.faults.means import strace, watched
+from tests.faults.helpers import communicate_and_measure, strace
 from tests.faults.world import FIRST, SECOND, World
 from tests.fetch.test_poller import Names, fetch, reason
 from tests.harness import LOOPBACK, item, rss
@@ -287,7 +287,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
         for name, (answer, _) in FAULTS.items():
             publishers[path_of(name)] = answer
         process = world.start("-v", "run", "--all", clock=SECOND, env=env)
-        out, told.said, told.memory = watched(process)
+        out, told.said, told.memory = communicate_and_measure(process)
         assert process.returncode == 0, told.said
         assert out == ""
         told.lines = lines_of(told.said)
@@ -529,12 +529,15 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"
     promises="P1 P8 P10",
     cases=["down", "up"],
 )
-def test_a_proxy(settled, undisturbed, case):
-    port = 1 if case == "down" else settled.origin.port
+def test_a_proxy(world_after_run, baseline, case):
+    port = 1 if case == "down" else world_after_run.origin.port
     proxies = dict.fromkeys(PROXIES, f"http://127.0.0.99:{port}")
-    assert settled.call("-v", "run", "--all", env=os.environ | proxies | {"no_proxy": ""})[0] == ""
-    settled.check_outputs(undisturbed.after)
-    assert "127.0.0.99" not in {asked.host for asked in settled.origin.asked}
+    assert (
+        world_after_run.call("-v", "run", "--all", env=os.environ | proxies | {"no_proxy": ""})[0]
+        == ""
+    )
+    world_after_run.check_outputs(baseline.after)
+    assert "127.0.0.99" not in {asked.host for asked in world_after_run.origin.asked}
 
 
 PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by status 511": 511}
@@ -549,23 +552,23 @@ PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by statu
     promises="P2 P3 P5 P9 P10",
     cases=list(PORTALS),
 )
-def test_a_captive_portal(settled, undisturbed, case):
+def test_a_captive_portal(world_after_run, baseline, case):
     status = PORTALS[case]
-    settled.origin["/sign-in"] = PORTAL
-    portal = to(settled.origin.url("/sign-in", "127.0.0.99"), status or 200)
-    feeds = {name: data for name, data in settled.files().items() if name.endswith(".atom")}
+    world_after_run.origin["/sign-in"] = PORTAL
+    portal = to(world_after_run.origin.url("/sign-in", "127.0.0.99"), status or 200)
+    feeds = {name: data for name, data in world_after_run.files().items() if name.endswith(".atom")}
     for path in map(str, range(4)):
-        settled.origin[f"/{path}"] = portal if status else PORTAL
+        world_after_run.origin[f"/{path}"] = portal if status else PORTAL
     for clock in ("2026-11-24T13:00", "2026-11-24T14:00"):
-        _, said = settled.call("-v", "run", "--all", clock=clock, code=4)
+        _, said = world_after_run.call("-v", "run", "--all", clock=clock, code=4)
         for name in (f"Source {number}" for number in range(4)):
             (line,) = lines_of(said)[name]
             assert "Sign in to Hotel Wifi" in line or "HTTP 511" in line
-        assert feeds == {n: d for n, d in settled.files().items() if n in feeds}
-    settled.check_valid()
-    settled.publish(SECOND)
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+        assert feeds == {n: d for n, d in world_after_run.files().items() if n in feeds}
+    world_after_run.check_valid()
+    world_after_run.publish(SECOND)
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
 @fault(
@@ -575,17 +578,19 @@ def test_a_captive_portal(settled, undisturbed, case):
     must="no source is taken to have moved; all are asked at their own addresses when the network is back",
     promises="P3",
 )
-def test_a_captive_portal_for_a_week(settled):
-    settled.origin["/sign-in"] = PORTAL
+def test_a_captive_portal_for_a_week(world_after_run):
+    world_after_run.origin["/sign-in"] = PORTAL
     for path in map(str, range(4)):
-        settled.origin[f"/{path}"] = to(settled.origin.url("/sign-in", "127.0.0.99"), 301)
+        world_after_run.origin[f"/{path}"] = to(
+            world_after_run.origin.url("/sign-in", "127.0.0.99"), 301
+        )
     for day in range(25, 31):
-        settled.call("run", "--all", clock=f"2026-11-{day}T12:00", code=4)
-    settled.publish(SECOND)
-    settled.origin.asked.clear()
-    assert "4 fetched" in settled.call("-v", "run", "--all", clock="2026-12-01T12:00")[1]
-    assert {asked.path for asked in settled.origin.asked} == {f"/{n}" for n in range(4)}
-    titles = settled.titles()
+        world_after_run.call("run", "--all", clock=f"2026-11-{day}T12:00", code=4)
+    world_after_run.publish(SECOND)
+    world_after_run.origin.asked.clear()
+    assert "4 fetched" in world_after_run.call("-v", "run", "--all", clock="2026-12-01T12:00")[1]
+    assert {asked.path for asked in world_after_run.origin.asked} == {f"/{n}" for n in range(4)}
+    titles = world_after_run.titles()
     assert all(f"Undated {number}" in titles[f"Source {number}"] for number in range(4))
 
 
@@ -597,18 +602,20 @@ def test_a_captive_portal_for_a_week(settled):
     promises="P1 P3 P7",
     cases=["503, seconds", "429, seconds", "503, a date", "429, a date"],
 )
-def test_a_storm(settled, case):
+def test_a_storm(world_after_run, case):
     after = "7200" if "seconds" in case else formatdate(time.time() + 7200, usegmt=True)
     for number in range(3):
-        settled.origin[f"/{number}"] = Answer(status=int(case[:3]), headers={"Retry-After": after})
-    settled.call("run", "--all", clock="2026-11-24T13:00")
-    before = len(settled.origin.asked)
+        world_after_run.origin[f"/{number}"] = Answer(
+            status=int(case[:3]), headers={"Retry-After": after}
+        )
+    world_after_run.call("run", "--all", clock="2026-11-24T13:00")
+    before = len(world_after_run.origin.asked)
     for clock in ("2026-11-24T13:15", "2026-11-24T14:59"):
-        settled.call("run", "--all", clock=clock)
-    assert {asked.path for asked in settled.origin.asked[before:]} == {"/3"}
-    settled.publish(SECOND)
-    settled.call("run", "--all")
-    titles = settled.titles()
+        world_after_run.call("run", "--all", clock=clock)
+    assert {asked.path for asked in world_after_run.origin.asked[before:]} == {"/3"}
+    world_after_run.publish(SECOND)
+    world_after_run.call("run", "--all")
+    titles = world_after_run.titles()
     assert all(f"Undated {number}" in titles[f"Source {number}"] for number in range(4))
 
 
@@ -620,25 +627,25 @@ def test_a_storm(settled, case):
     promises="P2 P3",
     cases=["with a body", "of nothing known"],
 )
-def test_304_where_it_cannot_be(settled, case):
+def test_304_where_it_cannot_be(world_after_run, case):
     if case == "of nothing known":
-        settled.prepare()
-        settled.origin["/new"] = Answer(status=304)
-        text = (settled.root / "feeds.toml").read_text("utf-8")
-        url = settled.origin.url("/new", "127.0.0.77")
-        settled.write("feeds.toml", text + subscribed("New", url))
-        _, said = settled.call("-v", "run", "--all")
+        world_after_run.prepare()
+        world_after_run.origin["/new"] = Answer(status=304)
+        text = (world_after_run.root / "feeds.toml").read_text("utf-8")
+        url = world_after_run.origin.url("/new", "127.0.0.77")
+        world_after_run.write("feeds.toml", text + subscribed("New", url))
+        _, said = world_after_run.call("-v", "run", "--all")
         assert "nothing is stored" in lines_of(said)["New"][0]
         return
-    body = settled.origin.answers["/0"]
+    body = world_after_run.origin.answers["/0"]
     answers = iter(
         [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello", OK + b"\r\n" + body]
     )
-    settled.origin["/0"] = Answer(raw=lambda: [next(answers)])
-    before = settled.titles()
-    settled.call("run", "--all")
-    assert len(settled.origin.requests("/0")) == 2
-    assert set(before["Source 0"]) < set(settled.titles()["Source 0"])
+    world_after_run.origin["/0"] = Answer(raw=lambda: [next(answers)])
+    before = world_after_run.titles()
+    world_after_run.call("run", "--all")
+    assert len(world_after_run.origin.requests("/0")) == 2
+    assert set(before["Source 0"]) < set(world_after_run.titles()["Source 0"])
 
 
 GONE = {
@@ -657,19 +664,21 @@ GONE = {
     promises="P2 P3 P5 P9 P10",
     cases=list(GONE),
 )
-def test_the_network_is_gone(settled, undisturbed, case, tmp_path):
+def test_the_network_is_gone(world_after_run, baseline, case, tmp_path):
     away = strace("-o", str(tmp_path / "log"), "-e", f"inject=connect:error={case}")
-    feeds = {name: data for name, data in settled.files().items() if name.endswith(".atom")}
-    planned = settled.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
+    feeds = {name: data for name, data in world_after_run.files().items() if name.endswith(".atom")}
+    planned = world_after_run.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
     for clock in ("2026-11-24T13:00", "2026-11-24T13:30", "2026-11-24T14:00"):
-        _, said = settled.call("-v", "run", "--all", clock=clock, code=4, before=away)
+        _, said = world_after_run.call("-v", "run", "--all", clock=clock, code=4, before=away)
         for name in (f"Source {number}" for number in range(4)):
             (line,) = lines_of(said)[name]
             assert re.search(f"cannot connect: .*{GONE[case]}", line), line
-        assert feeds == {n: d for n, d in settled.files().items() if n in feeds}
-        assert planned == settled.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
-    settled.call("run", "--all")
-    settled.check_outputs(undisturbed.after)
+        assert feeds == {n: d for n, d in world_after_run.files().items() if n in feeds}
+        assert planned == world_after_run.rows(
+            "SELECT url, next_poll_at, failures FROM feed ORDER BY url"
+        )
+    world_after_run.call("run", "--all")
+    world_after_run.check_outputs(baseline.after)
 
 
 VALIDATORS = {
@@ -692,19 +701,22 @@ VALIDATORS = {
     promises="P1 P3",
     cases=list(VALIDATORS),
 )
-def test_validators_that_nobody_can_send(settled, case):
+def test_validators_that_nobody_can_send(world_after_run, case):
     def made() -> Iterator[bytes]:
-        sent = settled.origin.requests("/0")[-1].headers
+        sent = world_after_run.origin.requests("/0")[-1].headers
         if sent["If-None-Match"] == "*" or "2041" in (sent["If-Modified-Since"] or ""):
             yield b"HTTP/1.1 304 Not Modified\r\n\r\n"
         else:
             yield OK + VALIDATORS[case].encode("latin-1") + b"\r\n\r\n" + editions[0]
 
     editions = [edition("Source 0", second=False)]
-    settled.origin["/0"] = Answer(raw=made)
-    assert settled.call("-v", "run", "--all", clock="2026-11-24T13:00")[1].count("Source 0") == 0
+    world_after_run.origin["/0"] = Answer(raw=made)
+    assert (
+        world_after_run.call("-v", "run", "--all", clock="2026-11-24T13:00")[1].count("Source 0")
+        == 0
+    )
     editions[0] = edition("Source 0", second=True)
-    settled.origin.asked.clear()
-    settled.call("run", "--all")
-    assert len(settled.origin.requests("/0")) == 1
-    assert "The commons: Source 0, 1" in settled.titles()["Source 0"]
+    world_after_run.origin.asked.clear()
+    world_after_run.call("run", "--all")
+    assert len(world_after_run.origin.requests("/0")) == 1
+    assert "The commons: Source 0, 1" in world_after_run.titles()["Source 0"]

@@ -1,4 +1,4 @@
-"""An installation, its publishers, and what runs of it make if nothing disturbs them."""
+"""An installation whose program runs as a separate process, and its publishers."""
 
 import json
 import shutil
@@ -14,11 +14,10 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from tests.atomrules import complaints
-from tests.faults.means import hear_interrupts
+from tests.faults.helpers import REPOSITORY, reset_sigint
 from tests.harness import Installation, item, rss
 from tests.origin import Origin
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FIRST, SECOND = "2026-11-24T12:00", "2026-11-24T15:00"
 CLIPPINGS = """\
 • Kept
@@ -33,7 +32,7 @@ DATABASE = "data/aggregator.sqlite3"
 
 
 class World(Installation):
-    """``call`` the program in it; ``publish`` says what its publishers serve."""
+    """``call`` runs the program in it; ``publish`` changes what its publishers serve."""
 
     address = f"sqlite:///{DATABASE}"
 
@@ -52,7 +51,7 @@ class World(Installation):
         )
 
     def subscriptions(self) -> str:
-        """One for each host, in TOML."""
+        """One subscription for each host, in TOML."""
         return "".join(
             f'[[subscriptions]]\ntitle = "Source {number}"\nurl = "{self.origin.url(f"/{number}", host)}"\n'
             'allow_private = "127.0.0.0/8"\n'
@@ -60,13 +59,12 @@ class World(Installation):
         )
 
     def publish(self, clock: str) -> None:
-        """Let the publishers serve what they serve at this time: a first edition, or a second in
-        which entries are new, edited and gone, and one publisher has no feed any more."""
+        """Serve the first edition at `FIRST`, else the second, with new, edited and removed entries."""
         for number, _ in enumerate(HOSTS):
             self.origin[f"/{number}"] = _edition(number, second=clock != FIRST)
 
     def command(self, *arguments: str, clock: str | None = SECOND) -> list[str]:
-        """How the program is called; with ``clock`` None it reads the real one."""
+        """The command line of the program; with ``clock`` None it uses the real clock."""
         if clock is None:
             return [sys.executable, "-m", "aggregator", *arguments]
         return [sys.executable, "-m", "tests.faults.program", clock, *arguments]
@@ -79,13 +77,13 @@ class World(Installation):
         env: dict[str, str] | None = None,
         **settings: Any,
     ) -> "subprocess.Popen[str]":
-        """Start the program; ``before`` stands in front of its command."""
+        """Start the program; ``before`` is a prefix of its command line."""
         import os
 
         environment = dict(os.environ if env is None else env) | {"PYTHONPATH": str(REPOSITORY)}
         settings.setdefault("stdout", subprocess.PIPE)
         settings.setdefault("stderr", subprocess.PIPE)
-        settings.setdefault("preexec_fn", hear_interrupts)
+        settings.setdefault("preexec_fn", reset_sigint)
         return subprocess.Popen(
             [*before, *self.command(*arguments, clock=clock)],
             cwd=self.root,
@@ -97,11 +95,11 @@ class World(Installation):
         )
 
     def call(self, *arguments: str, code: int | None = 0, **settings: Any) -> tuple[str, str]:
-        """Run the program to its end; gives its output and what it said."""
+        """Run the program to its end; gives stdout and stderr. With ``code`` None, any exit code is fine."""
         process = self.start(*arguments, **settings)
         out, err = process.communicate(timeout=120)
         assert code is None or process.returncode == code, (process.returncode, out, err)
-        # Children of who was killed may say that they lost their pipes.
+        # Children of a killed process may report broken pipes.
         assert "Traceback" not in (err or "") or process.returncode == -signal.SIGKILL, err
         return out or "", err or ""
 
@@ -114,24 +112,24 @@ class World(Installation):
         }
 
     def titles(self, feed: str = "title") -> dict[str, list[str]]:
-        """What is stored: the titles of entries, by the title or the ``url`` of their feed."""
-        found: dict[str, list[str]] = {}
+        """The stored titles of entries, by the ``title`` or ``url`` of their feed."""
+        titles: dict[str, list[str]] = {}
         for name, title in self.rows(
             f"SELECT feed.{feed}, entry.title FROM entry JOIN feed ON feed.id = feed_id ORDER BY 2"
         ):
-            found.setdefault(name, []).append(title)
-        return found
+            titles.setdefault(name, []).append(title)
+        return titles
 
     def rows(self, statement: str) -> list[Any]:
-        """What the database gives."""
+        """The rows of a query."""
         with closing(sqlite3.connect(self.state)) as database:
             return database.execute(statement).fetchall()
 
-    def check_whole(self) -> None:
-        """No reader sees half a file, and the database is one."""
+    def check_intact(self) -> None:
+        """No output is truncated, and the database passes SQLite's integrity check."""
         for name, data in self.files().items():
             if name.rpartition("/")[2].startswith("."):
-                continue  # of a process that was killed: no server shows it, the next run takes it
+                continue  # of a killed process: web servers hide it, and the next run removes it
             if name.endswith((".atom", ".opml")):
                 ElementTree.fromstring(data)
             elif name.endswith(".json"):
@@ -143,26 +141,25 @@ class World(Installation):
                 assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
     def check_valid(self) -> None:
-        """Every feed is one that the W3C's validator has nothing to say of."""
-        self.check_whole()
+        """Every feed is valid by the rules of the W3C's validator."""
+        self.check_intact()
         for name, data in self.files().items():
             if name.endswith(".atom"):
                 assert complaints(data, f"https://site.example/{quote(name)}") == [], name
 
-    def check_outputs(self, wanted: dict[str, bytes]) -> None:
+    def check_outputs(self, expected: dict[str, bytes]) -> None:
         """The outputs are these, byte for byte."""
-        found = differences(self.files(), wanted)
-        assert not found, found
+        diff = differences(self.files(), expected)
+        assert not diff, diff
 
     def check_clean(self) -> None:
-        """Nothing is left over."""
-        left = list(self.root.rglob(".tmp-*"))
-        assert not left
+        """No temporary file is left."""
+        assert not list(self.root.rglob(".tmp-*"))
 
-    def become(self, other: Path) -> None:
-        """Be a copy of another installation, publishers included."""
+    def copy_from(self, template: Path) -> None:
+        """Replace all files with a copy of another installation's."""
         shutil.rmtree(self.root, ignore_errors=True)
-        shutil.copytree(other, self.root, symlinks=True)
+        shutil.copytree(template, self.root, symlinks=True)
 
 
 def _edition(number: int, *, second: bool) -> str:
@@ -175,28 +172,30 @@ def _edition(number: int, *, second: bool) -> str:
             body + more,
         )
 
-    kept = [entry("a", "Mon, 23 Nov 2026"), entry("b", "Thu, 15 Oct 2026")]
-    first = [entry("c", "Sun, 22 Nov 2026"), *kept]
+    both = [entry("a", "Mon, 23 Nov 2026"), entry("b", "Thu, 15 Oct 2026")]
+    first = [entry("c", "Sun, 22 Nov 2026"), *both]
     edited = entry("c", "Sun, 22 Nov 2026", "And this was added by its author, at length. " * 20)
-    later = [entry("d", "Tue, 24 Nov 2026"), item(f"Undated {number}", "", ""), edited, kept[0]]
+    later = [entry("d", "Tue, 24 Nov 2026"), item(f"Undated {number}", "", ""), edited, both[0]]
     return rss(*(later if second else first), title=f"Source {number}")
 
 
-def interrupt(process: "subprocess.Popen[str]", how: signal.Signals) -> tuple[int, str]:
-    """Send a signal; gives the exit code and what was said."""
-    process.send_signal(how)
+def interrupt(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[int, str]:
+    """Send a signal and wait for the end; gives the exit code and stderr."""
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     return process.returncode, err or ""
 
 
-def differences(found: dict[str, bytes], wanted: dict[str, bytes]) -> str:
-    """What two sets of outputs do not have in common, in a few lines."""
+def differences(actual: dict[str, bytes], expected: dict[str, bytes]) -> str:
+    """A short unified diff of two sets of outputs; empty if they are equal."""
     from difflib import unified_diff
 
     lines: list[str] = []
-    for name in sorted(found.keys() | wanted.keys()):
-        old, new = (files.get(name, b"").decode(errors="replace") for files in (wanted, found))
+    for name in sorted(actual.keys() | expected.keys()):
+        old, new = (files.get(name, b"").decode(errors="replace") for files in (expected, actual))
         lines += list(
-            unified_diff(old.splitlines(), new.splitlines(), f"wanted/{name}", f"found/{name}", n=1)
+            unified_diff(
+                old.splitlines(), new.splitlines(), f"expected/{name}", f"actual/{name}", n=1
+            )
         )[:20]
     return "\n".join(line[:300] for line in lines[:80])

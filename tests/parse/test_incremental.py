@@ -109,7 +109,7 @@ def test_everything_is_parsed_if_the_answer_differs_around_the_document(options)
     assert count_known(rss(*FOUR, NEW), rss(*FOUR), **options) == 0
 
 
-@pytest.mark.parametrize(("name", "value"), [("__version__", "0.0"), ("_READERS", 1000)])
+@pytest.mark.parametrize(("name", "value"), [("__version__", "0.0"), ("READER_VERSION", 1000)])
 def test_everything_is_parsed_by_another_version_of_the_program(monkeypatch, name, value):
     previous = parse(rss(*FOUR))
     monkeypatch.setattr(incremental, name, value)

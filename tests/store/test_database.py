@@ -6,12 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event
-from sqlmodel import SQLModel
+from sqlalchemy import event
 
 from aggregator.errors import StorageError
 from aggregator.files.atomic import sweep
@@ -38,7 +33,7 @@ from aggregator.model import (
     Role,
     Validators,
 )
-from aggregator.store import Store, migrate
+from aggregator.store import Store
 from tests import databases
 from tests.databases import about_the_file
 from tests.harness import subscription
@@ -346,82 +341,6 @@ def test_runs_are_remembered(store):
     assert store.runs.was_offline()
 
 
-def upgrade_to(version, path):
-    """Make a database as the program of that version did."""
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        alembic = Config()
-        alembic.set_main_option(
-            "script_location", str(Path(migrate.__file__).parent / "migrations")
-        )
-        alembic.attributes["connection"] = connection
-        command.upgrade(alembic, version)
-    engine.dispose()
-
-
-def test_a_database_of_the_version_before_keeps_what_was_published(tmp_path):
-    """Ids, slugs, and what stood in the live feeds."""
-    path = tmp_path / "aggregator.sqlite3"
-    upgrade_to("0002", path)
-    with closing(sqlite3.connect(path)) as old, old:
-        old.executescript(
-            """
-            INSERT INTO feed (id, url, role, atom_id, title, failures) VALUES
-              (1, 'https://a.example/f', 'subscription', 'urn:f', 'A', 0),
-              (2, 'clippings:', 'clippings', 'urn:s', 'S', 0);
-            INSERT INTO entry (id, feed_id, key, atom_id, page, title, summary, content, text,
-              authors, categories, enclosures, updated, content_hash, first_seen_at, changed_at)
-            VALUES
-              (1, 1, 'k', 'tag:a', 'a.example/1', 'T', '', '', '', '[]', '[]', '[]',
-               '2026-10-05 00:00:00.000000', 'h', '2026-11-01 00:00:00.000000', '2026-11-01 00:00:00.000000'),
-              (2, 2, 'c', 'urn:c', 'a.example/1', 'T', '', '', '', '[]', '[]', '[]', NULL,
-               'h', '2026-11-01 00:00:00.000000', '2026-11-01 00:00:00.000000'),
-              (3, 1, 'l', 'tag:b', NULL, 'U', '', '', '', '[]', '[]', '[]', NULL,
-               'h', '2026-11-02 00:00:00.000000', '2026-11-02 00:00:00.000000');
-            INSERT INTO match (entry_id, tag, score, evidence, matched_at, live) VALUES
-              (1, 'communs', 1, '[]', '2026-11-01 00:00:00.000000', 1),
-              (2, 'communs', 1, '[]', '2026-11-01 00:00:00.000000', 0),
-              (3, 'communs', 1, '[]', '2026-11-02 00:00:00.000000', 0);
-            INSERT INTO tag (key, name, slug, feed_id, first_seen_at) VALUES
-              ('communs', 'Communs', 'communs', 'urn:uuid:1', '2026-11-01 00:00:00.000000');
-            """
-        )
-    store = Store("sqlite:///aggregator.sqlite3", tmp_path)
-    (channel,) = store.published.channels()
-    assert (channel.key, channel.slug, channel.id) == ("tag:communs", "communs", "urn:uuid:1")
-    (live,) = store.published.live_stories("tag:communs", 0, 9)
-    assert (live.id, len(live.copies), live.ever_published) == ("urn:c", 2, True)
-    assert store.published.counts_by_month() == {"tag:communs": {"2026-11": 2}}
-    assert len(list(store.matches.unmatched_entries("v"))) == 3
-    store.close()
-
-
-def test_a_database_from_before_retention_keeps_its_entries_whole(tmp_path):
-    path = tmp_path / "aggregator.sqlite3"
-    upgrade_to("0005", path)
-    with closing(sqlite3.connect(path)) as old, old:
-        old.executescript(
-            """
-            INSERT INTO feed (id, url, role, atom_id, title, failures, next_poll_reason, told,
-              ended, moved_count, move_adopted, silent, dirty, rendered)
-            VALUES (1, 'https://a.example/f', 'subscription', 'urn:f', 'A', 0, '', 0, 0, 0, 0, 0, 0, '');
-            INSERT INTO story (id, atom_id, updated, revisions, listed, unlisted)
-            VALUES (1, 'tag:a', '2020-01-01 00:00:00.000000', 0, 1, 0);
-            INSERT INTO entry (id, feed_id, story_id, key, atom_id, title, summary, content, text,
-              authors, categories, enclosures, content_hash, noise, first_seen_at, changed_at,
-              vocabulary)
-            VALUES (1, 1, 1, 'k', 'tag:a', 'T', '', '<p>c</p>', 'c', '[]', '[]', '[]', 'h', 0,
-              '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', 'v');
-            """
-        )
-    with closing(Store("sqlite:///aggregator.sqlite3", tmp_path)) as store:
-        (copy,) = store.matches.find_entries("tag:a", "")
-        assert (copy.stored.entry.content, copy.stored.pruned_at) == ("<p>c</p>", None)
-        assert store.retention.prune_all(NOW, lambda _: 0, NOW).entries == 1
-        (copy,) = store.matches.find_entries("tag:a", "")
-        assert (copy.stored.entry.content, copy.stored.pruned_at) == ("", NOW)
-
-
 @about_the_file
 def test_old_entries_are_found_without_reading_all(store):
     """However many are kept for ever, and however many were pruned."""
@@ -437,27 +356,9 @@ def test_old_entries_are_found_without_reading_all(store):
 
 
 @about_the_file
-def test_migrations_make_the_tables_that_the_code_uses(store):
-    engine = create_engine(f"sqlite:///{store.path}")
-    with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
-    engine.dispose()
-    assert differences == []
-
-
-@about_the_file
 def test_the_database_is_in_wal_mode(store):
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-@about_the_file
-def test_a_schema_of_a_later_version_is_refused(tmp_path, store):
-    store.close()
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StorageError, match="newer than this program"):
-        Store("sqlite:///aggregator.sqlite3", tmp_path)
 
 
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):

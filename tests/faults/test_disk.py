@@ -32,28 +32,28 @@ HINT = 'if it is damaged, "aggregator restore'
 @fault(
     "D01",
     "The disk is full",
-    produced="a run with news on a file system of 4 MB on which a random number of bytes is left, for "
-    "database, outputs and all",
-    must="3, with the file that could not be written, and what to do; outputs old or new, whole; the "
-    "database whole; when there is room again, one run makes what a run on an empty disk makes",
+    produced="a run with new entries on a file system of 4 MB with a random number of free bytes, for database, "
+    "outputs and everything else",
+    must="exit code 3, with the file that could not be written and what to do; each output completely old or "
+    "new; the database intact; when there is space again, one run gives the same outputs as on an empty disk",
     promises="P2 P3 P4 P9",
     rounds=8,
 )
-def test_the_disk_is_full(tmp_path, publishers, baseline, rng, rounds):
+def test_full_disk(tmp_path, publishers, baseline, rng, rounds):
     with disk(tmp_path / "disk", "4m") as small:
         world = World(small / "world", publishers)
         world.copy_from(baseline.root)
         world.publish(SECOND)
         before = shutil.disk_usage(small).free
         world.call("run", "--all")
-        taken = before - shutil.disk_usage(small).free
+        needed_bytes = before - shutil.disk_usage(small).free
         failed = 0
         for _ in rounds:
             world.copy_from(baseline.root)
-            left = rng.randrange(0, 2 * taken, 4096)
-            print(f"{left} bytes are left")
+            free_bytes = rng.randrange(0, 2 * needed_bytes, 4096)
+            print(f"{free_bytes} bytes are free")
             filler = small / "filler"
-            filler.write_bytes(bytes(shutil.disk_usage(small).free - left))
+            filler.write_bytes(bytes(shutil.disk_usage(small).free - free_bytes))
             _, err = world.call("run", "--all", code=None)
             if err:
                 failed += 1
@@ -69,13 +69,13 @@ def test_the_disk_is_full(tmp_path, publishers, baseline, rng, rounds):
 
 @fault(
     "D02",
-    "Outputs or the database may only be read",
-    produced="no permission to write in outputs/, or in the database and its folder",
-    must="3, before anybody is polled, with the file and what to do; outputs stay",
+    "Read-only outputs or database",
+    produced="no write permission for outputs/, or for the database and its folder",
+    must="exit code 3 before any feed is polled, with the file and what to do; outputs unchanged",
     promises="P2 P3",
     cases=["outputs", "data"],
 )
-def test_what_may_only_be_read(world_after_run, baseline, case):
+def test_read_only_outputs_or_database(world_after_run, baseline, case):
     world_after_run.origin.asked.clear()
     folder = world_after_run.root / case
     for path in folder.iterdir():
@@ -94,10 +94,10 @@ def test_what_may_only_be_read(world_after_run, baseline, case):
 
 @fault(
     "D03",
-    "Something else stands where a file should be",
-    produced="a folder in the place of a feed, of an archive's document, of the database, of its lock, of "
-    "the figures; a file in the place of a folder",
-    must="3, with its name and what to do; when it is taken away, the next run completes the work",
+    "A folder instead of a file, or a file instead of a folder",
+    produced="a folder with the name of a feed, an archive document, the database's lock or the metrics file; "
+    "a file with the name of a folder",
+    must="exit code 3, with its path and what to do; when it is removed, the next run completes the work",
     promises="P2 P3 P4",
     cases=[
         "outputs/commons.atom/",
@@ -109,7 +109,7 @@ def test_what_may_only_be_read(world_after_run, baseline, case):
         "metrics.prom/",
     ],
 )
-def test_something_else_stands_there(world_after_run, baseline, case):
+def test_folder_instead_of_file(world_after_run, baseline, case):
     path = world_after_run.root / case.rstrip("/")
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if case.endswith("/"):
@@ -127,12 +127,12 @@ def test_something_else_stands_there(world_after_run, baseline, case):
 
 @fault(
     "D04",
-    "A folder in the place of the database",
+    "A folder instead of the database",
     produced="`mkdir`",
-    must="3, with its name; nothing in it is touched",
+    must="exit code 3, with its path; nothing in it is changed",
     promises="P2",
 )
-def test_a_folder_in_the_place_of_the_database(world):
+def test_folder_instead_of_database(world):
     world.state.mkdir(parents=True)
     (world.state / "diary").write_text("mine")
     _, err = world.call("run", code=3)
@@ -142,13 +142,13 @@ def test_a_folder_in_the_place_of_the_database(world):
 
 @fault(
     "D05",
-    "Permissions are lost in the midst of a run",
-    produced="chmod of outputs/ while publishers are asked",
-    must="3, with the file; what was fetched is kept, and published by the next run, which asks nobody "
-    "again",
+    "Permissions are lost during a run",
+    produced="chmod of outputs/ while publishers are polled",
+    must="exit code 3, with the file; the fetched entries are stored, and the next run publishes them without "
+    "polling again",
     promises="P2 P3 P4",
 )
-def test_permissions_are_lost(world_after_run, baseline):
+def test_permissions_lost_during_run(world_after_run, baseline):
     world_after_run.origin.asked.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all", before=without_root_override())
@@ -178,30 +178,31 @@ def test_permissions_are_lost(world_after_run, baseline):
 
 @fault(
     "D06",
-    "A link in outputs/",
-    produced="a feed, or a folder of outputs/, is a link to somewhere else",
-    must="nothing is written, or taken away, where it leads: a feed becomes a file; of a folder it is said",
+    "A symbolic link in outputs/",
+    produced="a feed or a folder in outputs/ is a symbolic link to another place",
+    must="nothing is written or removed in the target; a link in place of a feed is replaced by a file; a link in "
+    "place of a folder is an error",
     promises="P2 P12",
     cases=["all.atom", "commons", "_source"],
 )
-def test_a_link_in_outputs(world_after_run, baseline, case):
-    open_network = world_after_run.root.parent / "outside"
+def test_symbolic_link_in_outputs(world_after_run, baseline, case):
+    target = world_after_run.root.parent / "outside"
     path = world_after_run.outputs / case
     if path.is_dir():
         shutil.rmtree(path)
-        open_network.mkdir()
-        (open_network / "mine.html").write_text("mine")
+        target.mkdir()
+        (target / "mine.html").write_text("mine")
     else:
         path.unlink()
-        open_network.write_text("mine")
-    path.symlink_to(open_network)
-    _, err = world_after_run.call("run", "--all", code=0 if open_network.is_file() else 3)
-    if open_network.is_file():
-        assert open_network.read_text() == "mine"
+        target.write_text("mine")
+    path.symlink_to(target)
+    _, err = world_after_run.call("run", "--all", code=0 if target.is_file() else 3)
+    if target.is_file():
+        assert target.read_text() == "mine"
     else:
-        check_one_line(err, path, open_network, "remove the link")
+        check_one_line(err, path, target, "remove the link")
         world_after_run.call("prune", code=None)
-        assert [path.name for path in open_network.iterdir()] == ["mine.html"]
+        assert [path.name for path in target.iterdir()] == ["mine.html"]
         path.unlink()
         world_after_run.call("run", "--all")
     world_after_run.check_outputs(baseline.after)
@@ -215,15 +216,15 @@ def empty(path, rng):
     os.truncate(path, 0)
 
 
-def lose_the_head(path, rng):
+def overwrite_start(path, rng):
     overwrite(path, 0, b"\xff" * 4096)
 
 
-def lose_the_middle(path, rng):
+def overwrite_all_but_first_page(path, rng):
     overwrite(path, 4096, b"\xff" * (path.stat().st_size - 4096))
 
 
-def be_something_else(path, rng):
+def replace_by_text(path, rng):
     path.write_text("Dear diary, " * 999)
 
 
@@ -233,19 +234,19 @@ def overwrite(path, at, data):
         file.write(data)
 
 
-DAMAGES = {f.__name__.replace("_", " "): f for f in (truncate, empty, lose_the_head, lose_the_middle, be_something_else)}  # fmt: skip
+DAMAGES = {f.__name__.replace("_", " "): f for f in (truncate, empty, overwrite_start, overwrite_all_but_first_page, replace_by_text)}  # fmt: skip
 
 
 @fault(
     "D07",
     "The database is damaged",
-    produced=f"{', '.join(DAMAGES)}",
-    must="3, with the file, what is wrong, and the backup that can be restored; the file is left as it is, "
-    "and so are the outputs; after `restore` all is as it was",
+    produced=f"one of these operations on the file: {', '.join(DAMAGES)}",
+    must="exit code 3, with the file, the damage, and the backup that can be restored; the file and the outputs "
+    "stay as they are; after `restore` everything is as before",
     promises="P2 P3",
     cases=list(DAMAGES),
 )
-def test_the_database_is_damaged(world_after_run, baseline, rng, case):
+def test_damaged_database(world_after_run, baseline, rng, case):
     world_after_run.call("backup")
     (backup,) = world_after_run.state.parent.glob("aggregator-*.sqlite3")
     DAMAGES[case](world_after_run.state, rng)
@@ -267,14 +268,14 @@ def test_the_database_is_damaged(world_after_run, baseline, rng, case):
 
 @fault(
     "D08",
-    "Bytes of the database are flipped",
-    produced="20 bytes of the file, anywhere, get other values",
-    must="a run, `status` and `backup` end with 0 or 3, never with a traceback; the database is never begun "
-    "anew; what SQLite can see to be damaged, `backup` refuses",
+    "Changed bytes in the database",
+    produced="20 bytes at random places of the file get other values",
+    must="`run`, `status` and `backup` exit with 0 or 3, never with a traceback; the database is never created "
+    "anew; `backup` refuses a database that SQLite finds damaged",
     promises="P2 P3 P4",
     rounds=6,
 )
-def test_bytes_of_the_database_are_flipped(world_after_run, baseline, rng, rounds):
+def test_changed_bytes_in_database(world_after_run, baseline, rng, rounds):
     target = world_after_run.root / "copy.sqlite3"
     for _ in rounds:
         world_after_run.copy_from(baseline.root)
@@ -294,14 +295,14 @@ def test_bytes_of_the_database_are_flipped(world_after_run, baseline, rng, round
 
 @fault(
     "D09",
-    "The write-ahead log is gone",
-    produced="SIGKILL at a random sync of a run, then the -wal file is removed",
-    must="what it held is fetched again, and the outputs are those of a run that nothing disturbed; or the "
-    "database is damaged, and that is said",
+    "The write-ahead log is lost",
+    produced="SIGKILL at a random fsync of a run, then the -wal file is removed",
+    must="its content is fetched again, and the outputs equal those of an undisturbed run; or the database is "
+    "reported as damaged",
     promises="P2 P3 P10",
     rounds=3,
 )
-def test_the_write_ahead_log_is_gone(world_after_run, baseline, rng, rounds):
+def test_lost_write_ahead_log(world_after_run, baseline, rng, rounds):
     log = world_after_run.state.with_name(world_after_run.state.name + "-wal")
     for _ in rounds:
         log.unlink(missing_ok=True)
@@ -318,13 +319,13 @@ def test_the_write_ahead_log_is_gone(world_after_run, baseline, rng, rounds):
 
 @fault(
     "D10",
-    "The write-ahead log of a half-done checkpoint is gone",
-    produced="pages of the database are overwritten, and only the index of its log (-shm) is there",
-    must="3, with the file and what to do",
+    "The write-ahead log of an incomplete checkpoint is lost",
+    produced="pages of the database are overwritten, and only the index of its log (-shm) exists",
+    must="exit code 3, with the file and what to do",
     promises="P2 P3",
 )
-def test_the_log_of_a_half_done_checkpoint_is_gone(world_after_run):
-    lose_the_middle(world_after_run.state, None)
+def test_lost_log_of_incomplete_checkpoint(world_after_run):
+    overwrite_all_but_first_page(world_after_run.state, None)
     world_after_run.state.with_name(world_after_run.state.name + "-shm").touch()
     _, err = world_after_run.call("run", code=3)
     check_one_line(err, world_after_run.state, "its write-ahead log is gone", HINT)
@@ -332,16 +333,16 @@ def test_the_log_of_a_half_done_checkpoint_is_gone(world_after_run):
 
 @fault(
     "D11",
-    "The database is gone",
-    produced="it is removed where outputs stand",
-    must="3 where something else than `run` wants it; `run` makes a new one, which is said, once; what publishers still serve is published under the ids "
-    "that it had",
+    "The database was removed",
+    produced="the database is removed, but outputs exist",
+    must="other commands than `run` exit with 3; `run` creates a new database and reports it once; entries that "
+    "publishers still serve are published under their old ids",
     promises="P2 P3",
 )
-def test_the_database_is_gone(world_after_run, baseline):
+def test_database_was_removed(world_after_run, baseline):
     world_after_run.state.unlink()
-    for wanting in (["status"], ["tags"], ["prune"], ["explain", "commons"]):
-        _, err = world_after_run.call(*wanting, code=3)
+    for arguments in (["status"], ["tags"], ["prune"], ["explain", "commons"]):
+        _, err = world_after_run.call(*arguments, code=3)
         check_one_line(
             err, world_after_run.state, "there is no database", "aggregator restore FILE"
         )
@@ -349,20 +350,20 @@ def test_the_database_is_gone(world_after_run, baseline):
     _, err = world_after_run.call("run", "--all")
     check_one_line(err, world_after_run.state, "there is no database", "aggregator restore FILE")
     assert world_after_run.call("run", "--all") == ("", "")
-    found = world_after_run.files()  # and archives of what it does not know any more stay
+    files = world_after_run.files()  # archives that the new database does not know stay
     world_after_run.check_outputs(
-        {n: d for n, d in found.items() if n not in baseline.from_nothing} | baseline.from_nothing
+        {n: d for n, d in files.items() if n not in baseline.from_nothing} | baseline.from_nothing
     )
 
 
 @fault(
     "D12",
     "The schema is newer than the program",
-    produced="the number of its schema is 9999",
-    must="3, what to do, and the file untouched; `restore` refuses a backup of it too",
+    produced="the schema's number is 9999",
+    must="exit code 3, with what to do; the file is unchanged; `restore` refuses a backup of it too",
     promises="P2 P3",
 )
-def test_the_schema_is_newer(world_after_run, baseline):
+def test_newer_schema(world_after_run, baseline):
     with closing(sqlite3.connect(world_after_run.state)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     newer = world_after_run.root / "newer.sqlite3"
@@ -376,7 +377,7 @@ def test_the_schema_is_newer(world_after_run, baseline):
 
 
 def old_database(path: Path, revision: str) -> None:
-    """A database as an earlier version made it, with a row in each of its tables."""
+    """Create a database as an earlier version did, with a row in each of the main tables."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     config = Config()
@@ -392,13 +393,15 @@ def old_database(path: Path, revision: str) -> None:
         for table in sorted(tables & VALUES.keys()):
             columns = old.execute(f"PRAGMA table_info('{table}')").fetchall()
             row = {
-                name: VALUES[table].get(name, _filler(kind))
-                for _, name, kind, needed, default, _ in columns
-                if name in VALUES[table] or (needed and default is None)
+                name: VALUES[table].get(name, _any_value(kind))
+                for _, name, kind, not_null, default, _ in columns
+                if name in VALUES[table] or (not_null and default is None)
             }
-            marks = ", ".join("?" * len(row))
-            listed = ", ".join(f'"{name}"' for name in row)
-            old.execute(f'INSERT INTO "{table}" ({listed}) VALUES ({marks})', list(row.values()))
+            placeholders = ", ".join("?" * len(row))
+            names = ", ".join(f'"{name}"' for name in row)
+            old.execute(
+                f'INSERT INTO "{table}" ({names}) VALUES ({placeholders})', list(row.values())
+            )
 
 
 AT = "2026-11-01 00:00:00.000000"
@@ -422,17 +425,17 @@ VALUES: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
-def _filler(kind: str) -> object:
+def _any_value(kind: str) -> object:
     if kind.startswith(("VARCHAR", "TEXT", "JSON")):
         return "[]" if kind == "JSON" else ""
     return AT if kind == "DATETIME" else 0
 
 
-def check_kept(world: World) -> None:
-    """What the old database knew is still known."""
+def check_upgraded(world: World) -> None:
+    """The entry and the channel of `old_database` still exist."""
     world.check_intact()
-    (found,) = json.loads(world.call("explain", "https://old.example/1", "--json")[0])
-    assert found["title"] == "Old entry"
+    (entry,) = json.loads(world.call("explain", "https://old.example/1", "--json")[0])
+    assert entry["title"] == "Old entry"
     with closing(sqlite3.connect(world.state)) as database:
         row = database.execute("SELECT atom_id, content FROM entry WHERE key = 'k'").fetchone()
         assert row == ("tag:old.example,2026:1", "<p>kept</p>")
@@ -441,34 +444,34 @@ def check_kept(world: World) -> None:
     assert (world.outputs / "peer-to-peer.atom").exists()
 
 
-OLD = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+OLD_VERSIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 
 
 @fault(
     "D13",
     "A database of an earlier version",
-    produced=f"the schemas {', '.join(OLD)}, with entries, matches and feeds in them",
-    must="the next run brings it up to date; entries, their ids, and the addresses of feeds are kept",
+    produced=f"the schemas {', '.join(OLD_VERSIONS)}, with entries, matches and feeds in them",
+    must="the next run upgrades it; entries, their ids, and the URLs of feeds stay",
     promises="P3",
-    cases=OLD,
+    cases=OLD_VERSIONS,
 )
-def test_a_database_of_an_earlier_version(world, case):
+def test_database_of_earlier_version(world, case):
     old_database(world.state, case)
     assert world.call("run") == ("", "")
-    check_kept(world)
+    check_upgraded(world)
 
 
 @fault(
     "D14",
-    "Killed while a database is brought up to date",
-    produced=f"SIGKILL at the Nth write of `status` on one of the schemas {', '.join(OLD)}",
-    must="it is the old one, or the new one; the next run brings it up to date, and all is kept",
+    "Killed during an upgrade of the database",
+    produced=f"SIGKILL at the Nth write of `status` on a database with one of the schemas {', '.join(OLD_VERSIONS)}",
+    must="the database has the old or the new schema; the next run upgrades it, and nothing is lost",
     promises="P3",
     rounds=5,
 )
-def test_killed_while_a_database_is_brought_up_to_date(world, rng, rounds):
+def test_killed_during_upgrade(world, rng, rounds):
     for _ in rounds:
-        revision, number = rng.choice(OLD), rng.randint(1, 60)
+        revision, number = rng.choice(OLD_VERSIONS), rng.randint(1, 60)
         print(f"killed at write {number} of the upgrade from {revision}")
         old_database(world.state, revision)
         shutil.rmtree(world.outputs, ignore_errors=True)
@@ -476,23 +479,23 @@ def test_killed_while_a_database_is_brought_up_to_date(world, rng, rounds):
         world.call("status", before=inject, code=None)
         world.check_intact()
         assert world.call("run", "--all") == ("", "")
-        check_kept(world)
+        check_upgraded(world)
 
 
 @fault(
     "D15",
-    "A backup while a run is at work",
-    produced="`backup`, with and without a file, while a publisher does not answer; `restore` meanwhile",
-    must="the backup is whole, verified and one file; `restore` ends with 75 until the run has; then the "
-    "same feeds come from it",
+    "A backup during a run",
+    produced="`backup` with and without a file, and `restore`, while a publisher does not answer",
+    must="the backup is complete, verified and one file; `restore` exits with 75 until the run has ended; the "
+    "restored database gives the same feeds",
     promises="P3 P4",
 )
-def test_a_backup_while_a_run_is_at_work(world_after_run, baseline):
+def test_backup_during_run(world_after_run, baseline):
     world_after_run.origin.asked.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
     wait_until(is_polled(world_after_run), "the publisher is polled")
-    process.send_signal(signal.SIGSTOP)  # however long the others take, it is at work
+    process.send_signal(signal.SIGSTOP)  # keeps its lock however long the others take
     target = world_after_run.root / "backup.sqlite3"
     _, err = world_after_run.call("backup", str(target))
     assert "entries" in err
@@ -507,9 +510,9 @@ def test_a_backup_while_a_run_is_at_work(world_after_run, baseline):
     process.communicate(timeout=60)
     assert process.returncode == 0
     out, _ = world_after_run.call("restore", str(target), "--json")
-    told = json.loads(out)
-    assert Path(told["aside"]).exists()
-    assert told["entries"] == json.loads(world_after_run.call("backup", "--json")[0])["entries"]
+    report = json.loads(out)
+    assert Path(report["aside"]).exists()
+    assert report["entries"] == json.loads(world_after_run.call("backup", "--json")[0])["entries"]
     world_after_run.publish(SECOND)
     world_after_run.call("run", "--all")
     world_after_run.check_outputs(baseline.after)
@@ -519,30 +522,30 @@ def test_a_backup_while_a_run_is_at_work(world_after_run, baseline):
 @fault(
     "D16",
     "A file that is no backup",
-    produced="`restore` of a file that is absent, empty, damaged, no database, another program's, or the "
+    produced="`restore` of a missing, empty or damaged file, of a text, of another program's database, and of the "
     "database itself; `backup` onto feeds.toml and onto the database",
-    must="3, with the file and the reason; nothing is changed",
+    must="exit code 3, with the file and the reason; nothing is changed",
     promises="P2 P3",
     cases=[
-        "absent",
+        "missing",
         "empty",
         "damaged",
-        "a diary",
+        "a text",
         "another program's",
         "itself",
         "onto feeds.toml",
         "onto itself",
     ],
 )
-def test_a_file_that_is_no_backup(world_after_run, baseline, case):
+def test_file_that_is_no_backup(world_after_run, baseline, case):
     file = world_after_run.root / "file"
     if case == "empty":
         file.touch()
     elif case == "damaged":
         shutil.copy(world_after_run.state, file)
-        lose_the_middle(file, None)
-    elif case == "a diary":
-        be_something_else(file, None)
+        overwrite_all_but_first_page(file, None)
+    elif case == "a text":
+        replace_by_text(file, None)
     elif case == "another program's":
         with closing(sqlite3.connect(file)) as other, other:
             other.execute("CREATE TABLE diary (day)")
@@ -566,30 +569,30 @@ def test_a_file_that_is_no_backup(world_after_run, baseline, case):
 
 @fault(
     "D17",
-    "Killed while a backup is made or restored",
-    produced="SIGKILL at the Nth system call that changes a file, of `backup` or `restore`",
-    must="the backup is the one before or the new one; the database is the one before or the restored one; "
-    "the same command, again, does all of it",
+    "Killed during backup or restore",
+    produced="SIGKILL at the Nth system call of `backup` or `restore` that changes a file",
+    must="the backup is the old or the new one; the database is the old or the restored one; the same command "
+    "succeeds when it is repeated",
     promises="P3 P4",
     rounds=5,
 )
-def test_killed_while_a_backup_is_made(world_after_run, baseline, rng, rounds):
+def test_killed_during_backup_or_restore(world_after_run, baseline, rng, rounds):
     target = world_after_run.root / "backup.sqlite3"
     world_after_run.call("backup", str(target))
     with_backup = world_after_run.root.parent / "with_backup"
     shutil.copytree(world_after_run.root, with_backup)
     for _ in rounds:
         world_after_run.copy_from(with_backup)
-        what = rng.choice(["backup", "restore"])
+        command_name = rng.choice(["backup", "restore"])
         call = rng.choice(["pwrite64", "fsync", "fdatasync", "rename", "link", "unlink"])
         number = rng.randint(1, 12)
-        print(f"{what} killed at {call} {number}")
+        print(f"{command_name} killed at {call} {number}")
         inject = strace("-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={number}")
-        world_after_run.call(what, str(target), before=inject, code=None)
+        world_after_run.call(command_name, str(target), before=inject, code=None)
         world_after_run.check_intact()
         with closing(sqlite3.connect(target)) as copy:
             assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        world_after_run.call(what, str(target))
+        world_after_run.call(command_name, str(target))
         world_after_run.call("run", "--all")
         world_after_run.check_outputs(baseline.after)
         world_after_run.check_clean()
@@ -597,13 +600,13 @@ def test_killed_while_a_backup_is_made(world_after_run, baseline, rng, rounds):
 
 @fault(
     "D18",
-    "The disk is full while a backup is made or restored",
-    produced="`backup` and `restore` on a file system with 8 KB left",
-    must="3, with the file and what to do; the older backup and the database stay as they are",
+    "The disk is full during backup or restore",
+    produced="`backup` and `restore` on a file system with 8 KB of free space",
+    must="exit code 3, with the file and what to do; the older backup and the database are unchanged",
     promises="P2 P3 P4",
     cases=["backup", "restore"],
 )
-def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, baseline, case):
+def test_full_disk_during_backup_or_restore(tmp_path, publishers, baseline, case):
     with disk(tmp_path / "disk", "8m") as small:
         world = World(small / "world", publishers)
         world.copy_from(baseline.root)
@@ -618,29 +621,29 @@ def test_the_disk_is_full_while_a_backup_is_made(tmp_path, publishers, baseline,
         world.check_clean()
 
 
-TAKEN = {
-    "taken away": lambda state: state.unlink(),
+REMOVALS = {
+    "removed": lambda state: state.unlink(),
     "replaced by a backup": lambda state: Path(shutil.copy(state, f"{state}.copy")).replace(state),
-    "taken away, with its folder": lambda state: shutil.rmtree(state.parent),
+    "removed with its folder": lambda state: shutil.rmtree(state.parent),
 }
 
 
 @fault(
     "D19",
-    "The database is taken away in the midst of a run",
-    produced=f"it is {', '.join(TAKEN)}, while a publisher does not answer; the next run is told of it, and "
-    "the log that is left is taken away",
-    must="3, with the file and what to do; nothing is stored in a file that nobody will find; then one run "
-    "makes what a run makes that nothing disturbed",
+    "The database is removed during a run",
+    produced=f"it is {', '.join(REMOVALS)} while a publisher does not answer; the next run finds a log without a "
+    "database; the log is removed too",
+    must="exit code 3, with the file and what to do; nothing is stored in the removed file; then one run gives the "
+    "outputs of an undisturbed run",
     promises="P2 P3 P4",
-    cases=list(TAKEN),
+    cases=list(REMOVALS),
 )
-def test_the_database_is_taken_away(world_after_run, baseline, case):
+def test_database_is_removed_during_run(world_after_run, baseline, case):
     world_after_run.origin.asked.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
     wait_until(is_polled(world_after_run), "the publisher is polled")
-    TAKEN[case](world_after_run.state)
+    REMOVALS[case](world_after_run.state)
     may_answer.set()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
@@ -659,12 +662,12 @@ def test_the_database_is_taken_away(world_after_run, baseline, case):
     world_after_run.publish(SECOND)
     world_after_run.call("run", "--all")
     world_after_run.check_intact()
-    found = world_after_run.files()
-    wanted = baseline.from_nothing if "taken" in case else baseline.after
-    assert {name: found[name] for name in wanted} == wanted
+    files = world_after_run.files()
+    expected = baseline.from_nothing if "removed" in case else baseline.after
+    assert {name: files[name] for name in expected} == expected
 
 
-CALLS = {
+CALL_ERRORS = {
     "fsync=EIO": ("outputs", "Input/output error (check that disk)"),
     "fsync=EDQUOT": ("outputs", "Disk quota exceeded (make room there)"),
     "fdatasync=EIO": ("aggregator.sqlite3", "disk I/O error"),
@@ -678,19 +681,19 @@ CALLS = {
 
 @fault(
     "D20",
-    "A disk that fails",
-    produced=f"{', '.join(CALLS)} for every such call of a run with news (strace)",
-    must="3, with the file and the reason; outputs old or new, whole; when the disk is well again, the next "
-    "run makes what a run makes that nothing disturbed",
+    "Disk errors",
+    produced=f"{', '.join(CALL_ERRORS)} for every such call of a run with new entries (strace)",
+    must="exit code 3, with the file and the reason; each output completely old or new; when the disk works "
+    "again, the next run gives the outputs of an undisturbed run",
     promises="P2 P3 P4",
-    cases=list(CALLS),
+    cases=list(CALL_ERRORS),
 )
-def test_a_disk_that_fails(world_after_run, baseline, case):
+def test_disk_errors(world_after_run, baseline, case):
     name, _, error = case.partition("=")
-    where, what = CALLS[case]
+    path, message = CALL_ERRORS[case]
     inject = ["-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:error={error}"]
     _, err = world_after_run.call("run", "--all", code=3, before=strace(*inject))
-    check_one_line(err, where, what)
+    check_one_line(err, path, message)
     check_old_or_new(world_after_run, baseline.before, baseline.after)
     world_after_run.check_intact()
     world_after_run.call("run", "--all")

@@ -1,4 +1,4 @@
-"""What publishers write: documents of every kind, served to the program beside ones that are well."""
+"""Faults of documents: odd, truncated, hostile and large ones, served beside well-formed ones."""
 
 import re
 from itertools import count
@@ -9,7 +9,7 @@ from aggregator.parse import parse_document
 from tests.atomrules import ATOM
 from tests.faults.catalogue import ROUND_FACTOR, fault
 from tests.faults.helpers import communicate_and_measure, strace
-from tests.faults.test_network import lines_of, subscribed
+from tests.faults.test_network import lines_by_source, subscribed
 from tests.faults.world import FIRST
 from tests.harness import NOON, item, rss
 from tests.origin import Answer
@@ -19,9 +19,10 @@ GOOD = {f"Good {n}": rss(item(f"Commons {n}", f"https://good{n}.example/a")) for
 
 
 def serve(world, documents, before=(), more=""):
-    """One run in which each document is a source's, by name, beside three that are well.
+    """Run with one subscription for each document, and three well-formed ones.
 
-    Gives what was said of each, and checks that the good ones are read and all outputs valid.
+    ``documents`` are by the name of the subscription. Gives the messages about each subscription.
+    Checks that the well-formed documents were stored and that all outputs are valid.
     """
     text = ""
     hosts = (f"127.{high}.{low}.9" for high in count(1) for low in range(250))
@@ -33,22 +34,20 @@ def serve(world, documents, before=(), more=""):
     head = (world.root / "feeds.toml").read_text("utf-8").partition("[[subscriptions]]")[0]
     world.write("feeds.toml", head + text)
     process = world.start("-v", "run", "--all", before=before)
-    _, said, memory = communicate_and_measure(process)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
-    assert memory < 1_000_000_000
+    _, err, peak_bytes = communicate_and_measure(process)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert peak_bytes < 1_000_000_000
     stored = [title for titles in world.titles().values() for title in titles]
     assert all(f"Commons {n}" in stored for n in range(3))
     world.check_valid()
-    return lines_of(said)
+    return lines_by_source(err)
 
 
 def titles_of(stored, name):
-    """The titles of the entries of a source that `serve` served."""
-    (found,) = [t for url, t in stored.items() if url.endswith("/" + re.sub(r"\W", "-", name))] or [
-        []
-    ]
-    return found
+    """The titles of the entries of one source of `serve`."""
+    path = "/" + re.sub(r"\W", "-", name)
+    return next((titles for url, titles in stored.items() if url.endswith(path)), [])
 
 
 def parse(body, content_type="application/xml", url="https://feed.example/feed"):
@@ -57,28 +56,28 @@ def parse(body, content_type="application/xml", url="https://feed.example/feed")
     )
 
 
-def real(folder, number=None):
+def corpus_paths(folder, number=None):
     paths = sorted(shared("corpus", folder).iterdir())
     return paths[:: max(1, len(paths) // (number * ROUND_FACTOR))] if number else paths
 
 
 @fault(
     "X01",
-    "Every odd document that was ever met",
-    produced="504 of them, collected from the tests of other programs, and a sample of 850 real feeds",
-    must="each is read, or its reason told in one line; the good ones are read; outputs are valid",
+    "Odd documents from the wild",
+    produced="504 documents from the tests of other programs, and a sample of 850 real feeds",
+    must="each is parsed, or one line gives the reason; well-formed documents are parsed; outputs are valid",
     promises="P1 P2 P5",
     cases=["odd", "feeds"],
 )
 def test_odd_documents(world, case):
-    paths = real(case, None if case == "odd" else 40)
+    paths = corpus_paths(case, None if case == "odd" else 40)
     lines = serve(world, {path.name.replace('"', ""): path.read_bytes() for path in paths})
-    titles = {name for name, said in lines.items() if any(": not a feed" in line for line in said)}
-    assert len(titles) < len(paths) / 2
+    failed = {name for name in lines if any(": not a feed" in line for line in lines[name])}
+    assert len(failed) < len(paths) / 2
 
 
 def texts_of(entry):
-    """What an entry says; how many blanks there are depends on feedparser's reader."""
+    """The texts of an entry, with whitespace normalized: feedparser's two parsers differ in it."""
     return tuple(
         " ".join(str(text).split())
         for text in (entry.title, entry.link, entry.content, entry.summary)
@@ -86,43 +85,43 @@ def texts_of(entry):
 
 
 def small_feeds():
-    return [path for path in real("feeds") if 3000 < path.stat().st_size < 20_000][::8][:10]
+    return [path for path in corpus_paths("feeds") if 3000 < path.stat().st_size < 20_000][::8][:10]
 
 
 @fault(
     "X02",
-    "A document that is cut",
-    produced="ten real feeds, as they are and in UTF-16, each cut at bytes chosen at random",
-    must="it is told; its entries are those of the whole, as they are there: never half an entry",
+    "Truncated documents",
+    produced="ten real feeds, in their encoding and in UTF-16, each truncated at random bytes",
+    must="truncation is reported; all entries equal those of the complete document: never half an entry",
     promises="P2 P3 P9",
     rounds=20,
 )
-def test_cut_documents(rounds, rng):
+def test_truncated_documents(rounds, rng):
     bodies = [path.read_bytes() for path in small_feeds()]
     for body in bodies + [body.decode("utf-8", "replace").encode("utf-16") for body in bodies]:
-        whole = parse(body)
-        assert isinstance(whole, ParsedFeed)
-        texts = set(map(texts_of, whole.entries))
+        complete = parse(body)
+        assert isinstance(complete, ParsedFeed)
+        texts = set(map(texts_of, complete.entries))
         for _ in rounds:
             end = rng.randrange(len(body))
             cut = parse(body[:end])
             if isinstance(cut, ParsedFeed):
-                found = set(map(texts_of, cut.entries))
-                assert found <= texts, (body[:200], end)
-                assert cut.is_cut or len(found) == len(texts), (body[:200], end)
+                cut_texts = set(map(texts_of, cut.entries))
+                assert cut_texts <= texts, (body[:200], end)
+                assert cut.is_cut or len(cut_texts) == len(texts), (body[:200], end)
             else:
                 assert cut.reason
 
 
 @fault(
     "X03",
-    "A byte is another",
-    produced="ten real feeds, in each of which one byte gets another value, or is gone, or doubled",
-    must="each is read, or its reason told; the good ones are read; outputs are valid",
+    "Changed bytes",
+    produced="ten real feeds; in each, one byte is changed, removed or doubled",
+    must="each is parsed, or one line gives the reason; well-formed documents are parsed; outputs are valid",
     promises="P1 P2 P5",
     rounds=6,
 )
-def test_other_bytes(world, rounds, rng):
+def test_changed_bytes(world, rounds, rng):
     documents = {}
     for path in small_feeds():
         for number in rounds:
@@ -138,39 +137,39 @@ CAFE = rss(item("Un café €", "https://cafe.example/"), title="Café")
 XML = '<?xml version="1.0" encoding="%s"?>'
 
 
-def declared(encoding, bytes_of, text=CAFE):
-    return text.replace('<?xml version="1.0"?>', XML % encoding).encode(bytes_of)
+def declared(declared_encoding, encoding, text=CAFE):
+    return text.replace('<?xml version="1.0"?>', XML % declared_encoding).encode(encoding)
 
 
 ENCODINGS = {
-    "windows-1252 that is declared": declared("windows-1252", "windows-1252"),
-    "windows-1252 that says UTF-8": declared("utf-8", "windows-1252"),
-    "windows-1252 that says ISO-8859-1": declared("iso-8859-1", "windows-1252"),
-    "UTF-8 that says UTF-16": declared("utf-16", "utf-8"),
-    "UTF-8 that says nothing anybody knows": declared("x-nobody", "utf-8"),
-    "UTF-8 with its mark": CAFE.encode("utf-8-sig"),
+    "windows-1252, declared correctly": declared("windows-1252", "windows-1252"),
+    "windows-1252, declared as UTF-8": declared("utf-8", "windows-1252"),
+    "windows-1252, declared as ISO-8859-1": declared("iso-8859-1", "windows-1252"),
+    "UTF-8, declared as UTF-16": declared("utf-16", "utf-8"),
+    "UTF-8, declared as an unknown encoding": declared("x-unknown", "utf-8"),
+    "UTF-8 with a byte order mark": CAFE.encode("utf-8-sig"),
     "UTF-16": declared("utf-16", "utf-16"),
-    "UTF-16, big end first": "\ufeff".encode("utf-16-be") + declared("utf-16", "utf-16-be"),
-    "UTF-16 without its mark": declared("utf-16le", "utf-16-le"),
+    "UTF-16, big-endian": "\ufeff".encode("utf-16-be") + declared("utf-16", "utf-16-be"),
+    "UTF-16 without a byte order mark": declared("utf-16le", "utf-16-le"),
     "UTF-32": declared("utf-32", "utf-32"),
-    "a mark in the middle": CAFE.replace("<channel>", "\ufeff<channel>").encode(),
+    "a byte order mark in the middle": CAFE.replace("<channel>", "\ufeff<channel>").encode(),
     "control characters": CAFE.replace("Un ", "U\x00n\x08 \x1b\x7f").encode(),
-    "bytes that are no UTF-8": CAFE.encode().replace(b"<item>", b"<!-- \xff --><item>"),
+    "bytes that are not UTF-8": CAFE.encode().replace(b"<item>", b"<!-- \xff --><item>"),
 }
 
 
 @fault(
     "X04",
-    "Encodings that are odd, and that lie",
-    produced=", ".join(ENCODINGS),
-    must="the text is what its author wrote; all are read",
+    "Odd and wrongly declared encodings",
+    produced="; ".join(ENCODINGS),
+    must="all are parsed, with the text that the author wrote",
     promises="P1 P3 P5",
 )
 def test_encodings(world):
     serve(world, ENCODINGS)
     stored = world.titles("url")
-    found = {name: titles_of(stored, name) for name in ENCODINGS}
-    assert not {name: titles for name, titles in found.items() if titles != ["Un café €"]}
+    titles_by_name = {name: titles_of(stored, name) for name in ENCODINGS}
+    assert not {name: titles for name, titles in titles_by_name.items() if titles != ["Un café €"]}
 
 
 def bomb(depth):
@@ -187,42 +186,42 @@ def attack(declaration, title):
 
 
 def attacks(world, secret):
-    elsewhere = world.origin.url("/outside", "127.0.0.99")
+    url = world.origin.url("/outside", "127.0.0.99")
     return {
         "a billion laughs": (bomb(10), "refused"),
         "quadratic": (attack(f'[<!ENTITY a "{"a" * 50_000}">]', "&a;" * 50_000), "refused"),
-        "many short ones": (attack(f'[<!ENTITY a "{"a" * 99}">]', "&a;" * 99_000), "refused"),
-        "a parameter": (attack("[<!ENTITY % a \"<!ENTITY b 'c'>\"> %a;]", "&b;"), "refused"),
+        "many short entities": (attack(f'[<!ENTITY a "{"a" * 99}">]', "&a;" * 99_000), "refused"),
+        "a parameter entity": (attack("[<!ENTITY % a \"<!ENTITY b 'c'>\"> %a;]", "&b;"), "refused"),
         "a file": (attack(f'[<!ENTITY a SYSTEM "file://{secret}">]', "&a;"), ""),
         "a file by its path": (attack(f'[<!ENTITY a SYSTEM "{secret}">]', "&a;"), ""),
-        "an address": (attack(f'[<!ENTITY a SYSTEM "{elsewhere}">]', "&a;"), ""),
-        "a DTD elsewhere": (attack(f'SYSTEM "{elsewhere}"', "&a;"), ""),
+        "a URL": (attack(f'[<!ENTITY a SYSTEM "{url}">]', "&a;"), ""),
+        "a DTD at a URL": (attack(f'SYSTEM "{url}"', "&a;"), ""),
         "a DTD in a file": (attack(f'SYSTEM "{secret}"', "&a;"), ""),
         "an inclusion": (
             rss(item(f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{secret}"/>')),
             "",
         ),
-        "a stylesheet": (f'<?xml-stylesheet href="{elsewhere}"?>' + rss(item("Styled"))[21:], ""),
+        "a stylesheet": (f'<?xml-stylesheet href="{url}"?>' + rss(item("Styled"))[21:], ""),
     }
 
 
 @fault(
     "X05",
-    "Entities and what else leads out of a document",
-    produced="a billion laughs; quadratic growth; parameter entities; external entities, DTDs, inclusions and "
-    "stylesheets, of a file and of an address (watched by strace)",
-    must="what grows is refused by name; the file is never opened, the address never asked",
+    "Entities and other external references",
+    produced="billion laughs; quadratic growth; parameter entities; external entities, DTDs, inclusions and "
+    "stylesheets that refer to a file or a URL (watched with strace)",
+    must="expanding entities are refused with a clear reason; the file is never opened, the URL never requested",
     promises="P1 P2 P5 P7 P12",
 )
 def test_entities(world, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("c4n4ry")
     world.origin["/outside"] = b"<!ENTITY a 'outside'>"
-    found = attacks(world, secret)
+    documents = attacks(world, secret)
     log = tmp_path / "strace"
     before = strace("-o", str(log), "-e", "trace=open,openat,openat2,connect,stat,access")
-    lines = serve(world, {name: document for name, (document, _) in found.items()}, before)
-    for name, (_, words) in found.items():
+    lines = serve(world, {name: document for name, (document, _) in documents.items()}, before)
+    for name, (_, words) in documents.items():
         assert not words or any(words in line for line in lines[name]), (name, lines.get(name))
     assert str(secret) not in log.read_text("utf-8", "replace")
     assert world.origin.requests("/outside") == []
@@ -237,7 +236,7 @@ ATTRIBUTES = " ".join(f'a{n}="x"' for n in range(50_000))
 DEEP = 100_000
 
 
-def large():
+def large_documents():
     yield "a hundred thousand entries", rss(MANY), "the newest 300 were taken"
     yield "an entry of 50 MB", rss(item("Large", body="Large. " * 7_500_000)), "larger than 10 MiB"
     yield "an entry of 9 MB", rss(item("Large", body="Large. " * 1_300_000)), ""
@@ -258,16 +257,16 @@ def large():
 
 @fault(
     "X06",
-    "A document that is large in some way",
-    produced=", ".join(name for name, *_ in large()),
-    must="each costs no more than 2 s of the processor and 300 MiB, in a process of its own, which are told; the others are "
-    "read",
+    "Large documents",
+    produced=", ".join(name for name, *_ in large_documents()),
+    must="each takes at most 2 s of CPU time and 300 MiB, in a separate process; a document above a limit is "
+    "reported; the others are parsed",
     promises="P1 P2 P5 P7",
 )
 def test_large_documents(world):
-    found = {name: (document, words) for name, document, words in large()}
-    lines = serve(world, {name: document.encode() for name, (document, _) in found.items()})
-    for name, (_, words) in found.items():
+    documents = {name: (document, words) for name, document, words in large_documents()}
+    lines = serve(world, {name: document.encode() for name, (document, _) in documents.items()})
+    for name, (_, words) in documents.items():
         assert not words or any(words in line for line in lines[name]), (name, lines.get(name))
 
 
@@ -292,12 +291,12 @@ DATES = [
 
 @fault(
     "X07",
-    "Entries whose parts are odd",
-    produced=f"titles in {len(SCRIPTS)} scripts with overrides of direction and marks of no width; {len(LINKS)} "
-    f"links of other schemes, with spaces and line breaks; {len(DATES)} dates that never were; ids "
-    "that several entries have; none at all",
-    must="all are kept, each with an id of its own; links lead to web addresses or nowhere; no date is "
-    "later than now; a second run changes nothing",
+    "Entries with odd fields",
+    produced=f"titles in {len(SCRIPTS)} scripts, some with direction overrides or zero-width characters; "
+    f"{len(LINKS)} links with other schemes, spaces and line breaks; {len(DATES)} impossible dates; the same id in "
+    "several entries; no id",
+    must="all are stored, each with its own id; links are web addresses or omitted; no date is later than now; a "
+    "second run changes nothing",
     promises="P3 P5 P6 P9",
 )
 def test_odd_entries(world):
@@ -310,8 +309,8 @@ def test_odd_entries(world):
     }
     serve(world, documents)
     stored = world.titles("url")
-    wanted = [len(SCRIPTS), len(LINKS), len(DATES), 5, 5]
-    assert [len(titles_of(stored, name)) for name in documents] == wanted
+    numbers = [len(SCRIPTS), len(LINKS), len(DATES), 5, 5]
+    assert [len(titles_of(stored, name)) for name in documents] == numbers
     written = world.files()
     for name, data in written.items():
         if name.endswith(".atom"):
@@ -324,7 +323,7 @@ def test_odd_entries(world):
 
 
 def check_links(data):
-    """Every address in a feed leads to the web."""
+    """Every address in a feed is a web address."""
     for element in ElementTree.fromstring(data).iter():
         for name in ("href", "src", "uri"):
             assert re.match("https?://[^/]", element.get(name, "http://x")), element.attrib
@@ -332,12 +331,12 @@ def check_links(data):
 
 @fault(
     "X08",
-    "A source that is our own output",
-    produced="a subscription to the feed of all entries that we publish ourselves",
-    must="nothing is published twice under another id, and after two runs nothing changes any more",
+    "A subscription to our own output",
+    produced="a subscription to our own feed of all entries",
+    must="no entry is published again under another id; after two runs nothing changes",
     promises="P3 P5 P9",
 )
-def test_our_own_output(world):
+def test_subscription_to_own_output(world):
     world.prepare(subscribed("Ourselves", world.origin.url("/all.atom", "127.0.0.99")))
     world.origin["/all.atom"] = Answer(status=404)
     world.call("run", "--all")
@@ -354,8 +353,8 @@ def test_our_own_output(world):
     world.check_valid()
 
 
-def claimed(*entries: tuple[str, str, str]) -> str:
-    """An Atom feed of these ids, titles and links; each entry has a text of its own."""
+def make_atom(*entries: tuple[str, str, str]) -> str:
+    """An Atom feed with these ids, titles and links; each entry has a different text."""
     return (
         '<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:feed</id><title>A feed</title>'
         + "".join(
@@ -369,13 +368,13 @@ def claimed(*entries: tuple[str, str, str]) -> str:
 
 @fault(
     "X10",
-    "An entry that claims to be another's",
-    produced="a source takes the atom:id of an entry of another source, its link, and an id that we minted",
-    must="the other's entries stay what they were, in every output; its own are new entries, or stand "
-    "beside them as another place of the same page",
+    "An entry with the id of another source",
+    produced="a source uses the atom:id of another source's entry, its link, and an id that we generated",
+    must="the other source's entries stay unchanged in every output; the source's own entries become new entries, "
+    "or copies in the story of the same page",
     promises="P1 P3 P5 P9",
 )
-def test_an_entry_that_claims_to_be_anothers(world):
+def test_entry_with_id_of_another_source(world):
     def entries() -> dict[str, str]:
         feed = ElementTree.fromstring(world.files()["all.atom"])
         return {
@@ -383,14 +382,14 @@ def test_an_entry_that_claims_to_be_anothers(world):
             for entry in feed.findall(f"{ATOM}entry")
         }
 
-    theirs = ("urn:theirs", "The commons, as they are", "https://theirs.example/1")
-    world.origin["/0"] = claimed(theirs)
+    original = ("urn:theirs", "The commons, as they are", "https://theirs.example/1")
+    world.origin["/0"] = make_atom(original)
     world.call("run", "--all", clock=FIRST)
     before = entries()
     minted = next(id for id in before if id.startswith("urn:uuid:"))
-    world.origin["/1"] = claimed(
-        (theirs[0], "Taken by its id", "https://taker.example/1"),
-        ("urn:taker", "Taken by its link", theirs[2]),
+    world.origin["/1"] = make_atom(
+        (original[0], "Taken by its id", "https://taker.example/1"),
+        ("urn:taker", "Taken by its link", original[2]),
         (minted, "Taken from us", "https://taker.example/2"),
     )
     world.call("run", "--all")

@@ -1,4 +1,4 @@
-"""Faults of workers, of the machines they are on, and of the server that they share."""
+"""Faults of workers, their machines, and the database server that they share."""
 
 import os
 import shutil
@@ -23,59 +23,61 @@ from tests.faults.helpers import (
 )
 from tests.faults.world import FIRST, HOSTS, SECOND, World, interrupt
 
-LATER = "2026-11-26T15:00"  # when everything is due
-THEIRS = "AGGREGATOR_TEST_URL"
+LATER = "2026-11-26T15:00"  # all feeds are due
+URL_VARIABLE = "AGGREGATOR_TEST_URL"
 
 
-class Shared(World):
-    """One whose database is on a server."""
+class SharedWorld(World):
+    """An installation with its database on a server."""
 
-    address = f"env:{THEIRS}"
+    address = f"env:{URL_VARIABLE}"
 
     def start(self, *arguments, clock=LATER, env=None, **settings):
-        env = dict(os.environ if env is None else env) | {THEIRS: self.database}
+        env = dict(os.environ if env is None else env) | {URL_VARIABLE: self.database}
         return super().start(*arguments, clock=clock, env=env, **settings)
 
-    def plan(self):
+    def schedule(self):
         self.call("schedule", "--once")
 
-    def ends_in(self, wanted):
-        """Plan and wait until all is published: the same entries in the same feeds. What is world_after_run
-        twice while a publisher is asked may have other seconds in ``updated`` under a clock that
-        stands still."""
-        until = time.monotonic() + 75
-        while entries(self.files()) != entries(wanted) and time.monotonic() < until:
-            self.plan()
+    def wait_for_outputs(self, expected):
+        """Enqueue jobs until the feeds have the same entries as ``expected``.
+
+        Only ids, titles and texts are compared: with a stopped clock, a story that is placed again
+        while a publisher is polled may get other seconds in ``updated``.
+        """
+        deadline = time.monotonic() + 75
+        while entries(self.files()) != entries(expected) and time.monotonic() < deadline:
+            self.schedule()
             time.sleep(0.3)
-        assert entries(self.files()) == entries(wanted)
+        assert entries(self.files()) == entries(expected)
         self.check_valid()
 
     @contextmanager
     def worker(self, **settings):
-        """One at work, which ends well, and says what is in the list."""
-        said: list[str] = []
+        """Run a worker until the block ends; then the list has its messages."""
+        messages: list[str] = []
         process = self.start("worker", **settings)
         try:
-            yield said
+            yield messages
         finally:
             code, err = interrupt(process, signal.SIGTERM)
-            said += err.splitlines()
-        assert code == 0, said
+            messages += err.splitlines()
+        assert code == 0, messages
         assert "Traceback" not in err
 
     @contextmanager
-    def asking(self):
-        """One that asks a publisher, which answers when the event is set."""
+    def waiting_worker(self):
+        """Run a worker that polls a publisher, which answers only after the event is set."""
         may_answer = delay_answer(self)
-        with self.worker() as said:
-            self.plan()
+        with self.worker() as messages:
+            self.schedule()
             wait_until(is_polled(self), "the publisher is polled")
-            yield may_answer, said
+            yield may_answer, messages
 
 
 def entries(files):
-    """The ids, titles and texts in each feed; none stands in it twice."""
-    found = {}
+    """The ids, titles and texts of the entries in each feed. No id may occur twice in a feed."""
+    entries_by_file = {}
     for name, data in files.items():
         if name.endswith(".atom"):
             parts = [
@@ -83,14 +85,14 @@ def entries(files):
                 for entry in ElementTree.fromstring(data).iter(f"{ATOM}entry")
             ]
             assert len({key for key, *_ in parts}) == len(parts)
-            found[name] = sorted(parts)
-    return found
+            entries_by_file[name] = sorted(parts)
+    return entries_by_file
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory, publishers):
-    """What runs of one process on a file make that nothing disturbs, before and after."""
-    root = tmp_path_factory.mktemp("alone")
+def expected(tmp_path_factory, publishers):
+    """The outputs of two runs of one process with a SQLite file, without faults."""
+    root = tmp_path_factory.mktemp("single")
     world = World(root, publishers)
     world.prepare()
     publishers.answers.clear()
@@ -104,9 +106,9 @@ def wanted(tmp_path_factory, publishers):
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory, publishers):
+def template(tmp_path_factory, publishers):
     """An installation after its first run."""
-    world = Shared(tmp_path_factory.mktemp("first"), publishers)
+    world = SharedWorld(tmp_path_factory.mktemp("first"), publishers)
     world.database = databases.new_database()
     world.prepare()
     publishers.answers.clear()
@@ -116,15 +118,15 @@ def first(tmp_path_factory, publishers):
 
 
 @pytest.fixture
-def shared(tmp_path, first, wanted, publishers):
-    """A copy of that one; its publishers have new entries since."""
-    return another(first, tmp_path / "shared", publishers)
+def shared(tmp_path, template, expected, publishers):
+    """A copy of `template`; its publishers have published new entries since."""
+    return make_copy(template, tmp_path / "shared", publishers)
 
 
-def another(first, root, publishers):
-    world = Shared(root, publishers)
-    shutil.copytree(first.root, root)
-    world.database = databases.new_database(like=first.database)
+def make_copy(template, root, publishers):
+    world = SharedWorld(root, publishers)
+    shutil.copytree(template.root, root)
+    world.database = databases.new_database(like=template.database)
     publishers.answers.clear()
     publishers.asked.clear()
     publishers.most_at_once.clear()
@@ -132,8 +134,8 @@ def another(first, root, publishers):
     return world
 
 
-def check_once(world):
-    """Every publisher was asked once, and no host twice at once."""
+def check_polled_once(world):
+    """Every publisher was polled once, and no host had two requests at the same time."""
     assert [len(world.origin.requests(f"/{number}")) for number, _ in enumerate(HOSTS)] == [1] * 4
     assert set(world.origin.most_at_once.values()) == {1}
 
@@ -141,13 +143,14 @@ def check_once(world):
 @fault(
     "M01",
     "The server cannot be reached",
-    produced="a port at which nobody listens, a name that nobody knows, a database and a user that are "
-    "not there; for `run`, `status`, `worker` and `schedule`",
-    must="3, with the server's name, why, and what to do, and without the password; outputs as they were",
+    produced="a port without a server, an unknown host name, database or user; for `run`, `status`, `worker` and "
+    "`schedule`",
+    must="exit code 3, with the server's name, the reason and what to do, and without the password; outputs "
+    "unchanged",
     promises="P2 P11",
     cases=["port", "name", "database", "user"],
 )
-def test_the_server_cannot_be_reached(shared, wanted, case):
+def test_server_cannot_be_reached(shared, expected, case):
     shared.database = {
         "port": "postgresql://me:CANARY@127.0.0.1:1/db",
         "name": "postgresql://me:CANARY@nowhere.invalid/db",
@@ -158,19 +161,19 @@ def test_the_server_cannot_be_reached(shared, wanted, case):
         _, err = shared.call(*command, code=3)
         check_one_line(err, "postgresql://", "; ")
         assert "CANARY" not in err
-    shared.check_outputs(wanted[0])
+    shared.check_outputs(expected[0])
     assert not shared.origin.asked
 
 
 @fault(
     "M02",
-    "The server is restarted in the midst of a run",
-    produced="`pg_ctl restart -m immediate` while a publisher is asked",
-    must="3 and one line, or nothing of it is noticed; the next run completes it; no publisher is asked "
-    "twice for what is stored",
+    "The server is restarted during a run",
+    produced="`pg_ctl restart -m immediate` while a publisher is polled",
+    must="exit code 3 and one line, or the run completes; the next run completes the work; no publisher is "
+    "polled again after its feed was stored",
     promises="P2 P3 P9",
 )
-def test_the_server_is_restarted_in_a_run(shared, wanted):
+def test_server_is_restarted_during_run(shared, expected):
     may_answer = delay_answer(shared)
     process = shared.start("run")
     wait_until(is_polled(shared), "the publisher is polled")
@@ -181,118 +184,118 @@ def test_the_server_is_restarted_in_a_run(shared, wanted):
     check_one_line(err, "postgresql://", "; ")
     shared.check_intact()
     shared.call("run")
-    shared.ends_in(wanted[1])
+    shared.wait_for_outputs(expected[1])
 
 
 @fault(
     "M03",
-    "A worker is killed while it asks a publisher",
-    produced="SIGKILL of a worker, after which another is started",
-    must="within a minute another worker has done its job; the entries in the feeds are those of one process",
+    "A worker is killed while it polls",
+    produced="SIGKILL of a worker, then another worker is started",
+    must="within a minute another worker has done its job; the feeds have the same entries as with one process",
     promises="P2 P3 P4 P5",
 )
-def test_a_worker_is_killed(shared, wanted):
+def test_worker_is_killed(shared, expected):
     may_answer = delay_answer(shared)
-    lost = shared.start("worker")
-    shared.plan()
+    killed = shared.start("worker")
+    shared.schedule()
     wait_until(is_polled(shared), "the publisher is polled")
-    lost.kill()
-    lost.communicate(timeout=60)
+    killed.kill()
+    killed.communicate(timeout=60)
     may_answer.set()
     began = time.monotonic()
-    with shared.worker() as said:
-        shared.ends_in(wanted[1])
+    with shared.worker() as messages:
+        shared.wait_for_outputs(expected[1])
     assert time.monotonic() - began < 60
-    assert said == []
-    assert len(shared.origin.requests("/0")) == 2  # what the first was answered, nobody knows
+    assert messages == []
+    assert len(shared.origin.requests("/0")) == 2  # the killed worker stored nothing
 
 
 @fault(
     "M04",
     "A worker is terminated or interrupted at any time",
-    produced="SIGTERM or SIGINT after a random time, its start included",
-    must="0, or 143 and 130 before it is at work; no traceback; outputs whole; another worker completes "
-    "them, and no publisher is asked twice",
+    produced="SIGTERM or SIGINT at a random moment, also while it starts",
+    must="exit code 0, or 143 or 130 before it has started; no traceback; outputs intact; another worker "
+    "completes the work, and no publisher is polled twice",
     promises="P2 P3 P4 P5",
     rounds=4,
 )
-def test_a_worker_is_terminated(first, tmp_path, publishers, wanted, rng, rounds):
+def test_worker_is_terminated(template, tmp_path, publishers, expected, rng, rounds):
     for number in rounds:
-        world = another(first, tmp_path / str(number), publishers)
-        world.plan()
+        world = make_copy(template, tmp_path / str(number), publishers)
+        world.schedule()
         process = world.start("worker")
         time.sleep(rng.uniform(0, 4))
-        how = rng.choice([signal.SIGTERM, signal.SIGINT])
-        code, err = interrupt(process, how)
-        check_end(how, code, err)
+        signal_number = rng.choice([signal.SIGTERM, signal.SIGINT])
+        code, err = interrupt(process, signal_number)
+        check_end(signal_number, code, err)
         world.check_intact()
-        with world.worker() as said:
-            world.ends_in(wanted[1])
-        assert said == []
-        check_once(world)
+        with world.worker() as messages:
+            world.wait_for_outputs(expected[1])
+        assert messages == []
+        check_polled_once(world)
         world.check_clean()
 
 
 @fault(
     "M05",
-    "The server is restarted under workers",
-    produced="`pg_ctl restart -m immediate` while a worker asks a publisher",
-    must="the worker tells in a line what it waits for, or does again, and goes on; the entries in the feeds "
-    "are those of one process",
+    "The server is restarted while a worker polls",
+    produced="`pg_ctl restart -m immediate` while a worker polls a publisher",
+    must="the worker reports in one line that it waits or repeats a job, and continues; the feeds have the same "
+    "entries as with one process",
     promises="P2 P3 P4 P5",
 )
-def test_the_server_is_restarted_under_workers(shared, wanted):
-    with shared.asking() as (may_answer, said):
+def test_server_is_restarted_while_worker_polls(shared, expected):
+    with shared.waiting_worker() as (may_answer, messages):
         databases.restart()
         may_answer.set()
-        shared.ends_in(wanted[1])
-    told = "; it is done again", "; waiting for it", "the database answers again"
-    assert said
-    assert all(line.endswith(told) for line in said), said
+        shared.wait_for_outputs(expected[1])
+    endings = "; it is done again", "; waiting for it", "the database answers again"
+    assert messages
+    assert all(line.endswith(endings) for line in messages), messages
 
 
 @fault(
     "M06",
-    "A run while workers are at work",
-    produced="`run` while a worker asks a publisher, and work for it while that run waits",
-    must="the run waits until the publisher has answered; none is asked by both; the entries in the feeds are "
-    "those of one process",
+    "A run while workers are active",
+    produced="`run` while a worker polls a publisher; new jobs for the worker while that run waits",
+    must="the run waits until the publisher has answered; no publisher is polled by both; the feeds have the "
+    "same entries as with one process",
     promises="P3 P4 P5",
 )
-def test_a_run_while_workers_are_at_work(shared, wanted):
-    with shared.asking() as (may_answer, said):
+def test_run_while_workers_are_active(shared, expected):
+    with shared.waiting_worker() as (may_answer, messages):
         run = shared.start("run")
         time.sleep(1.5)
-        shared.plan()
+        shared.schedule()
         assert run.poll() is None
         may_answer.set()
         _, err = run.communicate(timeout=60)
         assert (run.returncode, err) == (0, "")
-        shared.ends_in(wanted[1])
-    assert said == []
-    check_once(shared)
+        shared.wait_for_outputs(expected[1])
+    assert messages == []
+    check_polled_once(shared)
 
 
 @fault(
     "M07",
-    "A machine whose clock is wrong",
-    produced="faketime: a worker two days ahead, and one a year behind, of an installation that has not run yet",
-    must="all times are those of the server's clock",
+    "A machine with a wrong clock",
+    produced="faketime: a worker two days ahead, or a year behind, in a new installation",
+    must="all stored times are those of the server's clock",
     promises="P10",
     cases=["+2d", "-365d"],
 )
-def test_a_machine_whose_clock_is_wrong(tmp_path, publishers, wanted, case):
-    world = Shared(tmp_path, publishers)
+def test_machine_with_wrong_clock(tmp_path, publishers, expected, case):
+    world = SharedWorld(tmp_path, publishers)
     world.database = databases.new_database()
     world.prepare()
     world.publish(SECOND)
     with world.worker(clock=None, env=faketime(case)):
         world.call("schedule", "--once", clock=None)
 
-        def stored():
+        def is_stored():
             return len(world.sql("SELECT 1 FROM entry WHERE title LIKE 'Undated%'")) == len(HOSTS)
 
-        wait_until(stored, "all is stored")
+        wait_until(is_stored, "all entries are stored")
     columns = "first_seen_at, changed_at"
     for times in world.sql(f"SELECT {columns} FROM entry WHERE title LIKE 'Undated%'"):
         for at in times:

@@ -1,4 +1,4 @@
-"""Names that tags, subscriptions and feeds may have."""
+"""Hostile and ambiguous names of tags, subscriptions and feeds."""
 
 import json
 import os
@@ -10,27 +10,27 @@ from tests.faults.world import FIRST
 HOSTILE = {
     "a path upwards": "../../etc/passwd",
     "an absolute path": "/etc/passwd",
-    "a path of Windows": "..\\..\\boot.ini",
+    "a Windows path": "..\\..\\boot.ini",
     "dots": "..",
     "a device": "CON",
-    "a device with an ending": "nul.txt",
+    "a device with an extension": "nul.txt",
     "300 letters": "x" * 300,
     "300 letters of two bytes": "é" * 300,
     "an emoji": "🎉",
     "right to left": "العربية",
-    "an override of direction": "\u202egpj.exe",
-    "no letter": "+++",
+    "a direction override": "\u202egpj.exe",
+    "no letters": "+++",
     "zero width": "\u200b\u200d",
     "hidden": ".htaccess",
     "an option": "-rf",
     "a pattern": "*[a-z]?",
     "markup": "<script>alert(1)</script>",
     "a quotation mark": '"><b>',
-    "one of our pages": "index",
-    "a folder of ours": "_source",
+    "one of our page names": "index",
+    "one of our folders": "_source",
     "a control character": "a\x1b[2Jb",
     "a line break": "a\nb",
-    "no character": "a\x00b",
+    "a NUL character": "a\x00b",
     "blank": " ",
 }
 
@@ -43,7 +43,7 @@ def toml(text):
 
 
 def check_names(world):
-    """Every file of the outputs can stand on any disk, beside any other, and none is elsewhere."""
+    """All outputs have names that any file system accepts, and no file is outside the folders."""
     files = sorted(world.files())
     for name in files:
         for part in name.split("/"):
@@ -52,25 +52,25 @@ def check_names(world):
             assert not set(part) & set('\\:*?"<>|\n\r\x00\x1b'), name
             assert not any(unicodedata.category(c) == "Cf" for c in part), name
             assert part.partition(".")[0].upper() not in {"CON", "PRN", "AUX", "NUL"}
-    alike = {
+    folded = {
         unicodedata.normalize("NFD", unicodedata.normalize("NFKC", n).casefold()) for n in files
     }
-    assert len(alike) == len(files), "two differ only in case or in how they are composed"
+    assert len(folded) == len(files), "two names differ only in case or Unicode composition"
     allowed = {"feeds.toml", "clippings.txt", "metrics.prom", "data", "outputs"}
     assert {path.name for path in world.root.iterdir()} == allowed
     assert list(world.root.parent.iterdir()) == [world.root]
     world.check_intact()
 
 
-def run_or_refuse(world, name, again=False):
-    """It works, or is refused by name before anything is touched."""
+def run_or_refuse(world, name, repeat=False):
+    """The run succeeds, or feeds.toml is refused before anything is written."""
     _, err = world.call("run", "--all", code=None)
     if not world.outputs.exists():
         assert "feeds.toml:" in err
         return
     assert err == "", name
     check_names(world)
-    if again:
+    if repeat:
         written = world.files()
         world.call("run", "--all")
         world.check_outputs(written)
@@ -78,14 +78,14 @@ def run_or_refuse(world, name, again=False):
 
 @fault(
     "N01",
-    "A tag, a subscription and a query of a hostile name",
+    "A tag, subscription and feed with a hostile name",
     produced=", ".join(HOSTILE),
-    must="files with safe names, none outside outputs/, none that differ only in case; or exit 2, with the "
+    must="files with safe names, none outside outputs/, none that differ only in case; or exit code 2, with the "
     "line",
     promises="P4 P5 P9 P12",
     cases=list(HOSTILE),
 )
-def test_a_hostile_name(world, case):
+def test_hostile_name(world, case):
     name = toml(HOSTILE[case])
     world.write(
         "feeds.toml",
@@ -100,22 +100,22 @@ def test_a_hostile_name(world, case):
 
 @fault(
     "N02",
-    "All hostile names at once",
-    produced="the tags of one subscription, in one feeds.toml",
-    must="as N01, each tag with files of its own; a second run changes nothing",
+    "All hostile names together",
+    produced="tags with these names, in one feeds.toml",
+    must="as N01; each tag has its own files; a second run changes nothing",
     promises="P4 P5 P9 P12",
 )
-def test_all_hostile_names_at_once(world):
+def test_all_hostile_names_together(world):
     tags = [name for name in HOSTILE.values() if name.strip() and name not in ("\u200b\u200d",)]
     world.prepare("".join(f'[tags.{toml(name)}]\nmatch = "commons"\n' for name in tags))
-    run_or_refuse(world, "all", again=True)
+    run_or_refuse(world, "all", repeat=True)
 
 
-ALIKE = {
+SIMILAR = {
     "differ in case": ("Alpha", "ALPHA"),
     "differ in accents": ("Été", "ete"),
-    "have one slug": ("C++", "C#"),
-    "one is empty when folded": ("+", "-"),
+    "have the same slug": ("C++", "C#"),
+    "are empty when folded": ("+", "-"),
     "differ in separators": ("pair à pair", "Pair_a-Pair"),
     "composed and decomposed": ("caf\u00e9", "cafe\u0301"),
     "Turkish i": ("Istanbul", "İstanbul"),
@@ -126,13 +126,13 @@ ALIKE = {
 
 @fault(
     "N03",
-    "Two subscriptions with names alike",
-    produced=f"their names {', '.join(ALIKE)}",
-    must="each has a page of its own, with its own entries, under a name that stays; or exit 2",
+    "Two subscriptions with similar names",
+    produced=f"their names: {', '.join(SIMILAR)}",
+    must="each has its own page with its own entries, under a stable name; or exit code 2",
     promises="P9 P12",
-    cases=list(ALIKE),
+    cases=list(SIMILAR),
 )
-def test_two_subscriptions_with_names_alike(world, case):
+def test_two_subscriptions_with_similar_names(world, case):
     urls = [world.origin.url(f"/{number}", f"127.0.0.{number + 2}") for number in (0, 1)]
     world.prepare()
     text = (world.root / "feeds.toml").read_text("utf-8").partition("[[subscriptions]]")[0]
@@ -141,10 +141,10 @@ def test_two_subscriptions_with_names_alike(world, case):
         text
         + "".join(
             f'[[subscriptions]]\ntitle = {toml(name)}\nurl = "{url}"\nallow_private = "127.0.0.0/8"\n'
-            for name, url in zip(ALIKE[case], urls, strict=True)
+            for name, url in zip(SIMILAR[case], urls, strict=True)
         ),
     )
-    run_or_refuse(world, case, again=True)
+    run_or_refuse(world, case, repeat=True)
     if world.outputs.exists():
         pages = [n for n in world.files() if n.startswith("_source/")]
         assert len(pages) == 2
@@ -155,14 +155,14 @@ def test_two_subscriptions_with_names_alike(world, case):
 
 @fault(
     "N04",
-    "Two tags with names alike",
-    produced=f"their names {', '.join(ALIKE)}",
-    must="one tag where the spelling differs only, else two, each with its own files; or exit 2",
+    "Two tags with similar names",
+    produced=f"their names: {', '.join(SIMILAR)}",
+    must="one tag if only the spelling differs, else two, each with its own files; or exit code 2",
     promises="P9 P12",
-    cases=[case for case in ALIKE if case != "are equal"],
+    cases=[case for case in SIMILAR if case != "are equal"],
 )
-def test_two_tags_with_names_alike(world, case):
-    first, second = ALIKE[case]
+def test_two_tags_with_similar_names(world, case):
+    first, second = SIMILAR[case]
     world.prepare()
     text = (world.root / "feeds.toml").read_text("utf-8")
     text = text.replace('title = "Source 0"', f'tags = [{toml(first)}]\ntitle = "Source 0"')
@@ -177,14 +177,14 @@ def test_two_tags_with_names_alike(world, case):
 
 @fault(
     "N05",
-    "Characters that no feed can hold",
+    "Characters that XML forbids",
     produced="U+0000, U+0008, U+000B, U+001B and U+FFFE in titles, passages and tags of clippings, in plain "
     "text and in bookmarks",
-    must="they are left out, and all is published",
+    must="they are removed, and the clipping is published",
     promises="P1 P5",
     cases=["text", "bookmarks"],
 )
-def test_characters_that_no_feed_can_hold(world, case):
+def test_characters_that_xml_forbids(world, case):
     text = "• Ke\x0bpt\n    https://kept.example/p\n\n    A pas\x00sage \x1b[2J.\n\n    #Com\x08mons #P2P\n"
     bookmarks = (
         "<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<DL><p><DT>"

@@ -1,7 +1,7 @@
-"""The page about faults is that of the tests."""
+"""docs/faults.md is up to date."""
 
 from tests.faults.catalogue import PAGE, page
 
 
-def test_the_page_is_what_the_tests_say():
+def test_page_is_up_to_date():
     assert PAGE.read_text("utf-8") == page(), "python -m tests.faults"

@@ -227,11 +227,11 @@ def test_ctrl_c_on_a_terminal(world_after_run, baseline):
     "has run before and in a new one",
     must="the first does the work; the others exit with 75 and name the process of the first",
     promises="P2 P3 P9",
-    cases=[(2, "settled"), (10, "settled"), (10, "new")],
+    cases=[(2, "used"), (10, "used"), (10, "new")],
 )
 def test_runs_at_same_time(world, baseline, case):
-    number, which = case
-    if which == "settled":
+    number, installation = case
+    if installation == "used":
         world.copy_from(baseline.root)
     world.origin.asked.clear()
     may_answer = delay_answer(world)
@@ -411,7 +411,7 @@ ENVIRONMENTS = {
     "LC_ALL=tr_TR.UTF-8": {"LC_ALL": "tr_TR.UTF-8"},
     f"LC_ALL={LATIN5}": {"LC_ALL": LATIN5},
     "TZ=Pacific/Apia": {"TZ": "Pacific/Apia"},
-    "TERM=dumb, HOME missing": {"TERM": "dumb", "HOME": "/nowhere"},
+    "TERM=dumb, HOME=/nowhere": {"TERM": "dumb", "HOME": "/nowhere"},
     "PYTHONHASHSEED=1": {"PYTHONHASHSEED": "1"},
     "umask 077": {},
 }
@@ -420,7 +420,7 @@ ENVIRONMENTS = {
 @fault(
     "R14",
     "Another environment",
-    produced=f"{'; '.join(ENVIRONMENTS)}; each without HOME and TERM, with tags in Arabic, Turkish and emoji",
+    produced=f"{'; '.join(ENVIRONMENTS)}; no other variables but PATH; tags in Arabic, Turkish and emoji",
     must="the same files with the same bytes; commands print readable text",
     promises="P10",
     cases=list(ENVIRONMENTS),

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.model import Fetched, ParsedFeed
-from aggregator.parse import incremental, parse_document
+from aggregator.parse import incremental
+from aggregator.parse.document import parse_document
 from aggregator.parse.feedparser_reader import read_xmlfeed
 from aggregator.parse.pieces import cut_document
 from tests.harness import item, rss

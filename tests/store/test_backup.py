@@ -36,14 +36,14 @@ def test_what_was_stored_since_goes_and_is_kept_aside(root):
     assert (told.file, told.entries, told.size_bytes) == (backup, 0, backup.stat().st_size)
     with closing(Store(URL, root)) as store:
         store.runs.start(8, NOW)
-    previous_files = [restore(URL, root, backup, NOW).previous_file for _ in range(2)]
+    asides = [restore(URL, root, backup, NOW).aside for _ in range(2)]
     assert runs(root)[0] == 7
-    assert [aside.name for aside in previous_files if aside] == [
+    assert [aside.name for aside in asides if aside] == [
         "db.sqlite3.old-20261124T120000Z",
         "db.sqlite3.old-20261124T120000Z-2",
     ]
-    assert previous_files[0]
-    assert restore(URL, root, previous_files[0], NOW).previous_file
+    assert asides[0]
+    assert restore(URL, root, asides[0], NOW).aside
     assert runs(root)[0] == 8
 
 
@@ -109,7 +109,7 @@ def test_who_opens_what_was_restored_waits_for_who_did_so_before(root):
 def test_where_nothing_stands_a_backup_is_put_all_the_same(root, tmp_path_factory):
     back_up(URL, root, root / "b")
     other = tmp_path_factory.mktemp("other")
-    assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).previous_file is None
+    assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).aside is None
     assert (other / "data" / "db.sqlite3").exists()
 
 
@@ -120,7 +120,7 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(root):
         with pytest.raises(StorageError, match=reason):
             restore(URL, root, root / source, NOW)
     for target in ("diary", "db.sqlite3"):
-        with pytest.raises(StorageError, match="left as it is"):
+        with pytest.raises(StorageError, match="not a backup"):
             back_up(URL, root, root / target)
     with pytest.raises(StorageError, match="nothing was changed"):
         back_up(URL, root, root / "diary" / "b")
@@ -148,7 +148,7 @@ def test_damage_is_found_and_refused(root):
     assert find_damage(path)
     (root / "db.sqlite3-wal").unlink(missing_ok=True)
     (root / "db.sqlite3-shm").touch()
-    with pytest.raises(StorageError, match="write-ahead log is gone"):
+    with pytest.raises(StorageError, match="write-ahead log is missing"):
         Store(URL, root)
     with pytest.raises(StorageError, match=r"damaged|malformed"):
         back_up(URL, root, root / "b")

@@ -52,7 +52,7 @@ from aggregator.match.text_vectors import Embedder, read_entry
 from aggregator.match.training import Trainer
 from aggregator.match.vocabulary import build_vocabulary
 from aggregator.model import Clipping, Entry, Fetched, ParsedFeed, Role, StoredEntry, TagSettings
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from aggregator.run.match import MAX_SAMPLE_SIZE
 from aggregator.text.folding import fold
 

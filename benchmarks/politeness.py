@@ -38,7 +38,7 @@ from aggregator.model import (
     Subscription,
     Validators,
 )
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 
 FEEDS = 500
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -68,7 +68,9 @@ STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # what others of th
 # Tests that share what is costly to start share a process of xdist: the names of their groups, by the
 # beginnings of their names.
 STORM = (
-    "all_at_once", "no_connection", "an_answer_that", "a_redirect_that", "a_certificate", "a_private_address",
+    "many_sources", "no_connection", "truncated_answers", "slow_answers", "large_answers",
+    "malformed_answers", "answers_without", "broken_redirects", "invalid_certificates",
+    "private_addresses",
 )  # fmt: skip
 GROUPS = {
     **dict.fromkeys(POSTGRES, "postgres"),

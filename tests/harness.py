@@ -18,7 +18,7 @@ from aggregator.model import (
     SeenDocument,
     Subscription,
 )
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from aggregator.parse.pool import ParsingPool
 from aggregator.publish.folder import OutputFolder
 from aggregator.run import pipeline

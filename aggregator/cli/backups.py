@@ -42,7 +42,5 @@ def restore(
         result = backups.restore(url, root, file, read_clock())
     if json:
         console.json(result)
-    previous = (
-        f"; the previous database is now {result.previous_file}" if result.previous_file else ""
-    )
+    previous = f"; the previous database is now {result.aside}" if result.aside else ""
     console.info(f"{result.file}: {result.entries:,} entries, restored from {file}{previous}")

@@ -95,7 +95,7 @@ def _parse_network(value: object) -> object:
 
 
 def is_one_line(value: str) -> bool:
-    """Whether a name can stand in a feed and in a message."""
+    """Whether a name fits on one line of a feed or a message."""
     return not any(c in value for c in "\t\r\n") and not XML_ILLEGAL.search(value)
 
 

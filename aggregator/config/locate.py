@@ -2,7 +2,7 @@
 
 tomllib gives no positions. But a TOML text is a sequence of statements (a header, or a key and
 its value). Each statement consists of whole lines and is a TOML document by itself. So lines are
-collected until tomllib accepts them, and the parsed value tells which key they define.
+collected until tomllib accepts them, and the parsed value shows the key that they define.
 """
 
 import tomllib

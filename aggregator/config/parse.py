@@ -95,7 +95,7 @@ def _path(error: ErrorDetails) -> Path:
 
 
 def _explain(error: ErrorDetails) -> str:
-    """pydantic's error in the words of feeds.toml: key, value, and what was expected."""
+    """pydantic's error in the words of feeds.toml: key, value and expected type."""
     path, kind = _path(error), error["type"]
     keys = [step for step in path if isinstance(step, str)]
     name = ".".join(keys)

@@ -39,7 +39,7 @@ def _key(default: Any, description: str, **constraints: Any) -> Any:
 
 
 class SiteTable(_Table):
-    """Who publishes, and where outputs/ is served."""
+    """The publisher, and the address of outputs/."""
 
     title: Text = _key("Clippings", "Title of the site; each feed's title starts with it")
     url: WebAddress = _key(
@@ -139,7 +139,7 @@ class StoreTable(_Table):
 
 
 class PublishTable(_Table):
-    """What is published, and where."""
+    """The output files and their folder."""
 
     directory: Directory = _key(
         "outputs", f'Folder for the output files, or "s3://bucket/prefix": needs {DISTRIBUTION}[s3]'

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs, quote, urljoin, urlsplit, urlunsplit
 
-from aggregator.parse import Page
+from aggregator.parse.html_links import Page
 
 # From Miniflux (internal/reader/subscription/finder.go), Blogger and JSON Feed.
 _WELL_KNOWN = (

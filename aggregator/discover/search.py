@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
 from aggregator.model import Fetched, FetchFailed, Gone, Network, ParseFailed, Poll, Subscription
-from aggregator.parse import read_page
+from aggregator.parse.html_links import read_page
 from aggregator.text import urls
 
 if TYPE_CHECKING:

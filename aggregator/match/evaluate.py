@@ -205,19 +205,15 @@ def evaluate_clippings(
     vocabulary = build_vocabulary(clippings, settings, ())
     trainer = Trainer(vocabulary, clippings, entries, (), embedder)
     counts = _Counts(vocabulary, 1)
-    matcher = Matcher(vocabulary, (), (), trainer.train(), (), embedder)
     is_single = len(clippings) <= _MAX_SINGLE_CLIPPINGS
     for tenth in split_range(len(clippings), min(FOLDS, len(clippings))):
         fitted = trainer.fit_weights(tenth)
         for left_out in [range(n, n + 1) for n in tenth] if is_single else [tenth]:
-            others = [*clippings[: left_out.start], *clippings[left_out.stop :]]
             model = trainer.train(left_out, fitted)
             hidden = clippings[left_out.start : left_out.stop]
-            counts.add(
-                Matcher(vocabulary, others, (), model, (), embedder),
-                [Post(clipping.title, clipping.excerpt, clipping.tags) for clipping in hidden],
-            )
-    return counts.evaluation(matcher)
+            posts = [Post(clipping.title, clipping.excerpt, clipping.tags) for clipping in hidden]
+            counts.add(Matcher(vocabulary, (), (), model, (), embedder), posts)
+    return counts.evaluation(Matcher(vocabulary, (), (), trainer.train(), (), embedder))
 
 
 class _Counts:
@@ -231,7 +227,7 @@ class _Counts:
         self._keys = {tag.key for tag in vocabulary.tags if tag.clippings >= min_clippings}
         self._entries = 0
         self._support: Counter[str] = Counter()
-        self._found: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
+        self._predicted: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
         self._right: defaultdict[float | None, Counter[str]] = defaultdict(Counter)
         self._confusions: Counter[tuple[str, str]] = Counter()
         self._unexplained: list[str] = []
@@ -252,7 +248,7 @@ class _Counts:
                 for key, probability in probabilities.items()
                 if key in self._keys and probability >= matcher.threshold(key, base)
             }
-            self._found[base].update(predicted)
+            self._predicted[base].update(predicted)
             self._right[base].update(predicted & true)
         # From here on with high recall.
         self._confusions.update(
@@ -284,13 +280,13 @@ class _Counts:
     def _operating_point(
         self, base: float | None, keys: Sequence[str], names: Mapping[str, str]
     ) -> OperatingPoint:
-        right, found = self._right[base], self._found[base]
-        tags = {names[key]: _scores(right[key], found[key], self._support[key]) for key in keys}
+        right, predicted = self._right[base], self._predicted[base]
+        tags = {names[key]: _scores(right[key], predicted[key], self._support[key]) for key in keys}
         means = (
             _ratio(sum(getattr(scores, name) for scores in tags.values()), len(tags))
             for name in ("precision", "recall", "f1")
         )
-        micro = _scores(right.total(), found.total(), self._support.total())
+        micro = _scores(right.total(), predicted.total(), self._support.total())
         return OperatingPoint(micro, Average(*means), tags)
 
 
@@ -299,14 +295,14 @@ def _to_entry(post: Post) -> Entry:
     return Entry("", "", post.title, text=post.text, language=post.language)
 
 
-def _scores(right: int, found: int, support: int) -> Scores:
+def _scores(right: int, predicted: int, support: int) -> Scores:
     return Scores(
-        precision=_ratio(right, found),
+        precision=_ratio(right, predicted),
         recall=_ratio(right, support),
-        f1=_ratio(2 * right, found + support),
+        f1=_ratio(2 * right, predicted + support),
         support=support,
-        found=found,
-        precision_interval=_interval(right, found),
+        found=predicted,
+        precision_interval=_interval(right, predicted),
         recall_interval=_interval(right, support),
     )
 

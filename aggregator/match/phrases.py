@@ -27,7 +27,7 @@ class PhraseMatch(NamedTuple):
 
 @dataclass(slots=True)
 class Mentions:
-    """Where the names of one tag stand in a document."""
+    """Where the names of one tag are in a document."""
 
     title: bool = False  # an exact match in the title
     lead: bool = False  # an exact match in the first words of the text

@@ -1,4 +1,4 @@
-"""Decides in which output channels a story stands, and which old stories may enter a live feed.
+"""Decides in which output channels a story is, and which old stories may enter a live feed.
 
 A new subscription, tag or alias, or a publisher that reissues its archive, would otherwise flood
 people's feed readers with years of old entries.
@@ -121,7 +121,7 @@ class QueryMatcher:
 
 
 def _contains_words(text: str, words: str) -> bool:
-    """Whether ``words`` stand in ``text`` as whole words."""
+    """Whether ``text`` contains ``words`` as whole words."""
     return f" {_fold_words(words)} " in f" {_fold_words(text)} "
 
 

@@ -36,7 +36,7 @@ class Trainer:
         embedder: Embedder | None = None,
     ) -> None:
         tags = vocabulary.tag_indices
-        known = [decision for decision in decisions if vocabulary.key(decision.tag)]
+        valid_decisions = [decision for decision in decisions if vocabulary.key(decision.tag)]
         labelled = [
             read_document(
                 clipping.title,
@@ -44,12 +44,12 @@ class Trainer:
                 None,
                 frozenset(tags[key] for key in map(vocabulary.key, clipping.tags) if key),
             )
-            for clipping in training_clippings(clippings, known)
+            for clipping in training_clippings(clippings, valid_decisions)
         ]
         sample = list(map(read_entry, entries))
         rejections = [
             read_entry(decision.entry, frozenset({tags[key]}))
-            for decision in known
+            for decision in valid_decisions
             if not decision.confirmed and (key := vocabulary.key(decision.tag))
         ]
         self._tag_count = len(vocabulary.tags)

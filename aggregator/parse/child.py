@@ -151,7 +151,7 @@ def _is_running(pid: int) -> bool:
 def _parse(documents: Sequence[Document], cpu_seconds: int) -> Batch:
     """Runs in the child. Past the CPU limit of a document the kernel sends SIGPROF, which ends the
     process whatever C code it is in."""
-    from aggregator.parse import parse_document  # the parent never needs the readers
+    from aggregator.parse.document import parse_document  # the parent never needs the readers
 
     wall_start, cpu_start = time.perf_counter(), time.process_time()
     parsed = []

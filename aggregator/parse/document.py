@@ -24,11 +24,14 @@ _MAX_HEAD_BYTES = 64 * 1024
 
 
 def parse_document(
-    fetched: Fetched, now: datetime, language: str | None = None, seen: SeenDocument | None = None
+    fetched: Fetched,
+    now: datetime,
+    language: str | None = None,
+    previous: SeenDocument | None = None,
 ) -> ParsedFeed | ParseFailed:
-    """Parse RSS, Atom, RDF, CDF or JSON Feed. Never raises for what is in the document.
+    """Parse RSS, Atom, RDF, CDF or JSON Feed. Never raises for a bad document.
 
-    ``language`` is used if the feed states none. Entries in ``seen``, the previous document, are
+    ``language`` is used if the feed states none. Entries in ``previous``, the previous document, are
     not parsed again: they are returned as ``known``.
     """
     is_json = looks_like_json(fetched.body)
@@ -37,7 +40,7 @@ def parse_document(
             return normalize_feed(fetched.key, read_jsonfeed(fetched, now), language)
         fetched = to_utf8(fetched)
         refuse_unsafe_entities(fetched.body, fetched.content_type)
-        return parse_xml(fetched, now, language, seen)
+        return parse_xml(fetched, now, language, previous)
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:

@@ -41,12 +41,12 @@ class Page:
 
     def feeds(self) -> Iterator[Link]:
         """The feeds that the page announces (``link rel=alternate``), without duplicates."""
-        seen = set()
+        urls = set()
         for link in self.links:
             announced = link.rel & {"alternate", "feed"} and link.type in _FEED_TYPES
             # WordPress announces its API in the same way.
-            if announced and "/wp-json/" not in link.url and link.url not in seen:
-                seen.add(link.url)
+            if announced and "/wp-json/" not in link.url and link.url not in urls:
+                urls.add(link.url)
                 yield link
 
 

@@ -1,14 +1,13 @@
 """Parse only the entries of an XML feed that its previous document did not contain.
 
 Parsing is most of what a poll costs, and a publisher who adds an entry leaves the others as they
-were. So the document is cut into pieces, and the entries whose bytes were seen before are left out
-of what is parsed. This gives the same entries as the whole document, which is parsed instead
-unless all of this holds:
+were. So the document is cut into pieces, and only the entries with new bytes are parsed. This gives
+the same entries as parsing the whole document, under these conditions; else all is parsed:
 
 - The document can be cut (see `pieces`).
 - Everything outside its entries that affects how they are parsed (base, language, authors,
   namespaces) is unchanged: the `SeenDocument.context`.
-- No guid, link or atom:id begins or ceases to be shared by several entries, since a shared one
+- No guid, link or atom:id starts or stops being shared by several entries, since a shared one
   identifies none of them (see `normalize`).
 """
 
@@ -65,14 +64,14 @@ class _CutDocument:
 
 
 def parse_xml(
-    fetched: Fetched, now: datetime, language: str | None, seen: SeenDocument | None
+    fetched: Fetched, now: datetime, language: str | None, previous: SeenDocument | None
 ) -> ParsedFeed:
-    """Parse an XML feed; entries in ``seen`` are not parsed again where this changes nothing."""
+    """Parse an XML feed; entries in ``previous`` are not parsed again where this changes nothing."""
     pieces = cut_document(fetched.body, fetched.content_type)
     if pieces is None:
         return normalize_feed(fetched.key, read_xmlfeed(fetched, now), language)
     document = _CutDocument(fetched, pieces, now, language)
-    parsed = _parse_new(document, seen) if seen else None
+    parsed = _parse_new(document, previous) if previous else None
     return parsed or _parse_all(document)
 
 
@@ -84,24 +83,24 @@ def _parse_all(document: _CutDocument) -> ParsedFeed:
     return replace(parsed, seen=SeenDocument(document.context(draft), _encode(entries)))
 
 
-def _parse_new(document: _CutDocument, seen: SeenDocument) -> ParsedFeed | None:
-    """Parse the entries that are not in ``seen``; None if the whole document must be parsed."""
-    previous = _decode(seen.entries)
-    previous_by_digest = {entry.digest: entry for entry in previous}
+def _parse_new(document: _CutDocument, previous: SeenDocument) -> ParsedFeed | None:
+    """Parse the entries that are not in ``previous``; None if the whole document must be parsed."""
+    previous_entries = _decode(previous.entries)
+    previous_by_digest = {entry.digest: entry for entry in previous_entries}
     pieces = document.pieces.entries
     matches = [previous_by_digest.get(_digest(piece)) for piece in pieces]  # one per piece
-    known = tuple(match for match in matches if match)
-    if not known:
+    known_entries = tuple(match for match in matches if match)
+    if not known_entries:
         return None
     new_pieces = [piece for piece, match in zip(pieces, matches, strict=True) if not match]
     draft, parsed = document.parse(new_pieces)
-    if draft.warnings or document.context(draft) != seen.context:
+    if draft.warnings or document.context(draft) != previous.context:
         return None
     new = _seen_entries(new_pieces, draft, parsed)
-    if new is None or not _are_distinct([*known, *new]):
+    if new is None or not _are_distinct([*known_entries, *new]):
         return None
-    shared = _shared_names([*known, *new])
-    if _sharing_differs(known, _shared_names(previous), shared):
+    shared = _shared_names([*known_entries, *new])
+    if _sharing_differs(known_entries, _shared_names(previous_entries), shared):
         return None
     if _sharing_differs(new, _shared_names(new), shared):
         return None
@@ -110,8 +109,8 @@ def _parse_new(document: _CutDocument, seen: SeenDocument) -> ParsedFeed | None:
     return replace(
         parsed,
         warnings=(),  # "no entries" would be wrong: there are known ones
-        known=known,
-        seen=SeenDocument(seen.context, _encode(entries)),
+        known=known_entries,
+        seen=SeenDocument(previous.context, _encode(entries)),
     )
 
 

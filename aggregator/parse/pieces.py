@@ -64,21 +64,21 @@ def cut_document(body: bytes, content_type: str) -> Pieces | None:
     if not _is_plain(body, content_type) or _ENTRY_BASE.search(body):
         return None
     tags = list(_ENTRY_TAG.finditer(body))
-    starts, ends = tags[::2], tags[1::2]
-    if not tags or len(tags) % 2 or len(starts) > MAX_ENTRIES or not is_wellformed(body):
+    start_tags, end_tags = tags[::2], tags[1::2]
+    if not tags or len(tags) % 2 or len(start_tags) > MAX_ENTRIES or not is_wellformed(body):
         return None
-    name = starts[0][1]
-    if any(tag[1] != name for tag in starts) or any(tag[2] != name for tag in ends):
+    name = start_tags[0][1]
+    if any(tag[1] != name for tag in start_tags) or any(tag[2] != name for tag in end_tags):
         return None
-    gaps = zip(ends[:-1], starts[1:], strict=True)
+    gaps = zip(end_tags[:-1], start_tags[1:], strict=True)
     if any(body[end.end() : start.start()].strip() for end, start in gaps):
         return None
     pieces = Pieces(
-        head=body[: starts[0].start()],
+        head=body[: start_tags[0].start()],
         entries=tuple(
-            body[start.start() : end.end()] for start, end in zip(starts, ends, strict=True)
+            body[start.start() : end.end()] for start, end in zip(start_tags, end_tags, strict=True)
         ),
-        tail=body[ends[-1].end() :],
+        tail=body[end_tags[-1].end() :],
     )
     complete = all(map(_has_complete_sections, (pieces.head, *pieces.entries, pieces.tail)))
     return pieces if complete else None

@@ -73,13 +73,13 @@ class ParsingPool:
         fetched: Fetched,
         now: datetime,
         language: str | None,
-        seen: SeenDocument | None = None,
+        previous: SeenDocument | None = None,
     ) -> ParsedFeed | ParseFailed:
-        """`parse_document` within limits. Never raises for what is in a document.
+        """`parse_document` within limits. Never raises for a bad document.
 
         The first task to get a slot parses a batch; the others find their results in it.
         """
-        task = _Task((fetched, now, language, seen))
+        task = _Task((fetched, now, language, previous))
         self._waiting.append(task)
         if self._unused_slots and self._exceeds_one_batch():
             self._unused_slots -= 1

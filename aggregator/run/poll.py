@@ -286,8 +286,8 @@ class _Poller:
         is_first = state.succeeded_at is None
         parse_all = is_first or outcome.partial or subscription.role is Role.CLIPPINGS
         with self._timer.stage("store"):
-            seen = None if parse_all else self._store.feeds.last_document(subscription)
-        parsed = await self._parser.parse(outcome, self._now, subscription.language, seen)
+            previous = None if parse_all else self._store.feeds.last_document(subscription)
+        parsed = await self._parser.parse(outcome, self._now, subscription.language, previous)
         if isinstance(parsed, ParseFailed):
             failure = FetchFailed(parsed.key, parsed.reason, caching=outcome.caching)
             return self._fail(subscription, failure)

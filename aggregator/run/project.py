@@ -104,7 +104,7 @@ def _read_clippings(
         raise ConfigError((Diagnostic(file, None, "the clippings file is empty"),))
 
     def parse_feed(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
-        from aggregator.parse import parse_document
+        from aggregator.parse.document import parse_document
 
         parsed = parse_document(Fetched(file, "", data, "", Validators()), now)
         if isinstance(parsed, ParseFailed):

@@ -20,13 +20,13 @@ _LOGS = ("-wal", "-shm")  # files beside a database that is in use
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCopy:
-    """A verified copy. ``previous_file``: where `restore` moved the database that it replaced."""
+    """A verified copy. ``aside``: where `restore` put the database that it replaced."""
 
     file: Path
     size_bytes: int
     entries: int
     schema: str
-    previous_file: Path | None = None
+    aside: Path | None = None
 
 
 def default_backup(url: str, root: Path, now: datetime) -> Path:

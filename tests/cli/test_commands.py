@@ -261,7 +261,7 @@ def test_confirm_and_reject(working):
     assert "your decision" in out
     assert "#Communs" not in out
     _, err = call(working.root, "confirm", link, "Comuns", code=2)
-    assert err == 'Comuns: no tag is called so; did you mean "Communs"?\n'
+    assert err == 'Comuns: unknown tag; did you mean "Communs"?\n'
     _, err = call(working.root, "reject", "https://nowhere.example/", "P2P", code=2)
     assert err == 'no entry has the link or id "https://nowhere.example/"\n'
 
@@ -292,7 +292,7 @@ def test_preview(working, publisher):
     _, err = call(working.root, "preview", publisher.url("/page"), *loopback, code=2)
     assert "aggregator discover" in err
     _, err = call(working.root, "preview", "ftp://x.example/", code=2)
-    assert err == "ftp://x.example/: no web address\n"
+    assert err == "ftp://x.example/: not a web address\n"
     _, err = call(working.root, "preview", url, "--allow-private", "x", code=2)
     assert "does not appear to be" in err
 

@@ -1,7 +1,7 @@
 import pytest
 
 from aggregator.discover.conventions import conventional_feeds, linked_feeds, well_known_feeds
-from aggregator.parse import read_page
+from aggregator.parse.html_links import read_page
 
 
 def feeds(url, html=""):

@@ -398,9 +398,9 @@ def old_database(path: Path, revision: str) -> None:
                 if name in VALUES[table] or (not_null and default is None)
             }
             placeholders = ", ".join("?" * len(row))
-            names = ", ".join(f'"{name}"' for name in row)
+            quoted = ", ".join(f'"{name}"' for name in row)
             old.execute(
-                f'INSERT INTO "{table}" ({names}) VALUES ({placeholders})', list(row.values())
+                f'INSERT INTO "{table}" ({quoted}) VALUES ({placeholders})', list(row.values())
             )
 
 

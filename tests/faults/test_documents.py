@@ -5,7 +5,7 @@ from itertools import count
 from xml.etree import ElementTree
 
 from aggregator.model import Caching, Fetched, ParsedFeed, Validators
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from tests.atomrules import ATOM
 from tests.faults.catalogue import ROUND_FACTOR, fault
 from tests.faults.helpers import communicate_and_measure, strace

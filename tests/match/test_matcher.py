@@ -291,6 +291,30 @@ def test_broader_tag_has_the_score_of_its_narrower_tag():
     assert broader.evidence == (Evidence(EvidenceKind.NARROWER, "Communs", "tag", 0.6),)
 
 
+def test_broader_tag_keeps_its_own_evidence_below_its_threshold():
+    settings = [TagSettings("Communs", broader=("Économie",))]
+    matches = make_matcher(settings=settings).match(make_stored("Les communs", "L'économie"))
+    assert [(match.tag, match.score) for match in matches] == [("economie", 0.76), ("communs", 0.6)]
+    kinds = [evidence.kind for evidence in matches[0].evidence]
+    assert kinds == [EvidenceKind.PHRASE, EvidenceKind.NARROWER]  # 1 - (1 - 0.4) * (1 - 0.6)
+
+
+def test_matches_are_sorted_by_score_and_key():
+    settings = [TagSettings("A"), TagSettings("B", match=("x",)), TagSettings("C", match=("x",))]
+    matches = make_matcher(settings=settings).match(make_stored("A x"))
+    assert [(match.tag, match.score) for match in matches] == [("b", 0.9), ("c", 0.9), ("a", 0.6)]
+
+
+def test_score_equal_to_the_threshold_is_enough():
+    settings = [TagSettings("Communs", threshold=1.0)]
+    (near,) = make_matcher(settings=settings).match(make_stored("Les communs"))  # 60 % of it
+    assert near.near
+    subscriptions = [subscription(FEED, tags=("Communs",))]
+    matcher = make_matcher(settings=settings, subscriptions=subscriptions)
+    (match,) = matcher.match(make_stored("T"))
+    assert (match.score, match.near) == (1.0, False)
+
+
 def test_scores_and_weights_have_four_digits():
     matcher = train_matcher(make_clippings(), [TagSettings("Apiculture", broader=("Nature",))])
     decimals = [match.score for match in matcher.score(UNNAMED)]

@@ -1,5 +1,7 @@
 """The probability of a tag by its model and its name."""
 
+from math import log
+
 import pytest
 
 from aggregator.match import build_vocabulary
@@ -63,3 +65,12 @@ def test_name_and_model_are_mixed_by_trust():
     assert scores.probabilities[0] == pytest.approx(either[0])
     assert scores.probabilities[1] == pytest.approx((by_model[1] + either[1]) / 2)
     assert scores.probabilities[2] == pytest.approx(by_model[2])
+
+
+def test_only_named_and_likely_tags_have_a_probability():
+    scorer = scorer_of(1, 9)
+    unnamed, named = scorer.score([read_document(title, "", None) for title in ("tomatoes", "t0")])
+    log_odds = unnamed.features.log_odds(scorer._model.weights)[0]
+    assert log_odds[0] < log(0.05 / 0.95) < log_odds[1]
+    assert set(unnamed.probabilities) == {1}
+    assert 0 in named.probabilities

@@ -138,3 +138,20 @@ def test_last_part_of_a_path_names_the_tag_unless_it_is_another_tag():
         "a/commons": "a/commons",
         "Commons": "commons",
     }
+
+
+def test_each_part_of_a_path_is_broader():
+    broader = {tag.key: tag.broader for tag in make_vocabulary("a", "a/b", "a/b/c").tags}
+    assert broader == {"a": (), "a/b": ("a",), "a/b/c": ("a/b", "a")}
+
+
+def test_spelling_of_a_subscription_counts_only_without_clippings():
+    tagged = [subscription(FEED, tags=("COMMUNS",)), subscription(f"{FEED}/2", tags=("COMMUNS",))]
+    assert make_vocabulary("Communs", subscriptions=tagged).tags[0].name == "Communs"
+    assert make_vocabulary(subscriptions=tagged).tags[0].name == "COMMUNS"
+
+
+def test_fingerprint_changes_with_the_version_of_matching(monkeypatch):
+    fingerprint = make_vocabulary("Communs").fingerprint
+    monkeypatch.setattr("aggregator.match.vocabulary._VERSION", "next")
+    assert make_vocabulary("Communs").fingerprint != fingerprint

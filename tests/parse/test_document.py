@@ -17,7 +17,7 @@ from aggregator.model import (
     ParseFailed,
     Validators,
 )
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from aggregator.parse.sanitize import remove_illegal
 from tests.harness import item, rss
 from tests.shared import shared

@@ -1,6 +1,6 @@
 """The links of HTML pages."""
 
-from aggregator.parse import read_page
+from aggregator.parse.html_links import read_page
 
 
 def test_feeds_that_a_page_announces():

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.model import Fetched, ParsedFeed
-from aggregator.parse import incremental, parse_document
+from aggregator.parse import incremental
+from aggregator.parse.document import parse_document
+from aggregator.parse.feedparser_reader import read_xmlfeed
 from aggregator.parse.pieces import cut_document
 from tests.harness import item, rss
 from tests.shared import shared
@@ -125,6 +127,30 @@ def test_document_that_cannot_be_cut_is_parsed_whole():
 def test_document_with_warnings_is_not_remembered():
     assert parse(rss(FOUR[0], FOUR[0])).warnings
     assert parse(rss(FOUR[0], FOUR[0])).seen is None
+
+
+def test_warnings_of_the_reader_prevent_incremental_parsing(monkeypatch):
+    def read_with_warning(answer, now):
+        return replace(read_xmlfeed(answer, now), warnings=["damaged"])
+
+    previous = parse(rss(*FOUR))
+    monkeypatch.setattr(incremental, "read_xmlfeed", read_with_warning)
+    parsed = parse(rss(*FOUR, NEW), previous)
+    assert (parsed.known, parsed.seen, parsed.warnings) == ((), None, ("damaged",))
+
+
+def test_everything_is_parsed_if_a_new_entry_is_repeated():
+    assert count_known(rss(NEW, NEW, *FOUR), rss(*FOUR)) == 0
+
+
+def test_home_page_of_a_feed_may_have_a_path():
+    def blog(*entries):
+        return rss(*entries).replace(
+            "https://feed.example/</link>", "https://feed.example/b</link>"
+        )
+
+    entries = [item(f"At {n}", "https://feed.example/b", more=guid(f"g{n}")) for n in range(3)]
+    assert count_known(blog(*entries), blog(*entries[1:2])) == 1
 
 
 def test_repeated_known_entry_is_parsed():

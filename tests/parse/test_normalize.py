@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aggregator.model import Fetched, ParsedFeed
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from tests.harness import item, rss
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ import pytest
 from pebble import ProcessPool
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed
-from aggregator.parse import parse_document
+from aggregator.parse.document import parse_document
 from aggregator.parse.pool import ParsingPool
 from tests.harness import item, rss
 

@@ -1,6 +1,7 @@
 """Complete runs from feeds.toml to outputs/, with real HTTP servers on loopback."""
 
 import io
+import re
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -116,8 +117,11 @@ def test_failures_keep_entries_and_are_reported(installation, publisher):
     changed = {name for name in before if after[name] != before[name]}
     assert {name.partition("/")[0] for name in changed} == {"_status.html", "_source"}
     (event,) = installation.run(NOON + 4 * DAY).events
+    assert event.message == 'failing since 2026-11-25: not a feed: an HTML page called "Down"'
     (page,) = (installation.outputs / "_source").glob("*.html")
-    assert event.message in unescape(page.read_text())
+    history = unescape(re.sub(r"<[^>]*>", "", page.read_text()))
+    assert f"{url}: failing since " in history
+    assert 'not a feed: an HTML page called "Down"' in history
     publisher["/feed"] = rss(item("Les communs"), item("Communs 2", "https://feed.example/b"))
     report = installation.run(NOON + 5 * DAY)
     assert report.troubles == ()

@@ -40,14 +40,14 @@ def test_restore_moves_current_database_aside(root):
     )
     with closing(Store(URL, root)) as store:
         store.runs.start(8, NOW)
-    previous_files = [restore(URL, root, backup, NOW).previous_file for _ in range(2)]
+    asides = [restore(URL, root, backup, NOW).aside for _ in range(2)]
     assert runs(root)[0] == 7
-    assert [file.name for file in previous_files if file] == [
+    assert [aside.name for aside in asides if aside] == [
         "db.sqlite3.old-20261124T120000Z",
         "db.sqlite3.old-20261124T120000Z-2",
     ]
-    assert previous_files[0]
-    assert restore(URL, root, previous_files[0], NOW).previous_file
+    assert asides[0]
+    assert restore(URL, root, asides[0], NOW).aside
     assert runs(root)[0] == 8
 
 
@@ -113,7 +113,7 @@ def test_opening_restored_database_waits_for_writer(root):
 def test_restore_into_empty_installation(root, tmp_path_factory):
     back_up(URL, root, root / "b")
     other = tmp_path_factory.mktemp("other")
-    assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).previous_file is None
+    assert restore("sqlite:///data/db.sqlite3", other, root / "b", NOW).aside is None
     assert (other / "data" / "db.sqlite3").exists()
 
 
@@ -124,7 +124,7 @@ def test_other_files_are_refused_and_unchanged(root):
         with pytest.raises(StorageError, match=reason):
             restore(URL, root, root / source, NOW)
     for target in ("diary", "db.sqlite3"):
-        with pytest.raises(StorageError, match="nothing was changed"):
+        with pytest.raises(StorageError, match="not a backup"):
             back_up(URL, root, root / target)
     with pytest.raises(StorageError, match="nothing was changed"):
         back_up(URL, root, root / "diary" / "b")

@@ -132,6 +132,13 @@ def test_counters_pixels_and_sessions_are_no_change(installation, publisher, tri
     assert installation.snapshot() == before  # a counter does not rewrite our files every day
 
 
+def test_fourth_change_of_numbers_only_is_not_stored(installation, publisher):
+    days = [[entry(body=f"{WORDS} Lu {day} fois")] for day in range(6)]
+    subscriber = serve(installation, publisher, *days)
+    (shown,) = subscriber.read()
+    assert "Lu 3 fois" in shown.content[0].value
+
+
 def test_session_id_in_every_link_without_guid(installation, publisher):
     days = [
         [
@@ -239,6 +246,32 @@ def test_different_stories_stay_separate(installation, publisher, title, body, d
     publisher["/b"] = rss(entry(host="b.example", title=title, body=body, date=date), title="Two")
     installation.run()
     assert len(Subscriber(installation).read()) == 2
+
+
+@pytest.mark.parametrize(("day", "stories"), [(16, 1), (17, 2)])
+def test_copies_are_at_most_14_days_apart(installation, publisher, day, stories):
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    dates = [f"{number:02} Nov 2026 10:00:00 GMT" for number in (2, day)]
+    publisher["/a"] = rss(entry(title="Dix ans", body=WORDS, date=dates[0]), title="One")
+    copy = entry(host="planet.example", title="Dix ans", body=WORDS, date=dates[1])
+    publisher["/b"] = rss(copy, title="Two")
+    installation.run()
+    assert len(Subscriber(installation).read()) == stories
+
+
+@pytest.mark.parametrize(("days", "stories"), [(30, 1), (32, 2)])
+def test_copy_is_recognized_for_30_days(installation, publisher, days, stories):
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    publisher["/a"] = rss(entry(title="Dix ans", body=WORDS), title="One")
+    publisher["/b"] = rss(title="Two")
+    installation.run()
+    # Grouping forgets the texts of old entries, so a run before the copy needs a new entry.
+    publisher["/a"] = rss(entry(9, title="Autre", body="Il pleut. " * 30), title="One")
+    installation.run(NOON + days * DAY)
+    copy = entry(host="planet.example", title="Dix ans", body=WORDS)
+    publisher["/b"] = rss(copy, title="Two")
+    installation.run(NOON + days * DAY + DAY / 2)
+    assert len(Subscriber(installation).read()) == stories + 1
 
 
 def test_copies_in_same_feed_stay_separate(installation, publisher):

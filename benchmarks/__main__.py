@@ -1,5 +1,7 @@
-"""``make bench``: every benchmark in turn, but for that which takes an hour: ``python -m
-benchmarks.scaling`` (or, in a minute, ``python -m benchmarks.scaling 1000 20000``)."""
+"""``make bench``: all benchmarks, except ``python -m benchmarks.scaling``, which takes an hour.
+
+``python -m benchmarks.scaling 1000 20000`` takes a minute.
+"""
 
 from benchmarks import machines, matching, outputs, politeness, runs, transport
 

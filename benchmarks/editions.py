@@ -1,4 +1,4 @@
-"""The feeds of an installation that has run for a year, in editions: nearly nothing in each is new."""
+"""Documents of an installation that has run for a year, in editions with few new entries."""
 
 import random
 from collections.abc import Sequence
@@ -8,34 +8,34 @@ from aggregator.model import Entry
 from aggregator.text.atom_ids import mint_id
 from benchmarks.workload import Edition
 
-CHANGING = 10  # feeds that have one entry more in each edition than in the one before
-REAL = 20  # feeds with entries; the others are known already, and answer 304
+CHANGING = 10  # feeds with one new entry in each edition
+REAL = 20  # feeds with entries; the others answer 304
 YEAR = timedelta(days=360)
 OTHERS = b'<rss version="2.0"/>'
-_IN_A_FEED = 20
-_TAGS = (  # of the repository's clippings; those that the new entries have as their categories
+_ENTRIES_PER_FEED = 20
+_TAGS = (  # tags of the repository's clippings, used as categories of new entries
     "Capitalisme", "Communs", "Droit", "Emploi", "France",
     "Internet", "Numérique", "P2P", "Politique", "Pouvoirs",
 )  # fmt: skip
 
 
 class Texts:
-    """Entries of about 2 KB in made-up words, always the same, which name no tag."""
+    """Reproducible entries of about 2 KB in invented words, without any tag name."""
 
     def __init__(self, seed: int) -> None:
-        self._dice = dice = random.Random(seed)
+        self._rng = rng = random.Random(seed)
         letters = "aeioubcdfglmnprstv"
-        words = ["".join(dice.choices(letters, k=dice.randrange(3, 11))) for _ in range(20_000)]
-        self._titles = [" ".join(dice.choices(words, k=7)) for _ in range(4_000)]
-        self._paragraphs = [" ".join(dice.choices(words, k=88)) for _ in range(4_000)]
+        words = ["".join(rng.choices(letters, k=rng.randrange(3, 11))) for _ in range(20_000)]
+        self._titles = [" ".join(rng.choices(words, k=7)) for _ in range(4_000)]
+        self._paragraphs = [" ".join(rng.choices(words, k=88)) for _ in range(4_000)]
 
     def entry(self, page: str, published: datetime) -> Entry:
-        """An entry of this page (a `urls.link_key`), as it is after parsing."""
-        paragraphs = self._dice.choices(self._paragraphs, k=3)
+        """A parsed entry of this page (a `urls.link_key`)."""
+        paragraphs = self._rng.choices(self._paragraphs, k=3)
         return Entry(
             key=f"https://{page}",
             id=mint_id("", page, ""),
-            title=self._dice.choice(self._titles),
+            title=self._rng.choice(self._titles),
             link=f"https://{page}",
             page=page,
             content="".join(f"<p>{paragraph}</p>" for paragraph in paragraphs),
@@ -45,25 +45,26 @@ class Texts:
 
 
 def editions(subscriptions: int, number: int, began: datetime) -> list[Edition]:
-    """What is served, by path: entries that are a year old, and then new ones, each of a tag."""
+    """Editions by path: year-old entries, then new entries with one tag each."""
     texts = Texts(4287)
     oldest = began - YEAR - timedelta(days=1)
     items = {
         feed: [
             _item(texts.entry(_page(feed, place), oldest + timedelta(minutes=place, seconds=feed)))
-            for place in range(_IN_A_FEED)
+            for place in range(_ENTRIES_PER_FEED)
         ]
         for feed in range(REAL)
     }
-    every: list[Edition] = []
+    editions_so_far: list[Edition] = []
     for edition in range(number):
         served = {f"/{feed}": OTHERS for feed in range(subscriptions)}
-        every.append(served | {f"/{feed}": _document(feed, found) for feed, found in items.items()})
+        real = {f"/{feed}": _document(feed, feed_items) for feed, feed_items in items.items()}
+        editions_so_far.append(served | real)
         for feed in range(CHANGING):
             at = began - timedelta(minutes=number - edition, seconds=feed)
-            new = texts.entry(_page(feed, _IN_A_FEED + edition), at)
+            new = texts.entry(_page(feed, _ENTRIES_PER_FEED + edition), at)
             items[feed].insert(0, _item(new, _TAGS[feed % len(_TAGS)]))
-    return every
+    return editions_so_far
 
 
 def _page(feed: int, place: int) -> str:

@@ -1,12 +1,12 @@
-"""An installation that has run for a year, made in minutes: what `benchmarks.scaling` measures.
+"""Creates an installation that looks as after a year of runs, for `benchmarks.scaling`.
 
-A real run over twenty feeds makes the channels, and shows what rows look like. Then rows like those
-are written straight into the tables, as if each had been matched, placed and rendered; a last run
-learns from what is now stored, and renders what is open.
+A real run over twenty feeds creates the channels and example rows. Then similar rows are written
+directly to the tables, as if each entry had been matched, placed and rendered. A last run trains the
+model with the stored entries, and renders the open documents.
 
-Closed documents of the archives and pages of sources are empty files: a run asks no more of them
-than whether they are there. ``also`` is empty, since `all` and `unmatched` would be thousands of
-documents more, of which a run writes none but the last.
+Closed archive documents and source pages are empty files, because a run only checks that they exist.
+``also`` is empty, because `all` and `unmatched` would add thousands of documents, of which a run
+writes only the last.
 """
 
 import subprocess
@@ -41,17 +41,17 @@ from benchmarks.editions import OTHERS, REAL, YEAR, Texts
 from benchmarks.server import address, etag_of
 
 RUN = (sys.executable, "-m", "aggregator", "run", "--json")
-_MATCHED = 20  # every so many entries belongs to one of the tags: 5 %
-_DAY, _BANDS_KEPT = timedelta(days=1), timedelta(days=30)
-_AT_ONCE, _PLACED_AT_ONCE = 5_000, 20_000
-_ROOM = 1_000_000  # KB of memory for the database while it is filled
+_MATCH_INTERVAL = 20  # every 20th entry belongs to one of the tags: 5 %
+_DAY, _BANDS_AGE = timedelta(days=1), timedelta(days=30)
+_BATCH_SIZE, _PLACEMENT_BATCH_SIZE = 5_000, 20_000
+_CACHE_KB = 1_000_000  # SQLite's cache while the database is filled
 _CLIPPINGS = Path(__file__).resolve().parents[1] / "clippings" / "michel-bauwens.txt"
 
 Row = dict[str, Any]
 
 
 def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datetime) -> Path:
-    """Make it in ``folder``, while the first of `editions` is served; gives its database."""
+    """Create it in ``folder`` while the first of `editions` is served; gives its database."""
     (folder / "clippings.txt").write_bytes(_CLIPPINGS.read_bytes())
     config = folder / "feeds.toml"
     urls = addresses(port, subscriptions)
@@ -59,8 +59,9 @@ def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datet
     subprocess.run(RUN, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     config.write_text(_feeds_toml(urls))
     project = open_project(config, {}, began)
-    with closing(_Grown(project.config.store_url, folder)) as store:
-        store.entries = entries
+    with closing(Store(project.config.store_url, folder)) as store:
+        # The fingerprint depends on the number of stored entries.
+        store.training.count_entries = lambda: entries  # type: ignore[method-assign]
         vocabulary, _ = load_vocabulary(project.config, project.clippings, store)
         fingerprint = match_fingerprint(vocabulary, store)
     path = database_path(project.config.store_url, folder)
@@ -71,44 +72,35 @@ def fill(folder: Path, port: int, subscriptions: int, entries: int, began: datet
                 connection, feeds, vocabulary, fingerprint, entries, began
             )
     with closing(Store(project.config.store_url, folder)) as store:
-        for start in range(0, len(membership_changes), _PLACED_AT_ONCE):
-            some = membership_changes[start : start + _PLACED_AT_ONCE]
+        for start in range(0, len(membership_changes), _PLACEMENT_BATCH_SIZE):
+            batch = membership_changes[start : start + _PLACEMENT_BATCH_SIZE]
             live = {
                 (channel, membership_change.story)
-                for membership_change in some
+                for membership_change in batch
                 for channel in membership_change.enters
             }
-            store.channels.save_membership_changes(some, live, began)
+            store.channels.save_membership_changes(batch, live, began)
     with _writing(path) as connection:
-        _settle(connection, project.config, folder / project.config.publish.directory)
+        _mark_rendered(connection, project.config, folder / project.config.publish.directory)
     subprocess.run(RUN, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return path
 
 
 def addresses(port: int, subscriptions: int) -> list[str]:
-    """Where the subscriptions are served."""
+    """The URLs of the subscriptions."""
     return [address(port, number, f"/{number}") for number in range(subscriptions)]
 
 
 def schedule(path: Path, due: Collection[str]) -> None:
-    """Let the subscriptions of these addresses be due, and no others."""
+    """Make only the subscriptions of these URLs due."""
     now, feed = datetime.now(UTC).replace(microsecond=0), _table(tables.FeedRow)
-    later = {"fetched_at": now, "next_poll_at": now + _DAY, "not_before": None}
-    at_once = {"fetched_at": now - _DAY, "next_poll_at": now - _DAY / 2}
+    not_due = {"fetched_at": now, "next_poll_at": now + _DAY, "not_before": None}
+    is_due = {"fetched_at": now - _DAY, "next_poll_at": now - _DAY / 2}
     engine = open_engine(f"sqlite:///{path}", Path())
     with engine.begin() as connection:
-        connection.execute(update(feed).values(later))
-        connection.execute(update(feed).where(feed.c.url.in_(due)).values(at_once))
+        connection.execute(update(feed).values(not_due))
+        connection.execute(update(feed).where(feed.c.url.in_(due)).values(is_due))
     engine.dispose()
-
-
-class _Grown(Store):
-    """A store that tells the number of entries that it will have: matching depends on it."""
-
-    entries = 0
-
-    def collected(self) -> int:
-        return self.entries
 
 
 def _feeds_toml(urls: Sequence[str]) -> str:
@@ -120,12 +112,12 @@ def _feeds_toml(urls: Sequence[str]) -> str:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Connection]:
-    """The database, quick and careless."""
+    """The database with fast, unsafe settings."""
     engine = open_engine(f"sqlite:///{path}", Path())
     with engine.connect() as connection:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "foreign_keys=OFF"):
             connection.exec_driver_sql(f"PRAGMA {pragma}")
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{_ROOM}")
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KB}")
         yield connection
         connection.commit()
     engine.dispose()
@@ -133,123 +125,134 @@ def _writing(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Indexes that are made at the end are made in a tenth of the time."""
-    found = connection.exec_driver_sql(
+    """Drop the indexes, and create them again at the end: ten times as fast."""
+    indexes = connection.exec_driver_sql(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     ).all()
-    for name, _ in found:
+    for name, _ in indexes:
         connection.exec_driver_sql(f"DROP INDEX {name}")
     yield
-    for _, statement in found:
+    for _, statement in indexes:
         connection.exec_driver_sql(statement)
 
 
 def _add_feeds(
     connection: Connection, config: Config, vocabulary: Vocabulary, began: datetime
 ) -> list[int]:
-    """A row for each subscription that the first run did not read; gives the rows of all."""
+    """Add a row for each subscription that the first run did not poll; gives the ids of all."""
     feed = _table(tables.FeedRow)
-    ours = feed.c.role == Role.SUBSCRIPTION.value
-    like = _a_row(connection, feed, ours)
-    del like["id"]
-    like |= {"etag": etag_of(OTHERS), "last_modified": None, "body_hash": None}
+    is_subscription = feed.c.role == Role.SUBSCRIPTION.value
+    template = _example_row(connection, feed, is_subscription)
+    del template["id"]
+    template |= {"etag": etag_of(OTHERS), "last_modified": None, "body_hash": None}
     rows = [
-        like
+        template
         | dict.fromkeys(("url", "atom_id", "validated_url"), subscription.key)
         | {"title": f"Feed {number}", "link": f"https://f{number}.example/"}
         for number, subscription in enumerate(config.subscriptions)
         if number >= REAL
     ]
     _insert(connection, feed, rows)
-    settled = {
+    rendered = {
         "first_succeeded_at": began - YEAR - _DAY,
         "dirty": False,
         "rendered": make_feed_builder(config, vocabulary).settings_digest,
     }
-    connection.execute(update(feed).where(ours).values(settled))
-    return list(connection.execute(select(feed.c.id).where(ours).order_by(feed.c.id)).scalars())
+    connection.execute(update(feed).where(is_subscription).values(rendered))
+    return list(
+        connection.execute(select(feed.c.id).where(is_subscription).order_by(feed.c.id)).scalars()
+    )
 
 
 def _add_entries(
     connection: Connection, feeds: Sequence[int], vocabulary: Vocabulary, fingerprint: str,
     entries: int, began: datetime,
 ) -> list[MembershipChange]:  # fmt: skip
-    """Entries, each with its story, over a year up to yesterday; gives where those are to stand
-    that belong to a tag."""
+    """Add entries and their stories over a year up to yesterday; gives their channel memberships."""
     entry, story, match, band = map(
         _table, (tables.EntryRow, tables.StoryRow, tables.MatchRow, tables.MinHashBandRow)
     )
-    known = began - YEAR - _DAY  # since the feeds are; those that were read a moment ago too
-    connection.execute(update(entry).values(first_seen_at=known, changed_at=known))
+    first_seen = (
+        began - YEAR - _DAY
+    )  # the same as of the feeds, also for the entries of the first run
+    connection.execute(update(entry).values(first_seen_at=first_seen, changed_at=first_seen))
     stored = connection.execute(select(func.count(), func.max(entry.c.id)).select_from(entry)).one()
     first = max(stored[1], connection.execute(select(func.max(story.c.id))).scalar_one()) + 1
-    like = _a_row(connection, entry) | {"matched_fingerprint": fingerprint, "updated": None}
-    story_like = _a_row(connection, story) | {
+    entry_template = _example_row(connection, entry) | {
+        "matched_fingerprint": fingerprint,
+        "updated": None,
+    }
+    story_template = _example_row(connection, story) | {
         "ever_published": True,
         "placement_pending": False,
         "revisions": 0,
     }
     tags = [tag.key for tag in vocabulary.tags]
-    texts, rest = Texts(5005), entries - stored[0]
+    texts, missing = Texts(5005), entries - stored[0]
     membership_changes: list[MembershipChange] = []
 
     def rows() -> Iterator[tuple[Row, Row, Row | None, list[Row]]]:
-        for number in range(rest):
+        for number in range(missing):
             row = first + number
-            at = (began - YEAR + (YEAR - _DAY) * (number / rest)).replace(microsecond=0)
-            made = texts.entry(f"f{number % len(feeds)}.example/{number}", at)
-            one = like | convert.entry_columns(made) | {
+            at = (began - YEAR + (YEAR - _DAY) * (number / missing)).replace(microsecond=0)
+            generated = texts.entry(f"f{number % len(feeds)}.example/{number}", at)
+            entry_row = entry_template | convert.entry_columns(generated) | {
                 "id": row, "feed_id": feeds[number % len(feeds)], "story_id": row,
                 "first_seen_at": at, "changed_at": at,
             }  # fmt: skip
-            matched = None
-            if (number + number // len(feeds)) % _MATCHED == 0:  # now of these feeds, now of those
+            match_row = None
+            if (number + number // len(feeds)) % _MATCH_INTERVAL == 0:  # over all feeds in turn
                 tag = tags[len(membership_changes) % len(tags)]
-                why = Evidence(EvidenceKind.PHRASE, tag, "title", 1.0)
-                columns = convert.match_columns(Match(tag, 0.9, (why,)))
-                matched = {"entry_id": row, "matched_at": at, **columns}
+                evidence = Evidence(EvidenceKind.PHRASE, tag, "title", 1.0)
+                columns = convert.match_columns(Match(tag, 0.9, (evidence,)))
+                match_row = {"entry_id": row, "matched_at": at, **columns}
                 enters = frozenset({channel_key(ChannelKind.TAG, tag)})
                 membership_changes.append(
-                    MembershipChange(row, made.id, at, False, enters, frozenset())
+                    MembershipChange(row, generated.id, at, False, enters, frozenset())
                 )
-            names = bands(made.text) if at > began - _BANDS_KEPT else ()
-            told = story_like | {"id": row, "atom_id": made.id, "updated": at}
-            yield told, one, matched, [{"name": name, "entry_id": row} for name in names]
+            names = bands(generated.text) if at > began - _BANDS_AGE else ()
+            story_row = story_template | {"id": row, "atom_id": generated.id, "updated": at}
+            yield (
+                story_row,
+                entry_row,
+                match_row,
+                [{"name": name, "entry_id": row} for name in names],
+            )
 
-    made = rows()
-    while some := list(islice(made, _AT_ONCE)):
-        _insert(connection, story, [told for told, *_ in some])
-        _insert(connection, entry, [one for _, one, *_ in some])
-        _insert(connection, match, [matched for *_, matched, _ in some if matched])
-        _insert(connection, band, [name for *_, names in some for name in names])
+    all_rows = rows()
+    while batch := list(islice(all_rows, _BATCH_SIZE)):
+        _insert(connection, story, [story_row for story_row, *_ in batch])
+        _insert(connection, entry, [entry_row for _, entry_row, *_ in batch])
+        _insert(connection, match, [match_row for *_, match_row, _ in batch if match_row])
+        _insert(connection, band, [name for *_, names in batch for name in names])
         connection.commit()
     return membership_changes
 
 
-def _settle(connection: Connection, config: Config, outputs: Path) -> None:
-    """Note that all is rendered but the live feeds and the open documents."""
-    channel, page, listing, story = map(
+def _mark_rendered(connection: Connection, config: Config, outputs: Path) -> None:
+    """Mark everything as rendered, except the live feeds and the open documents."""
+    channel, document, membership, story = map(
         _table,
         (tables.ChannelRow, tables.ArchiveDocumentRow, tables.ChannelStoryRow, tables.StoryRow),
     )
-    told = select(story.c.updated).where(story.c.id == listing.c.story_id).scalar_subquery()
-    connection.execute(update(listing).values(entered_at=told))
-    open_ones = connection.execute(
-        select(page.c.channel, func.max(page.c.name)).group_by(page.c.channel)
+    dates = select(story.c.updated).where(story.c.id == membership.c.story_id).scalar_subquery()
+    connection.execute(update(membership).values(entered_at=dates))
+    open_documents = connection.execute(
+        select(document.c.channel, func.max(document.c.name)).group_by(document.c.channel)
     ).all()
-    held = select(page.c.channel, page.c.name, channel.c.slug).join(channel)
-    for key, month, slug in connection.execute(held).all():
-        if (key, month) not in open_ones:
+    documents = select(document.c.channel, document.c.name, channel.c.slug).join(channel)
+    for key, month, slug in connection.execute(documents).all():
+        if (key, month) not in open_documents:
             name = f"{slug}/{month}.atom"
-            this = (page.c.channel == key) & (page.c.name == month)
-            done = {"dirty": False, "rendered": f"{config.site.url}{name}"}
-            connection.execute(update(page).where(this).values(done))
-            _make(outputs / name)
+            is_this = (document.c.channel == key) & (document.c.name == month)
+            rendered = {"dirty": False, "rendered": f"{config.site.url}{name}"}
+            connection.execute(update(document).where(is_this).values(rendered))
+            _touch(outputs / name)
     for name in source_files(config.sources).values():
-        _make(outputs / name)
+        _touch(outputs / name)
 
 
-def _make(path: Path) -> None:
+def _touch(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
 
@@ -259,10 +262,10 @@ def _table(row: Any) -> Table:
     return table
 
 
-def _a_row(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> Row:
-    """A real row, of which the columns that nobody here knows of are taken."""
-    found = connection.execute(select(table).where(*conditions).limit(1))
-    return dict(found.mappings().one())
+def _example_row(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> Row:
+    """A real row, for the columns that are not set here."""
+    rows = connection.execute(select(table).where(*conditions).limit(1))
+    return dict(rows.mappings().one())
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,12 +1,12 @@
-"""Many workers on one PostgreSQL database, beside one process on SQLite: the same outputs.
+"""Compares many workers on PostgreSQL with one process on SQLite: speed, and equal outputs.
 
-Twenty thousand feeds on two thousand hosts, all polled once, and then each once more in an hour of
-news, of which the clock is ours: twelve rounds, each of what is due in five minutes, settled when
-all of it was polled. Once with one process; once with four workers; once with workers of which one
-is killed every few seconds, and a server that is restarted in the middle. Then how fast 1, 2 and 4
-workers are, when nothing is new.
+Twenty thousand feeds on two thousand hosts are polled once, then each once more during a simulated
+hour with new entries. The hour has twelve rounds of five minutes: all due feeds are polled, then
+matched and published. This is done with one process; with four workers; and with four workers while
+one is killed every few seconds and the server is restarted in the middle. Then the speed of 1, 2 and
+4 workers is measured without new entries.
 
-``python -m benchmarks.machines FEEDS HOSTS WORKERS`` for other numbers: ``make bench`` takes 1,000
+``python -m benchmarks.machines FEEDS HOSTS WORKERS`` uses other numbers; ``make bench`` uses 1,000
 feeds on 100 hosts.
 """
 
@@ -56,35 +56,37 @@ _T = TypeVar("_T")
 FEEDS, HOSTS, WORKERS = 20_000, 2_000, 4
 START = datetime(2026, 11, 25, 6, tzinfo=UTC)
 ROUNDS = (0, *range(60, 125, 5))  # minutes
-_KILLED_EVERY_SECONDS = 4.0
-_STALLED_SECONDS = 12.0  # after which a killed worker's jobs are given back, in this benchmark
+_KILL_INTERVAL_SECONDS = 4.0
+_STALLED_SECONDS = 12.0  # until jobs of a killed worker are queued again, in this benchmark
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _CLIPPINGS = (_REPOSITORY / "clippings" / "michel-bauwens.txt").read_text("utf-8")
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the publishers saw: how often each feed was asked for in each round, and the most requests
-    that a host had at once."""
+class RequestLog:
+    """The number of requests of each feed in each round, and the most concurrent ones of a host."""
 
-    asked: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    at_once: int = 0
+    requests: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    max_concurrent: int = 0
 
 
 # -- publishers ------------------------------------------------------------------------------------
 
 
 def document(feed: int, minute: int) -> bytes:
-    """What a feed serves so many minutes after the start: three entries of the day before, for a
-    third of the feeds a fourth that comes in the hour of news, and of some an entry is edited."""
-    dice = random.Random(feed)
-    words = dice.sample(_WORDS, min(len(_WORDS), 120))
-    arrival, edit = dice.randrange(180), dice.randrange(600)
+    """A feed's document so many minutes after the start.
+
+    It has three entries of the day before. A third of the feeds get a fourth entry during the hour,
+    and a tenth of the feeds edit an entry.
+    """
+    rng = random.Random(feed)
+    words = rng.sample(_WORDS, min(len(_WORDS), 120))
+    arrival, edit = rng.randrange(180), rng.randrange(600)
     items = [
-        _item(feed, n, START - timedelta(hours=20 + n, minutes=dice.randrange(60)), words, dice)
+        _item(feed, n, START - timedelta(hours=20 + n, minutes=rng.randrange(60)), words, rng)
         for n in range(3)
     ]
-    late = _item(feed, 3, START + timedelta(minutes=60 + arrival), words, dice)
+    late = _item(feed, 3, START + timedelta(minutes=60 + arrival), words, rng)
     if arrival < 60 and minute >= 60 + arrival:
         items.insert(0, late)
     if edit < 60 and minute >= 60 + edit:
@@ -96,8 +98,8 @@ def document(feed: int, minute: int) -> bytes:
 _WORDS = sorted({word for word in _CLIPPINGS.replace("#", " ").split() if word.isalpha()})
 
 
-def _item(feed: int, number: int, at: datetime, words: list[str], dice: random.Random) -> str:
-    title, text = " ".join(dice.choices(words, k=6)), " ".join(dice.choices(words, k=60))
+def _item(feed: int, number: int, at: datetime, words: list[str], rng: random.Random) -> str:
+    title, text = " ".join(rng.choices(words, k=6)), " ".join(rng.choices(words, k=60))
     link = f"https://f{feed}.example/{number}"
     date = f"{at:%a, %d %b %Y %H:%M:%S GMT}"
     return (
@@ -106,10 +108,12 @@ def _item(feed: int, number: int, at: datetime, words: list[str], dice: random.R
     )
 
 
-def _publish(minute: "Synchronized[int]", told: "multiprocessing.connection.Connection") -> None:
-    """All publishers, in a process of its own. Answers ``/`` with what it has seen, and forgets it."""
-    seen = Seen()
-    working: Counter[str] = Counter()
+def _publish(
+    minute: "Synchronized[int]", port_pipe: "multiprocessing.connection.Connection"
+) -> None:
+    """Serve all feeds, in a separate process. ``/`` gives the request log and clears it."""
+    log = RequestLog()
+    open_requests: Counter[str] = Counter()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = writer.get_extra_info("sockname")[0]
@@ -117,25 +121,25 @@ def _publish(minute: "Synchronized[int]", told: "multiprocessing.connection.Conn
             while request := await reader.readuntil(b"\r\n\r\n"):
                 path = request.split(b" ", 2)[1].decode().removeprefix("/")
                 if not path:
-                    body = json.dumps([seen.asked, seen.at_once]).encode()
-                    seen.asked.clear()
-                    seen.at_once = 0
+                    body = json.dumps([log.requests, log.max_concurrent]).encode()
+                    log.requests.clear()
+                    log.max_concurrent = 0
                     writer.write(
                         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
                     )
                 else:
-                    working[host] += 1
-                    seen.at_once = max(seen.at_once, working[host])
-                    seen.asked[minute.value][path] += 1
-                    await asyncio.sleep(0.001)  # two at once would be seen
+                    open_requests[host] += 1
+                    log.max_concurrent = max(log.max_concurrent, open_requests[host])
+                    log.requests[minute.value][path] += 1
+                    await asyncio.sleep(0.001)  # long enough to notice two at the same time
                     writer.write(_answer(int(path), minute.value, request))
-                    working[host] -= 1
+                    open_requests[host] -= 1
                 await writer.drain()
         writer.close()
 
     async def main() -> None:
         server = await asyncio.start_server(answer, "0.0.0.0", 0, backlog=4096)
-        told.send(server.sockets[0].getsockname()[1])
+        port_pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(main())
@@ -144,35 +148,38 @@ def _publish(minute: "Synchronized[int]", told: "multiprocessing.connection.Conn
 def _answer(feed: int, minute: int, request: bytes) -> bytes:
     body = document(feed, minute)
     etag = b'"%b"' % sha256(body).hexdigest()[:16].encode()
-    # So that each is due once in the hour of news.
+    # So each feed is due once during the hour.
     fresh = 3600 + int(3000 * spread(f"fresh {feed}"))
     head = b"ETag: %b\r\nCache-Control: max-age=%d\r\n" % (etag, fresh)
     if etag in request:
         return b"HTTP/1.1 304 Not Modified\r\n%b\r\n" % head
-    whole = b"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\n%bContent-Length: %d\r\n\r\n"
-    return whole % (head, len(body)) + body
+    response = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\n%bContent-Length: %d\r\n\r\n"
+    )
+    return response % (head, len(body)) + body
 
 
-class World:
-    """Publishers on loopback hosts, and the minute that it is for all."""
+class Publishers:
+    """Publishers on loopback hosts, with a simulated clock."""
 
     def __init__(self, port: int, minute: "Synchronized[int]", feeds: int, hosts: int) -> None:
         self.port = port
         self._minute = minute
         self.urls = [f"http://{_host(number % hosts)}:{port}/{number}" for number in range(feeds)]
 
-    def turn(self, minute: int) -> datetime:
-        """It is so many minutes after the start; past the last round nothing new comes."""
+    def set_minute(self, minute: int) -> datetime:
+        """Set the clock to minutes after the start; nothing is new after the last round."""
         self._minute.value = minute if minute <= ROUNDS[-1] else 0
         return START + timedelta(minutes=minute)
 
-    def seen(self) -> Seen:
-        """What the publishers saw since they were last asked."""
+    def take_log(self) -> RequestLog:
+        """The requests since the last call."""
         import urllib.request
 
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/") as answer:
-            asked, at_once = json.load(answer)
-        return Seen({int(minute): Counter(paths) for minute, paths in asked.items()}, at_once)
+            requests, max_concurrent = json.load(answer)
+        by_minute = {int(minute): Counter(paths) for minute, paths in requests.items()}
+        return RequestLog(by_minute, max_concurrent)
 
 
 def _host(number: int) -> str:
@@ -180,15 +187,15 @@ def _host(number: int) -> str:
 
 
 @contextmanager
-def world(feeds: int, hosts: int) -> Iterator[World]:
-    """Publishers, while they are wanted."""
+def serve_publishers(feeds: int, hosts: int) -> Iterator[Publishers]:
+    """Publishers that answer until the block ends."""
     context = multiprocessing.get_context("fork")
     minute = context.Value("i", 0)
     here, there = context.Pipe()
     process = context.Process(target=_publish, args=(minute, there), daemon=True)
     process.start()
     try:
-        yield World(here.recv(), minute, feeds, hosts)
+        yield Publishers(here.recv(), minute, feeds, hosts)
     finally:
         process.kill()
         process.join()
@@ -197,12 +204,13 @@ def world(feeds: int, hosts: int) -> Iterator[World]:
 # -- installations ---------------------------------------------------------------------------------
 
 
-def install(folder: Path, world: World, url: str) -> Project:
-    """A project that polls all feeds of the world and keeps its state at ``url``."""
+def install(folder: Path, publishers: Publishers, url: str) -> Project:
+    """A project that polls all feeds, with its database at ``url``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "clippings.txt").write_text(_CLIPPINGS, "utf-8")
     subscriptions = "".join(
-        f'[[subscriptions]]\nurl = "{url}"\nallow_private = "127.0.0.0/8"\n' for url in world.urls
+        f'[[subscriptions]]\nurl = "{url}"\nallow_private = "127.0.0.0/8"\n'
+        for url in publishers.urls
     )
     (folder / "feeds.toml").write_text(
         f'[site]\nurl = "https://site.example/"\n[store]\nurl = "{url}"\n'
@@ -211,12 +219,14 @@ def install(folder: Path, world: World, url: str) -> Project:
     return open_project(folder / "feeds.toml", {}, START)
 
 
-def one_process(folder: Path, world: World, rounds: tuple[int, ...] = ROUNDS) -> None:
-    """What cron does, on SQLite."""
-    project = install(folder, world, databases.SQLITE)
+def run_in_one_process(
+    folder: Path, publishers: Publishers, rounds: tuple[int, ...] = ROUNDS
+) -> None:
+    """Run as cron does, on SQLite."""
+    project = install(folder, publishers, databases.SQLITE)
     store = Store(project.config.store_url, folder)
     for minute in rounds:
-        now = world.turn(minute)
+        now = publishers.set_minute(minute)
 
         @asynccontextmanager
         async def open_network() -> AsyncIterator[tuple[Fetcher, ParsingPool]]:
@@ -240,7 +250,7 @@ def one_process(folder: Path, world: World, rounds: tuple[int, ...] = ROUNDS) ->
 
 
 class SimulatedStore(Store):
-    """A database whose server has the time of a file."""
+    """A store whose server time comes from a file."""
 
     clock: Path
 
@@ -254,8 +264,8 @@ def open_store(folder: Path, url: str) -> SimulatedStore:
     return store
 
 
-async def work_here(folder: Path, stalled_seconds: float) -> None:
-    """A worker as `aggregator worker` is one, but for its clock, and for the rest that hosts have."""
+async def run_worker(folder: Path, stalled_seconds: float) -> None:
+    """A worker like `aggregator worker`, but with a simulated clock and no pause between requests."""
 
     def warn(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
@@ -264,7 +274,7 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
         folder / "feeds.toml", lambda path: open_project(path, {}, START), warn
     )
     url = projects.current().config.store_url
-    with ParsingPool() as parser, WorkerLocks(url, folder) as turns:
+    with ParsingPool() as parser, WorkerLocks(url, folder) as locks:
         async with (
             Queue(conninfo(url), stalled_seconds) as queue,
             Fetcher("aggregator/benchmark", gap_seconds=0) as fetcher,
@@ -272,11 +282,13 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
             jobs = Jobs(
                 projects=projects,
                 store=open_store(folder, url),
-                locks=turns,
+                locks=locks,
                 queue=queue,
                 fetcher=fetcher,
                 parser=parser,
-                open_outputs=lambda known, part: OutputFolder(folder / "outputs", exclusive=False),
+                open_outputs=lambda project, part: OutputFolder(
+                    folder / "outputs", exclusive=False
+                ),
                 report=lambda job, report: None,
                 write_metrics=lambda config, store: None,
             )
@@ -284,7 +296,7 @@ async def work_here(folder: Path, stalled_seconds: float) -> None:
 
 
 class Workers:
-    """Processes that work on one folder."""
+    """Worker processes of one installation."""
 
     def __init__(self, folder: Path, number: int, stalled_seconds: float) -> None:
         self._folder = folder
@@ -299,16 +311,16 @@ class Workers:
         command.append(str(self._stalled_seconds))
         return subprocess.Popen(command, cwd=_REPOSITORY, stderr=self._log)
 
-    def kill_one(self, dice: random.Random) -> None:
-        """As the kernel does when memory is short; another takes its place."""
-        place = dice.randrange(len(self._processes))
+    def kill_one(self, rng: random.Random) -> None:
+        """Kill a worker, as the kernel does when memory is short, and start another."""
+        place = rng.randrange(len(self._processes))
         self._processes[place].kill()
         self._processes[place].wait()
         self._processes[place] = self._start()
         self.killed += 1
 
     def cpu(self) -> float:
-        """Seconds of the processor that all have taken, with their children that have ended."""
+        """CPU seconds of all workers, with those of their ended children."""
         ticks = 0
         for process in self._processes:
             fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -324,81 +336,86 @@ class Workers:
 
 
 @dataclass
-class Rounds:
-    """What plans the jobs of an installation, and waits for their end."""
+class Planner:
+    """Enqueues the jobs of an installation round by round, and waits for their end."""
 
     folder: Path
     url: str
-    world: World
+    publishers: Publishers
     seconds: list[float] = field(default_factory=list)
 
-    async def run(self, rounds: tuple[int, ...], half: Callable[[], None] = lambda: None) -> None:
-        """Each round: poll what is due, and when all is polled, settle and publish it."""
+    async def run(
+        self, rounds: tuple[int, ...], at_half: Callable[[], None] = lambda: None
+    ) -> None:
+        """In each round poll what is due, then match and publish."""
         projects = ProjectWatcher(
             self.folder / "feeds.toml", lambda path: open_project(path, {}, START), print
         )
         store = open_store(self.folder, self.url)
-        with WorkerLocks(self.url, self.folder) as turns:
+        with WorkerLocks(self.url, self.folder) as locks:
             async with Queue(conninfo(self.url)) as queue:
                 for number, minute in enumerate(rounds):
-                    now = self.world.turn(minute)
+                    now = self.publishers.set_minute(minute)
                     store.clock.write_text(now.isoformat())
                     began = time.monotonic()
-                    await _insist(partial(queue_polls, projects, store, turns, queue, now))
-                    await _drained(queue)
+                    await _retry(partial(queue_polls, projects, store, locks, queue, now))
+                    await _wait_until_empty(queue)
                     self.seconds.append(time.monotonic() - began)
                     if number == len(rounds) // 2:
-                        half()
-                    # What was given up because its workers were killed too often is planned again, as
+                        at_half()
+                    # Jobs that were given up because their workers were killed are planned again, as
                     # `aggregator schedule` does in its next interval.
-                    await self._settled(queue)
-                    while await self._unsettled(store):
-                        await self._settled(queue)
+                    await self._match_and_publish(queue)
+                    while await self._has_failed_jobs(store):
+                        await self._match_and_publish(queue)
         store.close()
 
-    async def _settled(self, queue: Queue) -> None:
-        await _insist(partial(queue_matching, queue))
-        await _drained(queue)
+    async def _match_and_publish(self, queue: Queue) -> None:
+        await _retry(partial(queue_matching, queue))
+        await _wait_until_empty(queue)
 
-    async def _unsettled(self, store: Store) -> bool:
-        failed = await _insist(partial(asyncio.to_thread, store.job_failures.all))
-        return any(not job_failures.name.startswith(POLL) for job_failures in failed)
+    async def _has_failed_jobs(self, store: Store) -> bool:
+        failures = await _retry(partial(asyncio.to_thread, store.job_failures.all))
+        return any(not failure.name.startswith(POLL) for failure in failures)
 
 
-async def _insist(this: Callable[[], Awaitable[_T]]) -> _T:
+async def _retry(action: Callable[[], Awaitable[_T]]) -> _T:
     while True:
         try:
-            return await this()
+            return await action()
         except StorageError:  # while the server is restarted
             await asyncio.sleep(0.2)
 
 
-async def _drained(queue: Queue) -> None:
-    while await _insist(queue.queued_locks):
+async def _wait_until_empty(queue: Queue) -> None:
+    while await _retry(queue.queued_locks):
         await asyncio.sleep(0.2)
 
 
-def many(
+def run_with_workers(
     folder: Path,
-    world: World,
+    publishers: Publishers,
     workers: int,
     *,
     chaos: bool = False,
     rounds: tuple[int, ...] = ROUNDS,
     stalled_seconds: float = STALLED_SECONDS,
-) -> tuple[Workers, Rounds]:
-    """The same with workers; with ``chaos`` one is killed every few seconds, and once the server."""
+) -> tuple[Workers, Planner]:
+    """Run the rounds with workers.
+
+    With ``chaos``, a worker is killed every few seconds, and the server is restarted once.
+    """
     url = databases.new_database()
-    install(folder, world, url)
+    install(folder, publishers, url)
     (folder / "clock").write_text(START.isoformat())
     crew = Workers(folder, workers, stalled_seconds)
-    planner = Rounds(folder, url, world)
-    over = threading.Event()
+    planner = Planner(folder, url, publishers)
+    ended = threading.Event()
 
     def kill() -> None:
-        dice = random.Random(7)
-        while not over.wait(_KILLED_EVERY_SECONDS * (0.5 + dice.random())):
-            crew.kill_one(dice)
+        rng = random.Random(7)
+        while not ended.wait(_KILL_INTERVAL_SECONDS * (0.5 + rng.random())):
+            crew.kill_one(rng)
 
     killer = threading.Thread(target=kill)
     if chaos:
@@ -407,26 +424,26 @@ def many(
         asyncio.run(planner.run(rounds, databases.restart if chaos else lambda: None))
         crew.cpu_seconds = crew.cpu()
     finally:
-        over.set()
+        ended.set()
         if chaos:
             killer.join()
         crew.stop()
     return crew, planner
 
 
-def outputs(folder: Path) -> dict[str, bytes]:
-    """Every file that was published."""
+def read_outputs(folder: Path) -> dict[str, bytes]:
+    """The published files."""
     root = folder / "outputs"
     files = filter(Path.is_file, sorted(root.rglob("*")))
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in files
-        if not path.match(TEMPORARY_PATTERN)  # of those that were killed: no reader sees them
+        if not path.match(TEMPORARY_PATTERN)  # of killed workers: no reader sees them
     }
 
 
-def stored(folder: Path, url: str) -> list[tuple[str, str, str]]:
-    """Every entry: its feed, its key, and a digest of what it says."""
+def read_entries(folder: Path, url: str) -> list[tuple[str, str, str]]:
+    """The feed, key and content hash of each stored entry."""
     statement = (
         "SELECT feed.url, entry.key, entry.content_hash FROM entry "
         "JOIN feed ON feed.id = entry.feed_id"
@@ -439,49 +456,55 @@ def main(feeds: int = FEEDS, hosts: int = HOSTS, workers: int = WORKERS) -> None
     print(f"\n{feeds} feeds on {hosts} hosts, {len(ROUNDS)} rounds\n")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         root = Path(name)
-        publishers = stack.enter_context(world(feeds, hosts))
+        publishers = stack.enter_context(serve_publishers(feeds, hosts))
         began = time.monotonic()
-        one_process(root / "one", publishers)
+        run_in_one_process(root / "one", publishers)
         print(f"  one process, SQLite    {time.monotonic() - began:6.1f} s")
-        exclusive, wanted = publishers.seen(), outputs(root / "one")
-        entries = stored(root / "one", databases.SQLITE)
+        expected_log, expected = publishers.take_log(), read_outputs(root / "one")
+        entries = read_entries(root / "one", databases.SQLITE)
         for title, chaos in ((f"{workers} workers", False), (f"{workers} workers, killed", True)):
             folder = root / title
             began = time.monotonic()
-            patience = _STALLED_SECONDS if chaos else STALLED_SECONDS
-            crew, planner = many(folder, publishers, workers, chaos=chaos, stalled_seconds=patience)
-            seen, found = publishers.seen(), outputs(folder)
-            twice = sum(
-                n > exclusive.asked[m][p] for m, ps in seen.asked.items() for p, n in ps.items()
+            stalled_seconds = _STALLED_SECONDS if chaos else STALLED_SECONDS
+            crew, planner = run_with_workers(
+                folder, publishers, workers, chaos=chaos, stalled_seconds=stalled_seconds
+            )
+            log, files = publishers.take_log(), read_outputs(folder)
+            repeated = sum(
+                n > expected_log.requests[m][p]
+                for m, ps in log.requests.items()
+                for p, n in ps.items()
             )
             missed = sum(
-                seen.asked[m][p] < n for m, ps in exclusive.asked.items() for p, n in ps.items()
+                log.requests[m][p] < n
+                for m, ps in expected_log.requests.items()
+                for p, n in ps.items()
             )
             print(
                 f"  {title:22} {time.monotonic() - began:6.1f} s; {crew.killed} killed; "
-                f"at most {seen.at_once} requests of a host at once; of {alone_total(exclusive)} polls "
-                f"{missed} missed, {twice} done twice; {len(found)} files, "
-                f"{'equal' if found == wanted else 'NOT equal'}; {len(entries)} entries, "
-                f"{'equal' if stored(folder, planner.url) == entries else 'NOT equal'}"
+                f"at most {log.max_concurrent} concurrent requests of a host; of {count_requests(expected_log)} polls "
+                f"{missed} missed, {repeated} repeated; {len(files)} files, "
+                f"{'equal' if files == expected else 'NOT equal'}; {len(entries)} entries, "
+                f"{'equal' if read_entries(folder, planner.url) == entries else 'NOT equal'}"
             )
         _throughput(root, publishers)
 
 
-def alone_total(seen: Seen) -> int:
-    """How many requests there were."""
-    return sum(sum(paths.values()) for paths in seen.asked.values())
+def count_requests(log: RequestLog) -> int:
+    """The number of all requests."""
+    return sum(sum(paths.values()) for paths in log.requests.values())
 
 
-def _throughput(root: Path, publishers: World) -> None:
-    """A round, a day later, in which all answer that nothing is new."""
+def _throughput(root: Path, publishers: Publishers) -> None:
+    """Time a round a day later, in which all publishers answer 304."""
     feeds = len(publishers.urls)
-    print("\n  nothing is new:         wall s   CPU s   feeds a second   CPU ms a feed")
+    print("\n  nothing new:            wall s   CPU s   feeds a second   CPU ms a feed")
     rounds = (0, 30 * 60)
     folder = root / "warm"
-    publishers.turn(0)
-    one_process(folder, publishers, rounds[:1])
+    publishers.set_minute(0)
+    run_in_one_process(folder, publishers, rounds[:1])
     before, began = os.times(), time.monotonic()
-    one_process(folder, publishers, rounds[1:])
+    run_in_one_process(folder, publishers, rounds[1:])
     after = os.times()
     cpu = (after.user + after.system) - (before.user + before.system)
     _row("one process", time.monotonic() - began, cpu, feeds)
@@ -490,7 +513,7 @@ def _throughput(root: Path, publishers: World) -> None:
         url = databases.new_database()
         install(folder, publishers, url)
         (folder / "clock").write_text(START.isoformat())
-        crew, planner = Workers(folder, number, STALLED_SECONDS), Rounds(folder, url, publishers)
+        crew, planner = Workers(folder, number, STALLED_SECONDS), Planner(folder, url, publishers)
         asyncio.run(planner.run(rounds[:1]))
         before_cpu = crew.cpu()
         asyncio.run(planner.run(rounds[1:]))
@@ -504,6 +527,6 @@ def _row(title: str, wall: float, cpu: float, feeds: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        asyncio.run(work_here(Path(sys.argv[2]), float(sys.argv[3])))
+        asyncio.run(run_worker(Path(sys.argv[2]), float(sys.argv[3])))
     else:
         main(*map(int, sys.argv[1:]))

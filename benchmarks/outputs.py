@@ -1,7 +1,7 @@
-"""Publishing at size: what a run costs that adds ten entries to many that are stored.
+"""Times publishing: a run that adds ten entries to many stored ones.
 
-2,000 tags and 200,000 entries are stored through the store's own door, grouped, matched, listed and
-rendered; then ten more. Everything after parsing is timed; nothing is fetched.
+200,000 entries under 2,000 tags are stored, grouped, matched, placed and rendered; then ten more.
+Everything after parsing is timed; nothing is fetched.
 """
 
 import random
@@ -33,7 +33,7 @@ from aggregator.text.atom_ids import mint_id
 TAGS = 2_000
 FEEDS = 200
 ENTRIES_PER_FEED = 1_000
-ADDED = 10
+NEW_ENTRIES = 10
 _NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 _WORDS = [f"mot{number}" for number in range(5_000)]
 
@@ -48,10 +48,10 @@ def _config() -> Config:
 
 
 def _entries(feed: int, first: int, number: int) -> Iterator[Entry]:
-    dice = random.Random(f"{feed} {first}")
+    rng = random.Random(f"{feed} {first}")
     for place in range(first, first + number):
         page = f"f{feed}.example/{place}"
-        text = " ".join(dice.choices(_WORDS, k=80))
+        text = " ".join(rng.choices(_WORDS, k=80))
         yield Entry(
             key=page,
             id=mint_id("", page, ""),
@@ -60,8 +60,8 @@ def _entries(feed: int, first: int, number: int) -> Iterator[Entry]:
             page=page,
             content=f"<p>{text}</p>",
             text=text,
-            categories=tuple(Category(f"Sujet {dice.randrange(TAGS)}") for _ in range(2)),
-            published=_NOW - timedelta(hours=dice.randrange(365 * 24)),
+            categories=tuple(Category(f"Sujet {rng.randrange(TAGS)}") for _ in range(2)),
+            published=_NOW - timedelta(hours=rng.randrange(365 * 24)),
         )
 
 
@@ -72,8 +72,10 @@ def _save(store: Store, subscription: Subscription, entries: list[Entry], now: d
     store.feeds.save_answers([ParsedAnswer(subscription, parsed, state)], now)
 
 
-def _rest(config: Config, store: Store, folder: OutputFolder, now: datetime) -> dict[str, float]:
-    """Seconds of each step after the last document is stored; and how many files were written."""
+def _time_steps(
+    config: Config, store: Store, folder: OutputFolder, now: datetime
+) -> dict[str, float]:
+    """Seconds of each step after storing, and the number of files that were written."""
     clock = time.monotonic
     began = clock()
     store.stories.group_entries(now)
@@ -99,15 +101,17 @@ def main() -> None:
         began = time.monotonic()
         for number, subscription in enumerate(config.subscriptions):
             _save(store, subscription, list(_entries(number, 0, ENTRIES_PER_FEED)), _NOW)
-        stored = time.monotonic() - began
+        store_seconds = time.monotonic() - began
         later = _NOW + timedelta(days=1)
-        rows = [("everything", {"store": stored} | _rest(config, store, folder, _NOW))]
-        rows.append(("nothing new", {"store": 0.0} | _rest(config, store, folder, later)))
-        for place in range(ADDED):
+        rows = [("everything", {"store": store_seconds} | _time_steps(config, store, folder, _NOW))]
+        rows.append(("nothing new", {"store": 0.0} | _time_steps(config, store, folder, later)))
+        for place in range(NEW_ENTRIES):
             (entry,) = _entries(place, ENTRIES_PER_FEED, 1)
             new = replace(entry, published=later)
             _save(store, config.subscriptions[place], [new], later)
-        rows.append((f"{ADDED} new", {"store": 0.0} | _rest(config, store, folder, later)))
+        rows.append(
+            (f"{NEW_ENTRIES} new", {"store": 0.0} | _time_steps(config, store, folder, later))
+        )
         store.close()
     total = FEEDS * ENTRIES_PER_FEED
     print(f"\nPublishing {total:,} entries under {TAGS:,} tags; seconds of each step\n")

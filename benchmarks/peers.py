@@ -1,7 +1,7 @@
-"""Other aggregators over the same feeds, where they are installed. None of them matches or publishes.
+"""Other aggregators for comparison, if they are installed. None of them matches or publishes.
 
-reader and rss2email are Python programs with feedparser; newsboat is C++ with SQLite; sfeed is C,
-with curl and files. Each is set up as its manual says, with as many jobs as its users are told to.
+reader and rss2email are Python programs with feedparser; newsboat is C++ with SQLite; sfeed is C
+with curl and files. Each is configured as its manual recommends, also in its number of jobs.
 """
 
 import json
@@ -22,43 +22,43 @@ for url in open("urls"):
 """
 
 
-# Its command would wait an hour before it polls a feed again.
+# The command-line program would wait an hour before it polls a feed again.
 _UPDATE = """
 from reader import make_reader
 make_reader("db.sqlite").update_feeds(scheduled=False, workers=4)
 """
 
 
-# What ours cannot do without: what it asks and stores with is imported, and every feed is asked for
-# as we ask for it. Nothing is read, stored, matched or published.
+# The minimum of our own program: it imports the same HTTP and database packages, and requests each
+# feed as we do. Nothing is parsed, stored, matched or published.
 _REQUESTS = """
 import asyncio, json, pathlib
 import aiohttp, httpx, sqlmodel
 from httpx_aiohttp import AiohttpTransport
 
-kept = pathlib.Path("etags")
-etags = json.loads(kept.read_text())
+etags_file = pathlib.Path("etags")
+etags = json.loads(etags_file.read_text())
 
 async def main():
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, force_close=True), cookie_jar=aiohttp.DummyCookieJar()
     )
     slots = asyncio.Semaphore(16)
-    async def ask(url):
+    async def request(url):
         async with slots:
             answer = await client.get(url, headers={"If-None-Match": etags[url]})
         etags[url] = answer.headers["ETag"]
     async with httpx.AsyncClient(transport=AiohttpTransport(client=session)) as client:
-        await asyncio.gather(*map(ask, etags))
+        await asyncio.gather(*map(request, etags))
 
 asyncio.run(main())
-kept.write_text(json.dumps(etags))
+etags_file.write_text(json.dumps(etags))
 """
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that is set up in a folder; ``command`` polls all feeds, ``prepare`` once adds them."""
+    """A program with its files; ``prepare`` adds the feeds once, ``command`` polls all."""
 
     name: str
     command: Sequence[str]
@@ -67,9 +67,9 @@ class Program:
 
 
 def programs(urls: Sequence[str], clippings: str) -> list[Program]:
-    """Ours, the requests that ours makes, and those that are installed."""
-    every = (_ours(urls, clippings), _requests(urls), *(peer(urls) for peer in _PEERS))
-    return list(filter(None, every))
+    """Our program, its bare requests, and the installed peers."""
+    candidates = (_ours(urls, clippings), _requests(urls), *(peer(urls) for peer in _PEERS))
+    return list(filter(None, candidates))
 
 
 def _ours(urls: Sequence[str], clippings: str) -> Program:
@@ -138,7 +138,7 @@ _PEERS = (_reader, _rss2email, _newsboat, _sfeed)
 
 
 def set_up(program: Program, folder: Path) -> None:
-    """Write its files."""
+    """Write the files of a program."""
     for name, text in program.files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Lines on axes of powers of ten, as an SVG that a page of documentation can show."""
+"""Draws line charts with logarithmic axes as SVG for the documentation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from math import ceil, floor, log10
 
 _WIDTH, _HEIGHT = 400, 300  # of a panel, with its labels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 64, 48
-_SHARE = 0.04  # of the axis, between a point and the edge
+_SHARE = 0.04  # of the axis, free at each end
 
-# Colours of Okabe and Ito, lighter in the dark; each line has a dash and a mark of its own too.
+# Colours of Okabe and Ito, lighter in dark mode. Lines also differ in dashes and marks.
 _STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600 }
@@ -28,7 +28,7 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class Line:
-    """``points`` are positive."""
+    """A line through positive ``points`` (x, y)."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Three lines at most, over the same axis, which ``title`` names."""
+    """At most three lines over the same x axis, which ``title`` names."""
 
     title: str
     lines: Sequence[Line]
@@ -44,7 +44,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Powers of ten from ``first`` to ``last``, and where those stand."""
+    """A logarithmic axis from 10**``first`` to 10**``last``, in pixels from ``start``."""
 
     first: int
     last: int
@@ -52,7 +52,7 @@ class _Axis:
     length: float
 
     def at(self, value: float) -> float:
-        """Where a value stands."""
+        """The pixel position of a value."""
         share = (log10(value) - self.first) / (self.last - self.first)
         return self.start + self.length * (_SHARE + (1 - 2 * _SHARE) * share)
 
@@ -62,15 +62,15 @@ class _Axis:
 
 
 def draw(title: str, panels: Sequence[Panel]) -> str:
-    """The panels side by side, with the same axis of values."""
+    """The panels side by side, with the same y axis."""
     values = [y for panel in panels for line in panel.lines for _, y in line.points]
     width = _WIDTH * len(panels)
-    told = " ".join(_told(panel) for panel in panels)
+    description = " ".join(_describe(panel) for panel in panels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
         f'role="img" aria-labelledby="title desc">',
         f'<title id="title">{escape(title)}</title>',
-        f'<desc id="desc">{escape(told)}</desc>',
+        f'<desc id="desc">{escape(description)}</desc>',
         f"<style>{_STYLE}</style>",
         _text(12, 20, title, "start", "title"),
     ]
@@ -87,7 +87,7 @@ def draw(title: str, panels: Sequence[Panel]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _told(panel: Panel) -> str:
+def _describe(panel: Panel) -> str:
     lines = (
         f"{line.name}: {', '.join(f'{y:.2g} at {x:,.0f}' for x, y in line.points)}."
         for line in panel.lines
@@ -145,5 +145,5 @@ def _mark(x: float, y: float, number: int) -> str:
 
 
 def _text(x: float, y: float, words: str, anchor: str, kind: str = "") -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+    class_attribute = f' class="{kind}"' if kind else ""
+    return f'<text{class_attribute} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'

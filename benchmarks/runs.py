@@ -1,11 +1,11 @@
-"""Whole runs as cron sees them, each a process of its own, beside other aggregators.
+"""Times complete runs, each in a separate process, and compares them with other aggregators.
 
-*cold*: nothing is stored; *warm*: every feed answers 304; *delta*: every feed has one new entry
-and one edited; *quiet day*: three feeds of a hundred have. All in one run over the same server, so
-that ratios mean something where seconds do not. What the programs do is not the same: ours also
-matches every entry with the tags, and writes their feeds.
+*cold*: nothing is stored; *warm*: every feed answers 304; *delta*: every feed has one new and one
+edited entry; *quiet day*: three percent of the feeds have. All programs use the same server in turn,
+so ratios are more meaningful than seconds. The programs do different work: ours also matches each
+entry with the tags and writes the output feeds.
 
-``python -m benchmarks.runs FEEDS ROUNDS`` for other numbers than 1,000 and 3.
+``python -m benchmarks.runs FEEDS ROUNDS`` uses other numbers than 1,000 and 3.
 """
 
 import subprocess
@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.peers import Program, programs, set_up
-from benchmarks.server import address, serving, turn
+from benchmarks.server import address, serve_edition, serving
 from benchmarks.timing import Timed, time_process
 from benchmarks.workload import FEEDS, count_entries, editions
 
-PHASES = {"cold": 0, "warm": 0, "delta": 1, "quiet day": 2}  # and which edition is served
+PHASES = {"cold": 0, "warm": 0, "delta": 1, "quiet day": 2}  # the edition that is served
 ROUNDS = 3
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -31,21 +31,23 @@ def main(feeds: int = FEEDS, rounds: int = ROUNDS) -> None:
     """Print the table."""
     served = editions(feeds)
     clippings = (_REPOSITORY / "clippings" / "michel-bauwens.txt").read_text("utf-8")
-    found: dict[str, dict[str, Timed]] = {}
+    timings: dict[str, dict[str, Timed]] = {}
     with serving(*served) as port:
         urls = [address(port, number, path) for number, path in enumerate(served[0])]
-        every = programs(urls, clippings)
+        all_programs = programs(urls, clippings)
         for _ in range(rounds):
-            for program in every:
-                _round(program, port, found.setdefault(program.name, {p: Timed() for p in PHASES}))
+            for program in all_programs:
+                _round(
+                    program, port, timings.setdefault(program.name, {p: Timed() for p in PHASES})
+                )
     size = sum(map(len, served[0].values())) / 1e6
     entries = count_entries(served[0])
     print(
         f"\n{feeds} feeds, {entries} entries, {size:.1f} MB; medians of {rounds}: wall / CPU s, MB\n"
     )
     table = Table("", *PHASES, box=None, pad_edge=False)
-    ours = found["aggregator"]
-    for name, phases in found.items():
+    ours = timings["aggregator"]
+    for name, phases in timings.items():
         cells = []
         for phase, timed in phases.items():
             wall, own = median(timed.wall), median(ours[phase].wall)
@@ -62,7 +64,7 @@ def _round(program: Program, port: int, phases: dict[str, Timed]) -> None:
         if program.prepare:
             subprocess.run(program.prepare, cwd=folder, check=True)
         for phase, edition in PHASES.items():
-            turn(port, edition)
+            serve_edition(port, edition)
             time_process(program.command, folder, phases[phase])
 
 

@@ -1,4 +1,4 @@
-"""How long a command takes, as a process of its own, and the most memory of its tree."""
+"""Measures the time of a command, and the peak memory of its process tree."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass
 class Timed:
-    """One program in one phase: seconds of each round, and the most memory, in MB, of its tree."""
+    """One program in one phase: seconds of each round, and peak memory of its process tree in MB."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -19,10 +19,10 @@ class Timed:
 
 
 def time_process(command: Sequence[str], folder: Path, timed: Timed) -> bytes:
-    """Run ``command`` in ``folder`` to its end, and add it to ``timed``; gives what it printed."""
-    printed = folder / "printed"
+    """Run ``command`` in ``folder``, and add its time to ``timed``; gives its stdout."""
+    stdout = folder / "stdout"
     before, began = os.times(), time.monotonic()
-    with printed.open("wb") as output:
+    with stdout.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -39,28 +39,28 @@ def time_process(command: Sequence[str], folder: Path, timed: Timed) -> bytes:
     timed.cpu.append(
         after.children_user + after.children_system - before.children_user - before.children_system
     )
-    return printed.read_bytes()
+    return stdout.read_bytes()
 
 
 def _watch(process: subprocess.Popen[bytes], timed: Timed) -> None:
-    """Note the memory of a process and of all below it, twenty times a second."""
+    """Measure the memory of a process tree twenty times a second."""
     while process.poll() is None:
         timed.peak = max(timed.peak, sum(map(_memory, _tree(process.pid))))
         time.sleep(0.05)
 
 
 def _tree(root: int) -> list[int]:
-    found = [root]
-    for pid in found:
+    pids = [root]
+    for pid in pids:
         try:
-            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+            pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         except OSError:
             continue
-    return found
+    return pids
 
 
 def _memory(pid: int) -> float:
-    """MB, with what it shares with others counted in parts."""
+    """Proportional set size in MB: shared pages are divided among their processes."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

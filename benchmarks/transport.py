@@ -1,6 +1,6 @@
-"""Why httpx speaks through aiohttp: CPU of conditional requests, over its own transport and that.
+"""Compares the CPU time of httpx with its own transport and with aiohttp, which we use.
 
-Each transport makes 1,000 requests to 1,000 loopback hosts, 64 at once, all answered 304.
+Each transport makes 1,000 requests to 1,000 loopback hosts, 64 concurrently, all answered 304.
 """
 
 import asyncio
@@ -14,38 +14,38 @@ from httpx_aiohttp import AiohttpTransport
 from benchmarks.server import address, serving
 
 FEEDS = 1000
-AT_ONCE = 64
+CONCURRENCY = 64
 ROUNDS = 3
 
 
-async def _ask(client: httpx.AsyncClient, urls: list[str], etag: str) -> None:
-    slots = asyncio.Semaphore(AT_ONCE)
+async def _request_all(client: httpx.AsyncClient, urls: list[str], etag: str) -> None:
+    slots = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(url: str) -> None:
+    async def request(url: str) -> None:
         async with slots:
             answer = await client.get(url, headers={"If-None-Match": etag})
             assert answer.status_code == 304
 
-    await asyncio.gather(*map(one, urls))
+    await asyncio.gather(*map(request, urls))
 
 
-async def _own(urls: list[str], etag: str) -> None:
+async def _httpx_transport(urls: list[str], etag: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        await _ask(client, urls, etag)
+        await _request_all(client, urls, etag)
 
 
-async def _aiohttp(urls: list[str], etag: str) -> None:
+async def _aiohttp_transport(urls: list[str], etag: str) -> None:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
     transport = AiohttpTransport(client=session)
     async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
-        await _ask(client, urls, etag)
+        await _request_all(client, urls, etag)
 
 
-def _cpu(ask: object, urls: list[str], etag: str) -> float:
+def _cpu_seconds(request_all: object, urls: list[str], etag: str) -> float:
     began = time.process_time()
-    asyncio.run(ask(urls, etag))  # type: ignore[operator]  # one of the two above
+    asyncio.run(request_all(urls, etag))  # type: ignore[operator]  # one of the two functions above
     return time.process_time() - began
 
 
@@ -56,8 +56,11 @@ def main() -> None:
         urls = [address(port, number, "/feed") for number in range(FEEDS)]
         etag = httpx.get(urls[0], trust_env=False).headers["ETag"]
         seconds = {
-            name: median(_cpu(ask, urls, etag) for _ in range(ROUNDS))
-            for name, ask in (("httpx's own transport", _own), ("aiohttp's transport", _aiohttp))
+            name: median(_cpu_seconds(request_all, urls, etag) for _ in range(ROUNDS))
+            for name, request_all in (
+                ("httpx's own transport", _httpx_transport),
+                ("aiohttp's transport", _aiohttp_transport),
+            )
         }
     print(f"\n{FEEDS} conditional requests to {FEEDS} hosts, all 304; CPU, median of {ROUNDS}\n")
     fastest = min(seconds.values())

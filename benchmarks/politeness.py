@@ -287,3 +287,7 @@ def main() -> None:
 
 def _words(minutes: float) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+if __name__ == "__main__":
+    main()

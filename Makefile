@@ -47,6 +47,7 @@ static: .venv/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/typos
+	$(BIN)/python -m tests.words
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

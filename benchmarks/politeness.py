@@ -295,3 +295,7 @@ def main() -> None:
 
 def _format_minutes(minutes: float) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+if __name__ == "__main__":
+    main()

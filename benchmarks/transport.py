@@ -66,3 +66,7 @@ def main() -> None:
     fastest = min(seconds.values())
     for name, cpu in seconds.items():
         print(f"  {name:24} {cpu:6.2f} s   {cpu / fastest:4.1f} x")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ from aggregator.store.engine import is_postgresql, open_engine
 
 ON_POSTGRESQL = os.environ.get("AGGREGATOR_TEST_DATABASE") == "postgresql"
 SQLITE = "sqlite:///aggregator.sqlite3"
-about_the_file = pytest.mark.skipif(ON_POSTGRESQL, reason="about the SQLite file")
+sqlite_only = pytest.mark.skipif(ON_POSTGRESQL, reason="about the SQLite file")
 _numbers = itertools.count()
 
 

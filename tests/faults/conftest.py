@@ -26,7 +26,7 @@ def world(tmp_path: Path, publishers: Origin) -> World:
     world.root.mkdir()
     world.prepare()
     publishers.answers.clear()
-    publishers.asked.clear()
+    publishers.all_requests.clear()
     world.publish(FIRST)
     return world
 

@@ -76,14 +76,14 @@ def test_full_disk(tmp_path, publishers, baseline, rng, rounds):
     cases=["outputs", "data"],
 )
 def test_read_only_outputs_or_database(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     folder = world_after_run.root / case
     for path in folder.iterdir():
         path.chmod(path.stat().st_mode & 0o555)
     folder.chmod(0o555)
     _, err = world_after_run.call("run", "--all", code=3, before=without_root_override())
     check_one_line(err, folder, "let this user")
-    assert not world_after_run.origin.asked
+    assert not world_after_run.origin.all_requests
     world_after_run.check_outputs(baseline.before)
     folder.chmod(0o755)
     for path in folder.iterdir():
@@ -149,7 +149,7 @@ def test_folder_instead_of_database(world):
     promises="P2 P3 P4",
 )
 def test_permissions_lost_during_run(world_after_run, baseline):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all", before=without_root_override())
     wait_until(is_polled(world_after_run), "the publisher is polled")
@@ -169,9 +169,9 @@ def test_permissions_lost_during_run(world_after_run, baseline):
         *(p for p in world_after_run.outputs.iterdir() if p.is_dir()),
     ):
         folder.chmod(0o755)
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     world_after_run.call("run")
-    assert not world_after_run.origin.asked
+    assert not world_after_run.origin.all_requests
     assert world_after_run.files() != baseline.before
     world_after_run.check_intact()
 
@@ -491,7 +491,7 @@ def test_killed_during_upgrade(world, rng, rounds):
     promises="P3 P4",
 )
 def test_backup_during_run(world_after_run, baseline):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
     wait_until(is_polled(world_after_run), "the publisher is polled")
@@ -639,7 +639,7 @@ REMOVALS = {
     cases=list(REMOVALS),
 )
 def test_database_is_removed_during_run(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
     wait_until(is_polled(world_after_run), "the publisher is polled")

@@ -251,7 +251,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
     authority.cert_pem.write_to_path(world.root / "ca.pem")
     env = os.environ | {"SSL_CERT_FILE": str(world.root / "ca.pem")}
     publishers.answers.clear()
-    publishers.asked.clear()
+    publishers.all_requests.clear()
     text = ""
     with ExitStack() as stack:
         for number, name in enumerate([*FAULTS, *WORKING]):
@@ -457,7 +457,7 @@ def test_private_addresses(storm, case):
         check_reported(storm, f"{kind}, {case}", "")
         (line,) = storm.lines[f"{kind}, {case}"]
         assert any(words in line for words in REFUSED), line
-    assert not [asked for asked in storm.world.origin.asked if "inside" in asked.path]
+    assert any("inside" in request.path for request in storm.world.origin.all_requests)
 
 
 LOCAL = (ip_network("127.0.0.1/32"), ip_network("::1/128"), ip_network("2001:db8::/32"))
@@ -523,7 +523,7 @@ def test_dns_rebinding(case):
             assert isinstance(outcome, Fetched) or "127.0.0.200 is a private" in outcome.reason
         assert isinstance(outcomes[0], Fetched) == (case != "from the start")
         assert isinstance(outcomes[1], Fetched) == (case == "together with an allowed one")
-        assert "127.0.0.200" not in {asked.host for asked in publisher.asked}
+        assert "127.0.0.200" not in {request.host for request in publisher.all_requests}
 
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -545,7 +545,7 @@ def test_proxy_in_environment(world_after_run, baseline, case):
         == ""
     )
     world_after_run.check_outputs(baseline.after)
-    assert "127.0.0.99" not in {asked.host for asked in world_after_run.origin.asked}
+    assert "127.0.0.99" not in {request.host for request in world_after_run.origin.all_requests}
 
 
 PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by status 511": 511}
@@ -595,9 +595,11 @@ def test_captive_portal_for_a_week(world_after_run):
     for day in range(25, 31):
         world_after_run.call("run", "--all", clock=f"2026-11-{day}T12:00", code=4)
     world_after_run.publish(SECOND)
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     assert "4 fetched" in world_after_run.call("-v", "run", "--all", clock="2026-12-01T12:00")[1]
-    assert {asked.path for asked in world_after_run.origin.asked} == {f"/{n}" for n in range(4)}
+    assert {request.path for request in world_after_run.origin.all_requests} == {
+        f"/{n}" for n in range(4)
+    }
     titles = world_after_run.titles()
     assert all(f"Undated {number}" in titles[f"Source {number}"] for number in range(4))
 
@@ -617,10 +619,10 @@ def test_retry_after(world_after_run, case):
             status=int(case[:3]), headers={"Retry-After": after}
         )
     world_after_run.call("run", "--all", clock="2026-11-24T13:00")
-    before = len(world_after_run.origin.asked)
+    before = len(world_after_run.origin.all_requests)
     for clock in ("2026-11-24T13:15", "2026-11-24T14:59"):
         world_after_run.call("run", "--all", clock=clock)
-    assert {asked.path for asked in world_after_run.origin.asked[before:]} == {"/3"}
+    assert {request.path for request in world_after_run.origin.all_requests[before:]} == {"/3"}
     world_after_run.publish(SECOND)
     world_after_run.call("run", "--all")
     titles = world_after_run.titles()
@@ -727,7 +729,7 @@ def test_validators_that_cannot_be_sent(world_after_run, case):
         == 0
     )
     editions[0] = edition("Source 0", second=True)
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     world_after_run.call("run", "--all")
     assert len(world_after_run.origin.requests("/0")) == 1
     assert "The commons: Source 0, 1" in world_after_run.titles()["Source 0"]

@@ -124,7 +124,7 @@ def kill_at_calls(world, start, command, before, after, rng, rounds):
     cases=["TERM", "INT", "HUP", "TERM, five times", "INT, five times"],
 )
 def test_terminated_while_publishers_are_polled(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
     wait_until(is_polled(world_after_run), "the publisher is polled")
@@ -175,7 +175,7 @@ def test_terminated_at_any_time(world_after_run, baseline, rng, rounds):
     promises="P2 P3",
 )
 def test_ctrl_c_on_a_terminal(world_after_run, baseline):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     terminal, child_terminal = pty.openpty()
     before = termios.tcgetattr(child_terminal)
@@ -233,7 +233,7 @@ def test_runs_at_same_time(world, baseline, case):
     number, installation = case
     if installation == "used":
         world.copy_from(baseline.root)
-    world.origin.asked.clear()
+    world.origin.all_requests.clear()
     may_answer = delay_answer(world)
     first = world.start("run", "--all")
     wait_until(is_polled(world), "the publisher is polled")
@@ -297,7 +297,7 @@ def test_stale_lock(world_after_run, baseline, case):
     cases=["KILL", "TERM"],
 )
 def test_parser_processes_end_with_their_run(world_after_run, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     may_answer = delay_answer(world_after_run)
     process = world_after_run.start("run", "--all")
 
@@ -339,7 +339,7 @@ def _working_folders():
 )
 def test_clock_is_set_back_a_day(world_after_run, baseline):
     before = updated(world_after_run.files()["commons.atom"])
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     assert world_after_run.call("run", clock="2026-11-23T12:00") == ("", "")
     assert is_polled(world_after_run)(), "feeds that were polled in the future are due"
     world_after_run.check_intact()
@@ -363,7 +363,7 @@ def test_clock_is_set_back_a_day(world_after_run, baseline):
 )
 def test_clock_is_a_year_ahead(world_after_run, baseline):
     world_after_run.call("run", clock="2027-11-24T15:00")
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     world_after_run.call("run")
     assert all(is_polled(world_after_run, f"/{number}")() for number, _ in enumerate(HOSTS))
     world_after_run.check_intact()
@@ -546,12 +546,12 @@ def test_few_resources(world_after_run, baseline, case):
     cases=["/nowhere", "/", "feeds.toml"],
 )
 def test_unreadable_certificates(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     env = os.environ | {"SSL_CERT_FILE": case}
     _, err = world_after_run.call("run", "--all", code=2, env=env)
     (line,) = err.splitlines()
     assert line.startswith(f"{case}: no certificates can be read there (")
-    assert not world_after_run.origin.asked
+    assert not world_after_run.origin.all_requests
     world_after_run.check_outputs(baseline.before)
     world_after_run.call("run", "--all")
     world_after_run.check_outputs(baseline.after)
@@ -580,7 +580,7 @@ DAMAGED = {
     cases=list(DAMAGED),
 )
 def test_unreadable_feeds_toml(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+    world_after_run.origin.all_requests.clear()
     path = world_after_run.root / "feeds.toml"
     good = path.read_bytes()
     path.unlink()
@@ -593,7 +593,7 @@ def test_unreadable_feeds_toml(world_after_run, baseline, case):
     (line,) = world_after_run.call("run", "--all", code=2)[1].splitlines()
     assert line.startswith("feeds.toml:")
     assert len(line) < 200
-    assert not world_after_run.origin.asked
+    assert not world_after_run.origin.all_requests
     world_after_run.check_outputs(baseline.before)
 
 

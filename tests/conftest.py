@@ -16,15 +16,15 @@ from tests.origin import Origin, origin
 
 TESTS = Path(__file__).parent
 
-# Paths, or beginnings of names, of tests that take more than about two seconds of a processor, or start
-# the program as a process of its own.
+# Paths, or beginnings of names, of tests that take more than about two seconds of CPU time, or start the
+# program as a separate process.
 SLOW = (
     "cli/",
     "cluster/",
     "config/test_parse.py::test_any_toml_gives",
     "faults/",
     "fuzz/",
-    "inspect/test_suggestions.py::test_a_decision_holds",
+    "inspect/test_suggestions.py::test_decision_stays",
     "match/test_embedding.py::test_a_run_and_explain",
     "match/test_embedding.py::test_evaluate_compares",
     "match/test_evaluate.py::test_real_posts",
@@ -35,19 +35,19 @@ SLOW = (
     "parse/test_sanitize.py::test_fast_paths",
     "publish/test_atom.py::test_rendered_entry_is_parsed_back",
     "publish/test_jsonfeed.py::test_rendered_entry_is_parsed_back",
-    "run/test_poll.py::test_a_large_host",
-    "run/test_poll.py::test_failures_are_asked_ever_later",
-    "run/test_poll.py::test_gone_ends_it",
-    "run/test_poll.py::test_two_thousand_subscriptions",
-    "run/test_poll.py::test_what_a_document_asks_for",
+    "run/test_poll.py::test_host_with_many_feeds",
+    "run/test_poll.py::test_failing_feed_is_polled_less",
+    "run/test_poll.py::test_gone_feed",
+    "run/test_poll.py::test_hosts_never_have_two_requests",
+    "run/test_poll.py::test_ttl_and_skip_hours",
     "serve/test_app.py::test_damaged_database",
     "serve/test_app.py::test_health_is_stale",
     "serve/test_app.py::test_invalid_and_too_large",
     "serve/test_app.py::test_missing_extra",
     "store/test_retention.py",
     "store/test_stories.py::test_counters_pixels",
-    "store/test_stories.py::test_what_is_not_one_story",
-    "store/test_stories.py::test_what_queries_may_ask",
+    "store/test_stories.py::test_different_stories_stay_separate",
+    "store/test_stories.py::test_queries",
     "system/",
     "text/test_folding.py::test_folding_is_idempotent",
 )
@@ -58,15 +58,14 @@ FAST = (
     "parse/test_pool.py::test_document_that_takes_too_long",
     "system/test_deploy.py",
 )
-# Longest first: a run on several cores that starts one of these last ends long after the others.
+# These start first: with several processes, a long test that starts last would delay the end.
 LONGEST = ("system/test_soak.py", "system/test_year.py", "system/test_corpus.py")
 POSTGRES = ("cluster/", "faults/test_machines.py")
 S3 = ("publish/test_s3.py",)
-# Fixtures whose tests keep state in the database that AGGREGATOR_TEST_DATABASE chooses.
+# Tests with these fixtures use the database that AGGREGATOR_TEST_DATABASE selects.
 STATEFUL = {"installation", "served", "store"}
-STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # what others of these tests call
-# Tests that share what is costly to start share a process of xdist: the names of their groups, by the
-# beginnings of their names.
+STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # so do tests that call these
+# Groups of tests that share an expensive fixture run in one xdist process: group by beginning of the name.
 STORM = (
     "many_sources", "no_connection", "truncated_answers", "slow_answers", "large_answers",
     "malformed_answers", "answers_without", "broken_redirects", "invalid_certificates",

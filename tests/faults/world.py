@@ -145,7 +145,8 @@ class World(Installation):
         self.check_intact()
         for name, data in self.files().items():
             if name.endswith(".atom"):
-                assert complaints(data, f"https://site.example/{quote(name)}") == [], name
+                errors = complaints(data, f"https://site.example/{quote(name)}")
+                assert not errors, (name, errors)
 
     def check_outputs(self, expected: dict[str, bytes]) -> None:
         """The outputs are these, byte for byte."""

@@ -74,10 +74,10 @@ class _Upsert:
             times = {"first_seen_at": self._now, "changed_at": self._now}
             self._new.append(columns | times | _NEW | {"feed_id": document.feed.id})
             return EntryChange.NEW
-        if compare_with_row(document, row, entry) is EntryChange.MODIFIED:
-            if modification := self._modification(document, row, entry):
-                self._modified.append(modification)
-                return EntryChange.MODIFIED
+        is_modified = compare_with_row(document, row, entry) is EntryChange.MODIFIED
+        if is_modified and (modification := self._modification(document, row, entry)):
+            self._modified.append(modification)
+            return EntryChange.MODIFIED
         if row.key != entry.key:
             self._renamed.append({"id": row.id, "key": entry.key})
         return EntryChange.UNCHANGED

@@ -5,8 +5,8 @@ directly to the tables, as if each entry had been matched, placed and rendered. 
 model with the stored entries, and renders the open documents.
 
 Closed archive documents and source pages are empty files, because a run only checks that they exist.
-``also`` is empty, because `all` and `unmatched` would add thousands of documents, of which a run
-writes only the last.
+``also`` is empty, because `all` and `unmatched` would add thousands of documents, while a run writes
+only the last one.
 """
 
 import subprocess

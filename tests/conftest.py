@@ -16,8 +16,8 @@ from tests.origin import Origin, origin
 
 TESTS = Path(__file__).parent
 
-# Paths, or beginnings of names, of tests that take more than about two seconds of a processor, or start
-# the program as a process of its own.
+# Paths, or beginnings of names, of tests that take more than about two seconds of CPU time, or start the
+# program as a separate process.
 SLOW = (
     "cli/",
     "cluster/",
@@ -61,15 +61,14 @@ FAST = (
     "parse/test_pool.py::test_document_that_takes_too_long",
     "system/test_deploy.py",
 )
-# Longest first: a run on several cores that starts one of these last ends long after the others.
+# These start first: with several processes, a long test that starts last would delay the end.
 LONGEST = ("system/test_soak.py", "system/test_year.py", "system/test_corpus.py")
 POSTGRES = ("cluster/", "faults/test_machines.py")
 S3 = ("publish/test_s3.py",)
-# Fixtures whose tests keep state in the database that AGGREGATOR_TEST_DATABASE chooses.
+# Tests with these fixtures use the database that AGGREGATOR_TEST_DATABASE selects.
 STATEFUL = {"installation", "served", "store"}
-STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # what others of these tests call
-# Tests that share what is costly to start share a process of xdist: the names of their groups, by the
-# beginnings of their names.
+STATEFUL_CALLS = {"Installation", "databases", "new_state"}  # so do tests that call these
+# Groups of tests that share an expensive fixture run in one xdist process: group by beginning of the name.
 STORM = (
     "many_sources", "no_connection", "truncated_answers", "slow_answers", "large_answers",
     "malformed_answers", "answers_without", "broken_redirects", "invalid_certificates",

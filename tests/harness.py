@@ -89,7 +89,7 @@ class Installation:
             store.close()
 
     def store(self) -> Store:
-        return Store(self.database, self.root)
+        return databases.open_store(self.database, self.root)
 
     def sql(self, *statements: str) -> Sequence[Any]:
         """Execute statements in one transaction; gives the rows of the last, if it has any."""

@@ -34,7 +34,7 @@ class Answer:
 
 
 @dataclass
-class Asked:
+class Request:
     """A request as it arrived."""
 
     path: str
@@ -50,8 +50,8 @@ class Origin:
         self.port = port
         self.tls = tls
         self.answers: dict[str, Answer | bytes] = {}
-        self.asked: list[Asked] = []
-        self.most_at_once: dict[str, int] = {}
+        self.all_requests: list[Request] = []
+        self.max_concurrent: dict[str, int] = {}
 
     def __setitem__(self, path: str, answer: Answer | bytes | str) -> None:
         self.answers[path] = answer.encode() if isinstance(answer, str) else answer
@@ -60,8 +60,8 @@ class Origin:
         scheme = "https" if self.tls else "http"
         return f"{scheme}://{host}:{self.port}{path}"
 
-    def requests(self, path: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.path == path]
+    def requests(self, path: str) -> list[Request]:
+        return [request for request in self.all_requests if request.path == path]
 
 
 @contextmanager
@@ -76,10 +76,10 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
         def do_GET(self) -> None:
             host = str(self.connection.getsockname()[0])
             with lock:
-                publisher.asked.append(Asked(self.path, host, self.headers, time.monotonic()))
+                publisher.all_requests.append(Request(self.path, host, self.headers, time.monotonic()))
                 open_requests[host] = open_requests.get(host, 0) + 1
-                publisher.most_at_once[host] = max(
-                    publisher.most_at_once.get(host, 0), open_requests[host]
+                publisher.max_concurrent[host] = max(
+                    publisher.max_concurrent.get(host, 0), open_requests[host]
                 )
             try:
                 self._answer(publisher.answers.get(self.path, Answer(b"not here", 404)))

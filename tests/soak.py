@@ -188,9 +188,9 @@ class Soak(World):
                 fault_names[path] = name
             if name in (None, *_READABLE):
                 readable_markers[path] = {entry.marker for entry in served}
-        earlier = len(self.origin.asked)
+        earlier = len(self.origin.all_requests)
         self._run_processes(fault, *arguments)
-        for path in {request.path for request in self.origin.asked[earlier:]}:
+        for path in {request.path for request in self.origin.all_requests[earlier:]}:
             self.tally.served |= readable_markers.get(path, set())
             if path in fault_names:
                 self.tally.faults[fault_names[path]] += 1

@@ -19,7 +19,7 @@ from aggregator.cli import app, context, exit_codes, signals
 from aggregator.cli.console import Console
 from aggregator.files.run_lock import run_lock
 from aggregator.store.engine import database_name
-from tests.databases import about_the_file
+from tests.databases import sqlite_only
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
 
@@ -340,7 +340,7 @@ def test_second_run_is_locked_out(working, publisher):
     released = threading.Event()
     publisher["/feed"] = Answer(rss(item("Communs")).encode(), wait=lambda: released.wait(60))
     first = start(working.root, "run")
-    while not publisher.asked:
+    while not publisher.all_requests:
         time.sleep(0.02)
     _, err = call(working.root, "run", code=75)
     released.set()
@@ -350,7 +350,7 @@ def test_second_run_is_locked_out(working, publisher):
     call(working.root, "run")
 
 
-@about_the_file
+@sqlite_only
 def test_locked_out_run_creates_no_database(working):
     """The run that holds the lock creates it, and reports that it was missing."""
     call(working.root, "run")
@@ -380,10 +380,10 @@ def test_stopped_run_is_completed_by_next_run(working, publisher, signal_sent, c
     call(working.root, "run")
     before = working.snapshot()
     publisher["/feed"] = Answer(rss(item("Communs, bis")).encode(), wait=lambda: time.sleep(3))
-    asked = len(publisher.asked)
+    requests = len(publisher.all_requests)
     process = start(working.root, "run", "--all")
     for _ in range(1000):
-        if len(publisher.asked) > asked:
+        if len(publisher.all_requests) > requests:
             break
         time.sleep(0.02)
     process.send_signal(signal_sent)
@@ -398,7 +398,7 @@ def test_stopped_run_is_completed_by_next_run(working, publisher, signal_sent, c
     assert "Communs, bis" in (working.outputs / "communs.atom").read_text()
 
 
-@about_the_file
+@sqlite_only
 def test_file_that_is_not_a_database(working):
     (working.root / "aggregator.sqlite3").write_bytes(b"diary" * 999)
     _, err = call(working.root, "run", code=3)
@@ -410,7 +410,7 @@ def test_unwritable_outputs_are_reported_before_polling(working, publisher):
     working.outputs.write_text("a file")
     _, err = call(working.root, "run", code=3)
     assert "outputs: " in err
-    assert not publisher.asked
+    assert not publisher.all_requests
 
 
 def test_run_in_minimal_environment_of_cron(working):

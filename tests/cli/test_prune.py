@@ -11,7 +11,7 @@ from aggregator.errors import StorageError
 from aggregator.files.run_lock import run_lock
 from aggregator.store.vacuum import vacuum
 from tests.cli.test_commands import call
-from tests.databases import about_the_file
+from tests.databases import sqlite_only
 from tests.harness import item, rss
 from tests.serve.test_app import serving
 
@@ -110,7 +110,7 @@ def test_query_does_not_find_pruned_entries(old):
     assert b"Tomates" not in body
 
 
-@about_the_file
+@sqlite_only
 def test_vacuum_shrinks_the_database(old):
     path = old.root / "aggregator.sqlite3"
     call(old.root, "prune")
@@ -124,7 +124,7 @@ def test_vacuum_shrinks_the_database(old):
     assert rows(old) == stored
 
 
-@about_the_file
+@sqlite_only
 def test_vacuum_without_free_space(old):
     before = rows(old)
     for short in (old.root.absolute(), None):
@@ -139,7 +139,7 @@ def test_vacuum_without_free_space(old):
     assert rows(old) == before
 
 
-@about_the_file
+@sqlite_only
 @pytest.mark.parametrize("command", ["prune", "vacuum"])
 def test_prune_and_vacuum_need_the_lock(old, command):
     before = rows(old)

@@ -98,11 +98,11 @@ def test_run_and_jobs_wait_for_each_other(working, publisher):
     publisher["/feed"] = slow
     with worker(working):
         call(working.root, "schedule", "--once")
-        wait_for(lambda: publisher.asked)
+        wait_for(lambda: publisher.all_requests)
         call(working.root, "run", "--all")  # waits for the answer to be stored
         assert working.snapshot()
         call(working.root, "retag")
-        assert publisher.most_at_once == {"127.0.0.1": 1}
+        assert publisher.max_concurrent == {"127.0.0.1": 1}
 
 
 @pytest.mark.parametrize("server_stops", [False, True])
@@ -129,11 +129,11 @@ def test_signal_lets_running_jobs_end(working, publisher):
     publisher["/feed"] = Answer(rss(item("Les communs")).encode(), wait=lambda: time.sleep(2))
     with worker(working):
         call(working.root, "schedule", "--once")
-        wait_for(lambda: publisher.asked)
+        wait_for(lambda: publisher.all_requests)
     assert working.sql("SELECT title FROM entry WHERE title = 'Les communs'")
     assert call(working.root, "run") == ("", "")  # a run completes the rest
     assert is_published(working, "Les communs")
-    assert len(publisher.asked) == 1
+    assert len(publisher.all_requests) == 1
 
 
 def test_no_network_is_not_counted_as_failures(working):
@@ -460,7 +460,7 @@ def test_migrate_to_postgresql_and_back(tmp_path, publisher):
     call(tmp_path, "run", "--all")
     assert installation.snapshot() == files
     assert len(publisher.requests("/feed")) == 3
-    assert publisher.asked[-1].headers["If-None-Match"]  # validators were copied
+    assert publisher.all_requests[-1].headers["If-None-Match"]  # validators were copied
 
 
 def test_migrate_refuses_a_database_that_is_not_empty(working):

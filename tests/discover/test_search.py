@@ -74,7 +74,7 @@ def test_private_addresses_are_refused(publisher):
     result = search(publisher.url("/"), allowed=False)
     assert result.feeds == ()
     assert "private address" in result.error
-    assert publisher.asked == []
+    assert publisher.all_requests == []
 
 
 def test_invalid_addresses():

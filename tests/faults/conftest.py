@@ -26,7 +26,7 @@ def world(tmp_path: Path, publishers: Origin) -> World:
     world.root.mkdir()
     world.prepare()
     publishers.answers.clear()
-    publishers.asked.clear()
+    publishers.all_requests.clear()
     world.publish(FIRST)
     return world
 
@@ -67,7 +67,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Ba
 
 
 @pytest.fixture
-def world_after_run(world: World, baseline: Baseline) -> World:
+def used_world(world: World, baseline: Baseline) -> World:
     """An installation that has run once; its publishers have published new entries since."""
     world.copy_from(baseline.root)
     world.publish(SECOND)

@@ -128,8 +128,8 @@ def make_copy(template, root, publishers):
     shutil.copytree(template.root, root)
     world.database = databases.new_database(like=template.database)
     publishers.answers.clear()
-    publishers.asked.clear()
-    publishers.most_at_once.clear()
+    publishers.all_requests.clear()
+    publishers.max_concurrent.clear()
     world.publish(SECOND)
     return world
 
@@ -137,7 +137,7 @@ def make_copy(template, root, publishers):
 def check_polled_once(world):
     """Every publisher was polled once, and no host had two requests at the same time."""
     assert [len(world.origin.requests(f"/{number}")) for number, _ in enumerate(HOSTS)] == [1] * 4
-    assert set(world.origin.most_at_once.values()) == {1}
+    assert set(world.origin.max_concurrent.values()) == {1}
 
 
 @fault(
@@ -162,7 +162,7 @@ def test_server_cannot_be_reached(shared, expected, case):
         check_one_line(err, "postgresql://", "; ")
         assert "CANARY" not in err
     shared.check_outputs(expected[0])
-    assert not shared.origin.asked
+    assert not shared.origin.all_requests
 
 
 @fault(

@@ -251,7 +251,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
     authority.cert_pem.write_to_path(world.root / "ca.pem")
     env = os.environ | {"SSL_CERT_FILE": str(world.root / "ca.pem")}
     publishers.answers.clear()
-    publishers.asked.clear()
+    publishers.all_requests.clear()
     text = ""
     with ExitStack() as stack:
         for number, name in enumerate([*FAULTS, *WORKING]):
@@ -457,7 +457,7 @@ def test_private_addresses(storm, case):
         check_reported(storm, f"{kind}, {case}", "")
         (line,) = storm.lines[f"{kind}, {case}"]
         assert any(words in line for words in REFUSED), line
-    assert not [asked for asked in storm.world.origin.asked if "inside" in asked.path]
+    assert not any("inside" in request.path for request in storm.world.origin.all_requests)
 
 
 LOCAL = (ip_network("127.0.0.1/32"), ip_network("::1/128"), ip_network("2001:db8::/32"))
@@ -523,7 +523,7 @@ def test_dns_rebinding(case):
             assert isinstance(outcome, Fetched) or "127.0.0.200 is a private" in outcome.reason
         assert isinstance(outcomes[0], Fetched) == (case != "from the start")
         assert isinstance(outcomes[1], Fetched) == (case == "together with an allowed one")
-        assert "127.0.0.200" not in {asked.host for asked in publisher.asked}
+        assert "127.0.0.200" not in {request.host for request in publisher.all_requests}
 
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -537,15 +537,14 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"
     promises="P1 P8 P10",
     cases=["down", "up"],
 )
-def test_proxy_in_environment(world_after_run, baseline, case):
-    port = 1 if case == "down" else world_after_run.origin.port
+def test_proxy_in_environment(used_world, baseline, case):
+    port = 1 if case == "down" else used_world.origin.port
     proxies = dict.fromkeys(PROXIES, f"http://127.0.0.99:{port}")
     assert (
-        world_after_run.call("-v", "run", "--all", env=os.environ | proxies | {"no_proxy": ""})[0]
-        == ""
+        used_world.call("-v", "run", "--all", env=os.environ | proxies | {"no_proxy": ""})[0] == ""
     )
-    world_after_run.check_outputs(baseline.after)
-    assert "127.0.0.99" not in {asked.host for asked in world_after_run.origin.asked}
+    used_world.check_outputs(baseline.after)
+    assert "127.0.0.99" not in {request.host for request in used_world.origin.all_requests}
 
 
 PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by status 511": 511}
@@ -560,23 +559,23 @@ PORTALS = {"instead of each feed": None, "by 302": 302, "by 301": 301, "by statu
     promises="P2 P3 P5 P9 P10",
     cases=list(PORTALS),
 )
-def test_captive_portal(world_after_run, baseline, case):
+def test_captive_portal(used_world, baseline, case):
     status = PORTALS[case]
-    world_after_run.origin["/sign-in"] = PORTAL
-    portal = redirect(world_after_run.origin.url("/sign-in", "127.0.0.99"), status or 200)
-    feeds = {name: data for name, data in world_after_run.files().items() if name.endswith(".atom")}
+    used_world.origin["/sign-in"] = PORTAL
+    portal = redirect(used_world.origin.url("/sign-in", "127.0.0.99"), status or 200)
+    feeds = {name: data for name, data in used_world.files().items() if name.endswith(".atom")}
     for path in map(str, range(4)):
-        world_after_run.origin[f"/{path}"] = portal if status else PORTAL
+        used_world.origin[f"/{path}"] = portal if status else PORTAL
     for clock in ("2026-11-24T13:00", "2026-11-24T14:00"):
-        _, err = world_after_run.call("-v", "run", "--all", clock=clock, code=4)
+        _, err = used_world.call("-v", "run", "--all", clock=clock, code=4)
         for name in (f"Source {number}" for number in range(4)):
             (line,) = lines_by_source(err)[name]
             assert "Sign in to Hotel Wifi" in line or "HTTP 511" in line
-        assert feeds == {n: d for n, d in world_after_run.files().items() if n in feeds}
-    world_after_run.check_valid()
-    world_after_run.publish(SECOND)
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(baseline.after)
+        assert feeds == {n: d for n, d in used_world.files().items() if n in feeds}
+    used_world.check_valid()
+    used_world.publish(SECOND)
+    used_world.call("run", "--all")
+    used_world.check_outputs(baseline.after)
 
 
 @fault(
@@ -586,19 +585,21 @@ def test_captive_portal(world_after_run, baseline, case):
     must="no subscription is considered moved; all are polled at their own URLs when the network is back",
     promises="P3",
 )
-def test_captive_portal_for_a_week(world_after_run):
-    world_after_run.origin["/sign-in"] = PORTAL
+def test_captive_portal_for_a_week(used_world):
+    used_world.origin["/sign-in"] = PORTAL
     for path in map(str, range(4)):
-        world_after_run.origin[f"/{path}"] = redirect(
-            world_after_run.origin.url("/sign-in", "127.0.0.99"), 301
+        used_world.origin[f"/{path}"] = redirect(
+            used_world.origin.url("/sign-in", "127.0.0.99"), 301
         )
     for day in range(25, 31):
-        world_after_run.call("run", "--all", clock=f"2026-11-{day}T12:00", code=4)
-    world_after_run.publish(SECOND)
-    world_after_run.origin.asked.clear()
-    assert "4 fetched" in world_after_run.call("-v", "run", "--all", clock="2026-12-01T12:00")[1]
-    assert {asked.path for asked in world_after_run.origin.asked} == {f"/{n}" for n in range(4)}
-    titles = world_after_run.titles()
+        used_world.call("run", "--all", clock=f"2026-11-{day}T12:00", code=4)
+    used_world.publish(SECOND)
+    used_world.origin.all_requests.clear()
+    assert "4 fetched" in used_world.call("-v", "run", "--all", clock="2026-12-01T12:00")[1]
+    assert {request.path for request in used_world.origin.all_requests} == {
+        f"/{n}" for n in range(4)
+    }
+    titles = used_world.titles()
     assert all(f"Undated {number}" in titles[f"Source {number}"] for number in range(4))
 
 
@@ -610,20 +611,20 @@ def test_captive_portal_for_a_week(world_after_run):
     promises="P1 P3 P7",
     cases=["503, seconds", "429, seconds", "503, a date", "429, a date"],
 )
-def test_retry_after(world_after_run, case):
+def test_retry_after(used_world, case):
     after = "7200" if "seconds" in case else formatdate(time.time() + 7200, usegmt=True)
     for number in range(3):
-        world_after_run.origin[f"/{number}"] = Answer(
+        used_world.origin[f"/{number}"] = Answer(
             status=int(case[:3]), headers={"Retry-After": after}
         )
-    world_after_run.call("run", "--all", clock="2026-11-24T13:00")
-    before = len(world_after_run.origin.asked)
+    used_world.call("run", "--all", clock="2026-11-24T13:00")
+    before = len(used_world.origin.all_requests)
     for clock in ("2026-11-24T13:15", "2026-11-24T14:59"):
-        world_after_run.call("run", "--all", clock=clock)
-    assert {asked.path for asked in world_after_run.origin.asked[before:]} == {"/3"}
-    world_after_run.publish(SECOND)
-    world_after_run.call("run", "--all")
-    titles = world_after_run.titles()
+        used_world.call("run", "--all", clock=clock)
+    assert {request.path for request in used_world.origin.all_requests[before:]} == {"/3"}
+    used_world.publish(SECOND)
+    used_world.call("run", "--all")
+    titles = used_world.titles()
     assert all(f"Undated {number}" in titles[f"Source {number}"] for number in range(4))
 
 
@@ -636,25 +637,25 @@ def test_retry_after(world_after_run, case):
     promises="P2 P3",
     cases=["with a body", "without validators"],
 )
-def test_invalid_304(world_after_run, case):
+def test_invalid_304(used_world, case):
     if case == "without validators":
-        world_after_run.prepare()
-        world_after_run.origin["/new"] = Answer(status=304)
-        text = (world_after_run.root / "feeds.toml").read_text("utf-8")
-        url = world_after_run.origin.url("/new", "127.0.0.77")
-        world_after_run.write("feeds.toml", text + subscribed("New", url))
-        _, err = world_after_run.call("-v", "run", "--all")
+        used_world.prepare()
+        used_world.origin["/new"] = Answer(status=304)
+        text = (used_world.root / "feeds.toml").read_text("utf-8")
+        url = used_world.origin.url("/new", "127.0.0.77")
+        used_world.write("feeds.toml", text + subscribed("New", url))
+        _, err = used_world.call("-v", "run", "--all")
         assert "nothing is stored" in lines_by_source(err)["New"][0]
         return
-    body = world_after_run.origin.answers["/0"]
+    body = used_world.origin.answers["/0"]
     answers = iter(
         [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello", OK + b"\r\n" + body]
     )
-    world_after_run.origin["/0"] = Answer(raw=lambda: [next(answers)])
-    before = world_after_run.titles()
-    world_after_run.call("run", "--all")
-    assert len(world_after_run.origin.requests("/0")) == 2
-    assert set(before["Source 0"]) < set(world_after_run.titles()["Source 0"])
+    used_world.origin["/0"] = Answer(raw=lambda: [next(answers)])
+    before = used_world.titles()
+    used_world.call("run", "--all")
+    assert len(used_world.origin.requests("/0")) == 2
+    assert set(before["Source 0"]) < set(used_world.titles()["Source 0"])
 
 
 CONNECT_ERRORS = {
@@ -673,23 +674,21 @@ CONNECT_ERRORS = {
     promises="P2 P3 P5 P9 P10",
     cases=list(CONNECT_ERRORS),
 )
-def test_no_network(world_after_run, baseline, case, tmp_path):
+def test_no_network(used_world, baseline, case, tmp_path):
     without_network = strace("-o", str(tmp_path / "log"), "-e", f"inject=connect:error={case}")
-    feeds = {name: data for name, data in world_after_run.files().items() if name.endswith(".atom")}
-    schedule = world_after_run.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
+    feeds = {name: data for name, data in used_world.files().items() if name.endswith(".atom")}
+    schedule = used_world.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
     for clock in ("2026-11-24T13:00", "2026-11-24T13:30", "2026-11-24T14:00"):
-        _, err = world_after_run.call(
-            "-v", "run", "--all", clock=clock, code=4, before=without_network
-        )
+        _, err = used_world.call("-v", "run", "--all", clock=clock, code=4, before=without_network)
         for name in (f"Source {number}" for number in range(4)):
             (line,) = lines_by_source(err)[name]
             assert re.search(f"cannot connect: .*{CONNECT_ERRORS[case]}", line), line
-        assert feeds == {n: d for n, d in world_after_run.files().items() if n in feeds}
-        assert schedule == world_after_run.rows(
+        assert feeds == {n: d for n, d in used_world.files().items() if n in feeds}
+        assert schedule == used_world.rows(
             "SELECT url, next_poll_at, failures FROM feed ORDER BY url"
         )
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(baseline.after)
+    used_world.call("run", "--all")
+    used_world.check_outputs(baseline.after)
 
 
 VALIDATORS = {
@@ -712,22 +711,19 @@ VALIDATORS = {
     promises="P1 P3",
     cases=list(VALIDATORS),
 )
-def test_validators_that_cannot_be_sent(world_after_run, case):
+def test_validators_that_cannot_be_sent(used_world, case):
     def answer() -> Iterator[bytes]:
-        sent = world_after_run.origin.requests("/0")[-1].headers
+        sent = used_world.origin.requests("/0")[-1].headers
         if sent["If-None-Match"] == "*" or "2041" in (sent["If-Modified-Since"] or ""):
             yield b"HTTP/1.1 304 Not Modified\r\n\r\n"
         else:
             yield OK + VALIDATORS[case].encode("latin-1") + b"\r\n\r\n" + editions[0]
 
     editions = [edition("Source 0", second=False)]
-    world_after_run.origin["/0"] = Answer(raw=answer)
-    assert (
-        world_after_run.call("-v", "run", "--all", clock="2026-11-24T13:00")[1].count("Source 0")
-        == 0
-    )
+    used_world.origin["/0"] = Answer(raw=answer)
+    assert used_world.call("-v", "run", "--all", clock="2026-11-24T13:00")[1].count("Source 0") == 0
     editions[0] = edition("Source 0", second=True)
-    world_after_run.origin.asked.clear()
-    world_after_run.call("run", "--all")
-    assert len(world_after_run.origin.requests("/0")) == 1
-    assert "The commons: Source 0, 1" in world_after_run.titles()["Source 0"]
+    used_world.origin.all_requests.clear()
+    used_world.call("run", "--all")
+    assert len(used_world.origin.requests("/0")) == 1
+    assert "The commons: Source 0, 1" in used_world.titles()["Source 0"]

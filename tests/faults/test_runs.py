@@ -45,21 +45,21 @@ from tests.origin import Answer
     promises="P3 P4 P9 P10",
     rounds=4,
 )
-def test_killed_at_any_time(world_after_run, baseline, rng, rounds):
+def test_killed_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    world_after_run.call("run", "--all")
+    used_world.call("run", "--all")
     run_seconds = time.monotonic() - began
     for _ in rounds:
-        world_after_run.copy_from(baseline.root)
-        process = world_after_run.start("run", "--all")
+        used_world.copy_from(baseline.root)
+        process = used_world.start("run", "--all")
         time.sleep(rng.uniform(0.2, 1.0) * run_seconds)
         process.kill()
         process.communicate()
-        check_old_or_new(world_after_run, baseline.before, baseline.after)
-        world_after_run.check_intact()
-        world_after_run.call("run", "--all")
-        world_after_run.check_outputs(baseline.after)
-        world_after_run.check_clean()
+        check_old_or_new(used_world, baseline.before, baseline.after)
+        used_world.check_intact()
+        used_world.call("run", "--all")
+        used_world.check_outputs(baseline.after)
+        used_world.check_clean()
 
 
 @fault(
@@ -70,10 +70,8 @@ def test_killed_at_any_time(world_after_run, baseline, rng, rounds):
     promises="P3 P4 P9 P10",
     rounds=5,
 )
-def test_killed_at_a_system_call(world_after_run, baseline, rng, rounds):
-    kill_at_calls(
-        world_after_run, baseline.root, "run", baseline.before, baseline.after, rng, rounds
-    )
+def test_killed_at_a_system_call(used_world, baseline, rng, rounds):
+    kill_at_calls(used_world, baseline.root, "run", baseline.before, baseline.after, rng, rounds)
 
 
 @fault(
@@ -123,11 +121,11 @@ def kill_at_calls(world, start, command, before, after, rng, rounds):
     promises="P2 P3 P4",
     cases=["TERM", "INT", "HUP", "TERM, five times", "INT, five times"],
 )
-def test_terminated_while_publishers_are_polled(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
-    may_answer = delay_answer(world_after_run)
-    process = world_after_run.start("run", "--all")
-    wait_until(is_polled(world_after_run), "the publisher is polled")
+def test_terminated_while_publishers_are_polled(used_world, baseline, case):
+    used_world.origin.all_requests.clear()
+    may_answer = delay_answer(used_world)
+    process = used_world.start("run", "--all")
+    wait_until(is_polled(used_world), "the publisher is polled")
     number = signal.Signals[f"SIG{case.partition(',')[0]}"]
     for _ in range(4 if "five" in case else 0):
         process.send_signal(number)
@@ -136,10 +134,10 @@ def test_terminated_while_publishers_are_polled(world_after_run, baseline, case)
     may_answer.set()
     assert code == 128 + number
     assert "Traceback" not in err
-    world_after_run.check_outputs(baseline.before)
-    world_after_run.publish(SECOND)
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(baseline.after)
+    used_world.check_outputs(baseline.before)
+    used_world.publish(SECOND)
+    used_world.call("run", "--all")
+    used_world.check_outputs(baseline.after)
 
 
 @fault(
@@ -150,21 +148,21 @@ def test_terminated_while_publishers_are_polled(world_after_run, baseline, case)
     promises="P2 P3 P4 P10",
     rounds=5,
 )
-def test_terminated_at_any_time(world_after_run, baseline, rng, rounds):
+def test_terminated_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    world_after_run.call("run", "--all")
+    used_world.call("run", "--all")
     run_seconds = time.monotonic() - began
     for _ in rounds:
-        world_after_run.copy_from(baseline.root)
+        used_world.copy_from(baseline.root)
         number = rng.choice([signal.SIGTERM, signal.SIGINT])
-        process = world_after_run.start("run", "--all")
+        process = used_world.start("run", "--all")
         time.sleep(rng.uniform(0, 1.1) * run_seconds)
         code, err = interrupt(process, number)
         check_end(number, code, err)
-        check_old_or_new(world_after_run, baseline.before, baseline.after)
-        world_after_run.call("run", "--all")
-        world_after_run.check_outputs(baseline.after)
-        world_after_run.check_clean()
+        check_old_or_new(used_world, baseline.before, baseline.after)
+        used_world.call("run", "--all")
+        used_world.check_outputs(baseline.after)
+        used_world.check_clean()
 
 
 @fault(
@@ -174,9 +172,9 @@ def test_terminated_at_any_time(world_after_run, baseline, rng, rounds):
     must="exit code 130; the terminal's settings are restored, and its cursor is visible again",
     promises="P2 P3",
 )
-def test_ctrl_c_on_a_terminal(world_after_run, baseline):
-    world_after_run.origin.asked.clear()
-    may_answer = delay_answer(world_after_run)
+def test_ctrl_c_on_a_terminal(used_world, baseline):
+    used_world.origin.all_requests.clear()
+    may_answer = delay_answer(used_world)
     terminal, child_terminal = pty.openpty()
     before = termios.tcgetattr(child_terminal)
     output = []
@@ -195,7 +193,7 @@ def test_ctrl_c_on_a_terminal(world_after_run, baseline):
 
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    process = world_after_run.start(
+    process = used_world.start(
         "run",
         "--all",
         stdin=child_terminal,
@@ -205,7 +203,7 @@ def test_ctrl_c_on_a_terminal(world_after_run, baseline):
     )
     reader = threading.Thread(target=read)
     reader.start()
-    wait_until(is_polled(world_after_run), "the publisher is polled")
+    wait_until(is_polled(used_world), "the publisher is polled")
     wait_until(lambda: b"?25l" in b"".join(output), "progress is shown")
     os.write(terminal, b"\x03")
     assert process.wait(60) == 130
@@ -217,7 +215,7 @@ def test_ctrl_c_on_a_terminal(world_after_run, baseline):
     text = b"".join(output)
     assert text.rfind(b"\x1b[?25h") > text.rfind(b"\x1b[?25l")
     assert b"interrupted" in text
-    world_after_run.check_outputs(baseline.before)
+    used_world.check_outputs(baseline.before)
 
 
 @fault(
@@ -233,7 +231,7 @@ def test_runs_at_same_time(world, baseline, case):
     number, installation = case
     if installation == "used":
         world.copy_from(baseline.root)
-    world.origin.asked.clear()
+    world.origin.all_requests.clear()
     may_answer = delay_answer(world)
     first = world.start("run", "--all")
     wait_until(is_polled(world), "the publisher is polled")
@@ -281,11 +279,11 @@ def test_first_runs_at_same_moment(world):
     promises="P3",
     cases=["empty", "12345"],
 )
-def test_stale_lock(world_after_run, baseline, case):
-    lock = world_after_run.state.with_name(world_after_run.state.name + ".lock")
+def test_stale_lock(used_world, baseline, case):
+    lock = used_world.state.with_name(used_world.state.name + ".lock")
     lock.write_text("" if case == "empty" else case)
-    assert world_after_run.call("run", "--all") == ("", "")
-    world_after_run.check_outputs(baseline.after)
+    assert used_world.call("run", "--all") == ("", "")
+    used_world.check_outputs(baseline.after)
 
 
 @fault(
@@ -296,13 +294,13 @@ def test_stale_lock(world_after_run, baseline, case):
     promises="P3",
     cases=["KILL", "TERM"],
 )
-def test_parser_processes_end_with_their_run(world_after_run, case):
-    world_after_run.origin.asked.clear()
-    may_answer = delay_answer(world_after_run)
-    process = world_after_run.start("run", "--all")
+def test_parser_processes_end_with_their_run(used_world, case):
+    used_world.origin.all_requests.clear()
+    may_answer = delay_answer(used_world)
+    process = used_world.start("run", "--all")
 
     def children():
-        return re.findall(rf"^{world_after_run.root}$", _working_folders(), re.MULTILINE)
+        return re.findall(rf"^{used_world.root}$", _working_folders(), re.MULTILINE)
 
     wait_until(lambda: len(children()) > 1, "a child process starts")
     process.send_signal(signal.Signals[f"SIG{case}"])
@@ -337,19 +335,19 @@ def _working_folders():
     must="nothing is lost or published twice; no entry's `updated` goes back; feeds are polled",
     promises="P3 P9 P10",
 )
-def test_clock_is_set_back_a_day(world_after_run, baseline):
-    before = updated(world_after_run.files()["commons.atom"])
-    world_after_run.origin.asked.clear()
-    assert world_after_run.call("run", clock="2026-11-23T12:00") == ("", "")
-    assert is_polled(world_after_run)(), "feeds that were polled in the future are due"
-    world_after_run.check_intact()
-    now = updated(world_after_run.files()["commons.atom"])
+def test_clock_is_set_back_a_day(used_world, baseline):
+    before = updated(used_world.files()["commons.atom"])
+    used_world.origin.all_requests.clear()
+    assert used_world.call("run", clock="2026-11-23T12:00") == ("", "")
+    assert is_polled(used_world)(), "feeds that were polled in the future are due"
+    used_world.check_intact()
+    now = updated(used_world.files()["commons.atom"])
     assert now.keys() >= before.keys()
     assert all(now[id] >= at for id, at in before.items())
-    world_after_run.call("run", "--all")
-    written = world_after_run.files()
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(written)
+    used_world.call("run", "--all")
+    written = used_world.files()
+    used_world.call("run", "--all")
+    used_world.check_outputs(written)
     assert sorted(updated(written["all.atom"])) == sorted(updated(baseline.after["all.atom"]))
 
 
@@ -361,17 +359,17 @@ def test_clock_is_set_back_a_day(world_after_run, baseline):
     "published twice (other entries may have been pruned, as after a year)",
     promises="P3 P9",
 )
-def test_clock_is_a_year_ahead(world_after_run, baseline):
-    world_after_run.call("run", clock="2027-11-24T15:00")
-    world_after_run.origin.asked.clear()
-    world_after_run.call("run")
-    assert all(is_polled(world_after_run, f"/{number}")() for number, _ in enumerate(HOSTS))
-    world_after_run.check_intact()
+def test_clock_is_a_year_ahead(used_world, baseline):
+    used_world.call("run", clock="2027-11-24T15:00")
+    used_world.origin.all_requests.clear()
+    used_world.call("run")
+    assert all(is_polled(used_world, f"/{number}")() for number, _ in enumerate(HOSTS))
+    used_world.check_intact()
     for name in ("commons.atom", "p2p.atom"):
-        assert updated(world_after_run.files()[name]).keys() == updated(baseline.after[name]).keys()
-    written = world_after_run.files()
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(written)
+        assert updated(used_world.files()[name]).keys() == updated(baseline.after[name]).keys()
+    written = used_world.files()
+    used_world.call("run", "--all")
+    used_world.check_outputs(written)
 
 
 @fault(
@@ -467,12 +465,12 @@ def multilingual_outputs(tmp_path_factory, publishers):
     promises="P3 P4 P10",
     cases=["<&-", ">&-", "2>&-", "<&- >&- 2>&-"],
 )
-def test_closed_standard_streams(world_after_run, baseline, case):
+def test_closed_standard_streams(used_world, baseline, case):
     closing = ["sh", "-c", f'exec "$@" {case}', "sh"]
-    world_after_run.call("-v", "run", "--all", before=closing)
-    world_after_run.check_outputs(baseline.after)
-    world_after_run.check_intact()
-    world_after_run.call("status", before=closing)
+    used_world.call("-v", "run", "--all", before=closing)
+    used_world.check_outputs(baseline.after)
+    used_world.check_intact()
+    used_world.call("status", before=closing)
 
 
 @fault(
@@ -483,16 +481,16 @@ def test_closed_standard_streams(world_after_run, baseline, case):
     promises="P3 P4",
     cases=["/dev/full", "a pipe without a reader"],
 )
-def test_messages_cannot_be_written(world_after_run, baseline, case):
+def test_messages_cannot_be_written(used_world, baseline, case):
     if case == "/dev/full":
         stream = os.open("/dev/full", os.O_WRONLY)
     else:
         reader, stream = os.pipe()
         os.close(reader)
-    world_after_run.call("-v", "run", "--all", "--json", stdout=stream, stderr=stream, code=None)
+    used_world.call("-v", "run", "--all", "--json", stdout=stream, stderr=stream, code=None)
     os.close(stream)
-    world_after_run.check_outputs(baseline.after)
-    world_after_run.check_intact()
+    used_world.check_outputs(baseline.after)
+    used_world.check_intact()
 
 
 LIMITS = {
@@ -512,7 +510,7 @@ LIMITS = {
     promises="P2 P3 P4",
     cases=list(LIMITS),
 )
-def test_few_resources(world_after_run, baseline, case):
+def test_few_resources(used_world, baseline, case):
     number = int("".join(filter(str.isdigit, case)) or 0)
     before = strace("-o", "/dev/null", "-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")
 
@@ -523,7 +521,7 @@ def test_few_resources(world_after_run, baseline, case):
         if number:
             resource.setrlimit(kind, (limit, limit))
 
-    err = world_after_run.call(
+    err = used_world.call(
         "run",
         "--all",
         code=3 if LIMITS[case] else 0,
@@ -532,9 +530,9 @@ def test_few_resources(world_after_run, baseline, case):
     )[1]
     assert LIMITS[case] in err
     assert len(err.splitlines()) == bool(LIMITS[case])
-    check_old_or_new(world_after_run, baseline.before, baseline.after)
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(baseline.after)
+    check_old_or_new(used_world, baseline.before, baseline.after)
+    used_world.call("run", "--all")
+    used_world.check_outputs(baseline.after)
 
 
 @fault(
@@ -545,16 +543,16 @@ def test_few_resources(world_after_run, baseline, case):
     promises="P2 P3 P4",
     cases=["/nowhere", "/", "feeds.toml"],
 )
-def test_unreadable_certificates(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
+def test_unreadable_certificates(used_world, baseline, case):
+    used_world.origin.all_requests.clear()
     env = os.environ | {"SSL_CERT_FILE": case}
-    _, err = world_after_run.call("run", "--all", code=2, env=env)
+    _, err = used_world.call("run", "--all", code=2, env=env)
     (line,) = err.splitlines()
     assert line.startswith(f"{case}: no certificates can be read there (")
-    assert not world_after_run.origin.asked
-    world_after_run.check_outputs(baseline.before)
-    world_after_run.call("run", "--all")
-    world_after_run.check_outputs(baseline.after)
+    assert not used_world.origin.all_requests
+    used_world.check_outputs(baseline.before)
+    used_world.call("run", "--all")
+    used_world.check_outputs(baseline.after)
 
 
 DAMAGED = {
@@ -579,9 +577,9 @@ DAMAGED = {
     promises="P2 P3 P4",
     cases=list(DAMAGED),
 )
-def test_unreadable_feeds_toml(world_after_run, baseline, case):
-    world_after_run.origin.asked.clear()
-    path = world_after_run.root / "feeds.toml"
+def test_unreadable_feeds_toml(used_world, baseline, case):
+    used_world.origin.all_requests.clear()
+    path = used_world.root / "feeds.toml"
     good = path.read_bytes()
     path.unlink()
     if damage := DAMAGED[case]:
@@ -590,11 +588,11 @@ def test_unreadable_feeds_toml(world_after_run, baseline, case):
         path.mkdir()
     elif case == "a link to itself":
         path.symlink_to(path)
-    (line,) = world_after_run.call("run", "--all", code=2)[1].splitlines()
+    (line,) = used_world.call("run", "--all", code=2)[1].splitlines()
     assert line.startswith("feeds.toml:")
     assert len(line) < 200
-    assert not world_after_run.origin.asked
-    world_after_run.check_outputs(baseline.before)
+    assert not used_world.origin.all_requests
+    used_world.check_outputs(baseline.before)
 
 
 @fault(
@@ -605,20 +603,20 @@ def test_unreadable_feeds_toml(world_after_run, baseline, case):
     promises="P1 P2 P3",
     cases=["while it starts", "while it is idle"],
 )
-def test_parser_process_is_killed(world_after_run, baseline, case):
+def test_parser_process_is_killed(used_world, baseline, case):
     may_answer = threading.Event()
-    world_after_run.origin["/0"] = Answer(
-        world_after_run.origin.answers["/0"], wait=lambda: may_answer.wait(60)
+    used_world.origin["/0"] = Answer(
+        used_world.origin.answers["/0"], wait=lambda: may_answer.wait(60)
     )
-    process = world_after_run.start("run", "--all")
-    wait_until(lambda: parser_processes(world_after_run, process), "a parser process starts")
+    process = used_world.start("run", "--all")
+    wait_until(lambda: parser_processes(used_world, process), "a parser process starts")
     time.sleep(1.5 if "idle" in case else 0)
-    for number in parser_processes(world_after_run, process):
+    for number in parser_processes(used_world, process):
         os.kill(number, signal.SIGKILL)
     may_answer.set()
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    world_after_run.check_outputs(baseline.after)
+    used_world.check_outputs(baseline.after)
 
 
 @fault(
@@ -629,16 +627,16 @@ def test_parser_process_is_killed(world_after_run, baseline, case):
     promises="P2 P3",
     cases=["with --config", "without --config"],
 )
-def test_working_folder_was_removed(world_after_run, baseline, case):
+def test_working_folder_was_removed(used_world, baseline, case):
     in_removed_folder = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
     if case == "without --config":
-        (line,) = world_after_run.call("run", code=2, before=in_removed_folder)[1].splitlines()
+        (line,) = used_world.call("run", code=2, before=in_removed_folder)[1].splitlines()
         assert line.startswith("feeds.toml: no configuration here")
-        world_after_run.check_outputs(baseline.before)
+        used_world.check_outputs(baseline.before)
         return
-    config = str(world_after_run.root / "feeds.toml")
-    assert world_after_run.call("--config", config, "run", "--all", before=in_removed_folder) == (
+    config = str(used_world.root / "feeds.toml")
+    assert used_world.call("--config", config, "run", "--all", before=in_removed_folder) == (
         "",
         "",
     )
-    world_after_run.check_outputs(baseline.after)
+    used_world.check_outputs(baseline.after)

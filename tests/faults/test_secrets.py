@@ -96,7 +96,7 @@ def test_secrets(world):
     for path in world.root.rglob("*"):
         if path.is_file() and path.name != "feeds.toml":
             assert secret not in path.read_bytes(), path
-    sent = {request.host: str(request.headers) for request in world.origin.asked}
+    sent = {request.host: str(request.headers) for request in world.origin.all_requests}
     assert f"session={CANARY}cookie" in sent["127.0.0.44"]
     assert f"{CANARY}bearer" in sent["127.0.0.43"]
     assert "Basic" in sent["127.0.0.42"]

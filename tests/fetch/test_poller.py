@@ -90,7 +90,7 @@ def test_compressed_answers_are_decoded(publisher, encoding, compress):
     outcome = fetch(publisher.url("/feed"))
     assert isinstance(outcome, Fetched)
     assert outcome.body == FEED
-    assert encoding in publisher.asked[0].headers["Accept-Encoding"]
+    assert encoding in publisher.all_requests[0].headers["Accept-Encoding"]
 
 
 def test_permanent_redirects_give_the_new_url(publisher):
@@ -122,8 +122,8 @@ def test_redirect_to_another_origin_gets_no_secrets(publisher):
             authorization="Bearer secret",
         )
         assert isinstance(outcome, Fetched)
-        assert publisher.asked[0].headers["Authorization"] == "Bearer secret"
-        headers = other.asked[0].headers
+        assert publisher.all_requests[0].headers["Authorization"] == "Bearer secret"
+        headers = other.all_requests[0].headers
         assert "secret" not in str(headers)
         assert headers["If-None-Match"] is None
 
@@ -150,7 +150,7 @@ def test_endless_redirects_fail_without_showing_secrets(publisher):
     message = reason(fetch(publisher.url("/loop")))
     assert message.startswith("too many redirects (5)")
     assert "secret" not in message
-    assert len(publisher.asked) == 6
+    assert len(publisher.all_requests) == 6
 
 
 def test_gone_answer(publisher):
@@ -218,7 +218,7 @@ def test_one_request_at_a_time_per_host_and_many_hosts_at_once():
         outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
     assert len(outcomes) == 20
     assert all(isinstance(outcome, Fetched) for outcome in outcomes)
-    assert set(publishers.most_at_once.values()) == {1}
+    assert set(publishers.max_concurrent.values()) == {1}
 
 
 def test_pause_of_one_host_does_not_delay_others():
@@ -227,8 +227,8 @@ def test_pause_of_one_host_does_not_delay_others():
         large = [publishers.url("/feed", "127.0.0.1")] * 4
         small = [publishers.url("/feed", f"127.0.1.{host}") for host in range(1, 41)]
         poll_all(large + small, gap_seconds=0.3)
-        times = [asked.at for asked in publishers.asked if asked.host == "127.0.0.1"]
-        others = [asked.at for asked in publishers.asked if asked.host != "127.0.0.1"]
+        times = [request.at for request in publishers.all_requests if request.host == "127.0.0.1"]
+        others = [request.at for request in publishers.all_requests if request.host != "127.0.0.1"]
     assert all(later - earlier >= 0.3 for earlier, later in pairwise(times))
     assert max(others) < times[-1]  # forty hosts went by while the large one rested
 
@@ -242,7 +242,7 @@ def test_redirect_waits_for_its_target_host():
         urls = [publishers.url("/away", f"127.0.0.{host}") for host in range(1, 6)]
         outcomes = poll_all(urls, gap_seconds=COUNTING_SECONDS)
         assert all(isinstance(outcome, Fetched) for outcome in outcomes)
-    assert publishers.most_at_once["127.0.0.9"] == 1
+    assert publishers.max_concurrent["127.0.0.9"] == 1
 
 
 def test_held_host_is_not_polled(publisher):
@@ -250,7 +250,7 @@ def test_held_host_is_not_polled(publisher):
     until = NOW + timedelta(hours=1)
     url = publisher.url("/feed")
     assert poll_all([url], holds={"127.0.0.1": until}) == [Deferred(url, until)]
-    assert publisher.asked == []
+    assert publisher.all_requests == []
     assert isinstance(poll_all([url], holds={"127.0.0.1": NOW})[0], Fetched)
 
 
@@ -266,7 +266,7 @@ def test_closing_the_generator_stops_polling(publisher):
             await polling.aclose()
 
     asyncio.run(go())
-    assert len(publisher.asked) < 50
+    assert len(publisher.all_requests) < 50
 
 
 def test_exception_in_a_worker_is_raised(publisher, monkeypatch):
@@ -350,7 +350,7 @@ def test_cancellation_works_while_outcomes_are_not_taken(publishers):
         async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
             polling = fetcher.poll([Poll(subscription(url), url) for url in hosts], {}, NOW)
             await anext(polling)
-            while len(publishers.asked) < len(hosts):
+            while len(publishers.all_requests) < len(hosts):
                 await asyncio.sleep(0.05)
             await asyncio.sleep(0.2)
             await polling.aclose()
@@ -393,7 +393,7 @@ def test_host_that_is_down_is_skipped_after_five_timeouts(publishers):
     reasons = [reason(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
     assert sum("longer than 0.2 s" in message for message in reasons) == 5
     assert reasons[-1] == "skipped: 127.0.0.8 did not answer 5 times in a row"
-    assert len(publishers.asked) == 6
+    assert len(publishers.all_requests) == 6
 
 
 def test_host_that_answers_sometimes_is_not_down(publishers):
@@ -436,8 +436,8 @@ def test_226_is_a_partial_document(publisher):
     outcome = fetch(url, Validators('"1"', None, url))
     assert isinstance(outcome, Fetched)
     assert outcome.partial
-    asked = publisher.asked[0].headers
-    assert (asked["A-IM"], asked["If-None-Match"]) == ("feed", '"1"')
+    headers = publisher.all_requests[0].headers
+    assert (headers["A-IM"], headers["If-None-Match"]) == ("feed", '"1"')
 
 
 def test_validators_are_sent_to_the_url_they_came_from(publisher):
@@ -448,7 +448,7 @@ def test_validators_are_sent_to_the_url_they_came_from(publisher):
     again = fetch(publisher.url("/old"), first.validators)
     assert isinstance(again, NotModified)
     assert again.moved_to == publisher.url("/new")
-    *_, old, new = publisher.asked
+    *_, old, new = publisher.all_requests
     assert old.headers["If-None-Match"] is None
     assert new.headers["If-None-Match"] == first.validators.etag
 
@@ -457,7 +457,7 @@ def test_adopted_url_of_another_origin_gets_no_secrets(publisher):
     with origin() as other:
         other["/new"] = FEED
         fetch(publisher.url("/old"), moved_to=other.url("/new"), authorization="Bearer secret")
-        assert other.asked[0].headers["Authorization"] is None
+        assert other.all_requests[0].headers["Authorization"] is None
 
 
 def test_credentials_in_a_redirect_are_not_used(publisher):
@@ -480,7 +480,7 @@ def test_304_with_a_body_is_requested_again(publisher):
     outcome = fetch(url, Validators('"1"', None, url))
     assert isinstance(outcome, Fetched)
     assert outcome.body == FEED
-    assert [asked.headers["If-None-Match"] for asked in publisher.asked] == ['"1"', None]
+    assert [request.headers["If-None-Match"] for request in publisher.all_requests] == ['"1"', None]
 
 
 def test_repeated_request_waits_for_the_pause(publisher):
@@ -494,7 +494,7 @@ def test_repeated_request_waits_for_the_pause(publisher):
             return await fetcher.fetch(Poll(subscription(url), url, validators), NOW)
 
     assert isinstance(asyncio.run(go()), Fetched)
-    first, second = (asked.at for asked in publisher.asked)
+    first, second = (request.at for request in publisher.all_requests)
     assert second - first >= 0.3
 
 
@@ -532,7 +532,7 @@ def test_private_addresses_are_never_connected_to(publisher, host):
     publisher["/feed"] = FEED
     message = reason(fetch(publisher.url("/feed", host), allow_private=()))
     assert "set allow_private = [" in message or "not a valid address" in message
-    assert publisher.asked == []
+    assert publisher.all_requests == []
 
 
 def test_allow_private_allows_networks():
@@ -542,7 +542,7 @@ def test_allow_private_allows_networks():
         assert isinstance(fetch(publishers.url("/feed"), allow_private=only), Fetched)
         message = reason(fetch(publishers.url("/feed", "127.0.0.2"), allow_private=only))
         assert "127.0.0.2 is a private address" in message
-        assert {asked.host for asked in publishers.asked} == {"127.0.0.1"}
+        assert {request.host for request in publishers.all_requests} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "2130706434", "[::ffff:127.0.0.2]"])
@@ -565,7 +565,7 @@ def test_name_with_a_private_address_is_refused(publisher):
     assert "127.0.0.1 is a private" in reason(
         fetch(url, resolver=Names(["127.0.0.1"]), allow_private=())
     )
-    assert publisher.asked == []
+    assert publisher.all_requests == []
 
 
 def test_dns_rebinding_is_refused(publisher):
@@ -643,7 +643,7 @@ def test_certificate_is_checked_for_the_host_name(authority):
     with tls_origin(authority.issue_cert("feeds.test")) as publisher:
         outcome = fetch(publisher.url("/feed", "feeds.test"), resolver=Names(["127.0.0.1"]))
         assert isinstance(outcome, Fetched)
-        assert publisher.asked[0].headers["Host"] == f"feeds.test:{publisher.port}"
+        assert publisher.all_requests[0].headers["Host"] == f"feeds.test:{publisher.port}"
 
 
 def test_invalid_certificates_are_refused(authority):
@@ -671,4 +671,4 @@ def test_redirect_from_https_to_http_drops_credentials_and_warns(authority, publ
         )
     assert isinstance(outcome, Fetched)
     assert "from https to http:" in outcome.warnings[0]
-    assert publisher.asked[0].headers["Authorization"] is None
+    assert publisher.all_requests[0].headers["Authorization"] is None

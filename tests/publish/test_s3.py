@@ -222,7 +222,7 @@ def test_missing_bucket(installation, publisher, store, command):
         f"s3://nobodys/a/feeds at {store.endpoint}: there is no such bucket: create it, or correct "
         "[publish] directory"
     )
-    assert publisher.asked == []
+    assert publisher.all_requests == []
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_retry_after_is_respected(installation, publisher):
     report = installation.run(NOON + timedelta(hours=1))
     assert (report.polled, report.waiting) == (0, 1)
     installation.run(NOON + timedelta(hours=2))
-    assert len(publisher.asked) == 2
+    assert len(publisher.all_requests) == 2
 
 
 def test_edited_entry_keeps_its_id_and_is_updated(installation, publisher):

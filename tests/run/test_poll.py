@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 from aggregator.model import FeedEventKind
 from aggregator.store import migrate
-from tests.databases import about_the_file
+from tests.databases import sqlite_only
 from tests.harness import NOON, item, rss
 from tests.origin import Answer, origin
 
@@ -43,7 +43,7 @@ def test_run_polls_due_feeds_and_all_polls_others_conditionally(installation, pu
     assert (waiting.polled, waiting.waiting) == (0, 1)
     assert installation.run(NOON + HOUR / 2).not_modified == 1
     assert installation.run(NOON + 4 * HOUR, everything=False).not_modified == 1
-    assert [bool(asked.headers["If-None-Match"]) for asked in publisher.asked] == [
+    assert [bool(request.headers["If-None-Match"]) for request in publisher.all_requests] == [
         False,
         True,
         True,
@@ -169,10 +169,10 @@ def test_host_with_many_feeds_is_polled_over_several_runs(installation, publishe
         (1, 6),
         (0, 7),
     ]
-    assert sorted(asked.path for asked in publisher.asked) == [f"/{n}" for n in range(7)]
-    publisher.asked.clear()
+    assert sorted(request.path for request in publisher.all_requests) == [f"/{n}" for n in range(7)]
+    publisher.all_requests.clear()
     run_every(installation, HOUR / 4, 3, NOON + 2 * DAY)  # --all: those that are due longest first
-    assert len({asked.path for asked in publisher.asked}) == 7
+    assert len({request.path for request in publisher.all_requests}) == 7
 
 
 def test_offline_run_counts_no_failures(installation):
@@ -226,16 +226,16 @@ def test_move_is_adopted_reported_and_undone_by_failure(installation, publisher)
     installation.configure([old])
     reports = run_every(installation, DAY, 5)
     assert kinds(reports[-1]) == [FeedEventKind.MOVED]
-    publisher.asked.clear()
+    publisher.all_requests.clear()
     assert installation.run(NOON + 5 * DAY).not_modified == 1
-    assert [asked.path for asked in publisher.asked] == ["/new"]
+    assert [request.path for request in publisher.all_requests] == ["/new"]
     assert f'url = "{old}"' in (installation.root / "feeds.toml").read_text()
     assert state(installation, old).move.url == new
     publisher["/new"] = Answer(status=404)
     publisher["/old"] = rss(item())
     run_every(installation, DAY, 3, NOON + 6 * DAY)
     assert installation.run(NOON + 9 * DAY).troubles == ()
-    assert publisher.asked[-1].path == "/old"
+    assert publisher.all_requests[-1].path == "/old"
 
 
 def test_redirect_to_another_feed_is_not_adopted(installation, publisher):
@@ -275,7 +275,7 @@ def test_delta_answer_keeps_other_entries(installation, publisher):
     titles = feedparser.parse((installation.outputs / "t.atom").read_bytes()).entries
     assert {entry.title for entry in titles} == {"A title", "B", "C"}
     installation.run(NOON + 2 * DAY)
-    assert publisher.asked[-1].headers["If-None-Match"] == '"2"'
+    assert publisher.all_requests[-1].headers["If-None-Match"] == '"2"'
 
 
 def test_database_and_outputs_contain_no_secrets(installation, publisher):
@@ -287,7 +287,7 @@ def test_database_and_outputs_contain_no_secrets(installation, publisher):
     publisher[path] = Answer(status=500)
     for day in range(1, 6):
         installation.run(NOON + day * DAY)
-    assert publisher.asked[0].headers["Authorization"].startswith("Basic ")
+    assert publisher.all_requests[0].headers["Authorization"].startswith("Basic ")
     files = filter(Path.is_file, installation.outputs.rglob("*"))
     for file in [*installation.root.glob("*.sqlite3*"), *files]:
         assert b"SECRET" not in file.read_bytes(), file
@@ -311,7 +311,7 @@ def test_html_page_is_reported_with_the_feed_it_announces(installation, publishe
     )
 
 
-@about_the_file
+@sqlite_only
 def test_database_of_first_version_is_upgraded(installation, publisher):
     publisher["/feed?token=SECRET"] = rss(item())
     installation.configure([publisher.url("/feed?token=SECRET")])
@@ -331,7 +331,7 @@ def test_database_of_first_version_is_upgraded(installation, publisher):
                 f"VALUES ({number + 1}, '{url}', 'subscription', '{url}', 'A', 0, '\"e\"')"
             )
     assert installation.run().fetched == 1
-    assert publisher.asked[0].headers["If-None-Match"] == '"e"'
+    assert publisher.all_requests[0].headers["If-None-Match"] == '"e"'
     store = installation.store()
     assert list(store.feeds.states()) == [publisher.url("/feed")]
     store.close()
@@ -348,9 +348,9 @@ def test_hosts_never_have_two_requests_at_the_same_time(installation):
         installation.configure(urls)
         report = installation.run()
     assert (report.polled, report.fetched, report.troubles) == (600, 600, ())
-    assert len(publishers.asked) == 600
-    assert set(publishers.most_at_once) == set(hosts)
-    assert set(publishers.most_at_once.values()) == {1}
+    assert len(publishers.all_requests) == 600
+    assert set(publishers.max_concurrent) == set(hosts)
+    assert set(publishers.max_concurrent.values()) == {1}
 
 
 def count_parsed_entries(report):

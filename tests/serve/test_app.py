@@ -21,7 +21,7 @@ from aggregator.errors import not_installed
 from aggregator.files.atomic import write_atomically
 from aggregator.serve.static_files import OutputFiles
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
-from tests.databases import about_the_file
+from tests.databases import sqlite_only
 from tests.harness import item, rss
 
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs\n"
@@ -268,7 +268,7 @@ def test_invalid_and_too_large_requests_get_an_answer(served, request_, status):
         assert ask("/communs.atom")[0] == 200
 
 
-@about_the_file
+@sqlite_only
 def test_damaged_database_is_reported(installation):
     installation.configure(clippings=CLIPPING)
     call(installation.root, "run")

@@ -35,7 +35,7 @@ from aggregator.model import (
 )
 from aggregator.store import Store
 from tests import databases
-from tests.databases import about_the_file
+from tests.databases import sqlite_only
 from tests.harness import subscription
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -345,7 +345,7 @@ def test_runs_are_stored(store):
     assert store.runs.was_offline()
 
 
-@about_the_file
+@sqlite_only
 def test_search_for_old_entries_uses_the_index(store):
     """Also with many entries that are kept or pruned."""
     with closing(sqlite3.connect(store.path)) as database:
@@ -359,7 +359,7 @@ def test_search_for_old_entries_uses_the_index(store):
     ]
 
 
-@about_the_file
+@sqlite_only
 def test_database_is_in_wal_mode(store):
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 from aggregator.errors import StorageError
 from aggregator.store import Store, migrate
 from tests import databases
-from tests.databases import ON_POSTGRESQL, about_the_file
+from tests.databases import ON_POSTGRESQL, sqlite_only
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 VERSIONS = [f"{number:04}" for number in range(8 if ON_POSTGRESQL else 1, int(migrate.HEAD) + 1)]
@@ -306,7 +306,7 @@ def test_upgrade_from_0005_keeps_content_until_it_is_pruned(tmp_path):
         assert (copy.stored.entry.content, copy.stored.pruned_at) == ("", NOW)
 
 
-@about_the_file
+@sqlite_only
 def test_schema_equals_tables_of_the_code(tmp_path):
     Store(databases.SQLITE, tmp_path).close()
     engine = plain_engine(databases.SQLITE, tmp_path)
@@ -315,7 +315,7 @@ def test_schema_equals_tables_of_the_code(tmp_path):
     engine.dispose()
 
 
-@about_the_file
+@sqlite_only
 def test_schema_of_a_later_version_is_refused(tmp_path):
     Store(databases.SQLITE, tmp_path).close()
     databases.execute(databases.SQLITE, tmp_path, "UPDATE alembic_version SET version_num = '9999'")

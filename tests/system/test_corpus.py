@@ -105,5 +105,5 @@ def test_real_feeds_are_stored_and_unchanged_feeds_change_nothing(tmp_path):
             assert (third.new, third.modified, third.written) == (0, 0, ())
             assert third.fetched == report.fetched
             assert installation.snapshot() == before
-    assert set(publishers.most_at_once.values()) == {1}
-    assert {urlsplit(url).hostname for url in urls} >= set(publishers.most_at_once)
+    assert set(publishers.max_concurrent.values()) == {1}
+    assert {urlsplit(url).hostname for url in urls} >= set(publishers.max_concurrent)

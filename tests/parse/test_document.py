@@ -389,7 +389,8 @@ def test_deeply_nested_elements_are_parsed(start, end, name):
         "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
     }
     declarations = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items())
-    nested = f"<{name}>" * 100_000 + f"</{name}>" * 100_000
+    depth = 100_000 if name == "x:a" and not start else 20_000  # Python recurses 1,000 times
+    nested = f"<{name}>" * depth + f"</{name}>" * depth
     feed(f'<feed xmlns="http://www.w3.org/2005/Atom"{declarations}>{start}{nested}{end}</feed>')
 
 

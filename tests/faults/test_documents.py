@@ -9,7 +9,7 @@ from aggregator.parse.document import parse_document
 from tests.atomrules import ATOM
 from tests.faults.catalogue import ROUND_FACTOR, fault
 from tests.faults.helpers import communicate_and_measure, strace
-from tests.faults.test_network import lines_by_source, subscribed
+from tests.faults.test_network import lines_by_source, subscription_toml
 from tests.faults.world import FIRST
 from tests.harness import NOON, item, rss
 from tests.origin import Answer
@@ -29,7 +29,7 @@ def serve(world, documents, before=(), more=""):
     for (name, document), host in zip({**documents, **GOOD}.items(), hosts, strict=False):
         path = "/" + re.sub(r"\W", "-", name)
         world.origin[path] = document
-        text += subscribed(name, world.origin.url(path, host))
+        text += subscription_toml(name, world.origin.url(path, host))
     world.prepare(more)
     head = (world.root / "feeds.toml").read_text("utf-8").partition("[[subscriptions]]")[0]
     world.write("feeds.toml", head + text)
@@ -44,7 +44,7 @@ def serve(world, documents, before=(), more=""):
     return lines_by_source(err)
 
 
-def titles_of(stored, name):
+def stored_titles(stored, name):
     """The titles of the entries of one source of `serve`."""
     path = "/" + re.sub(r"\W", "-", name)
     return next((titles for url, titles in stored.items() if url.endswith(path)), [])
@@ -76,7 +76,7 @@ def test_odd_documents(world, case):
     assert len(failed) < len(paths) / 2
 
 
-def texts_of(entry):
+def entry_texts(entry):
     """The texts of an entry, with whitespace normalized: feedparser's two parsers differ in it."""
     return tuple(
         " ".join(str(text).split())
@@ -101,12 +101,12 @@ def test_truncated_documents(rounds, rng):
     for body in bodies + [body.decode("utf-8", "replace").encode("utf-16") for body in bodies]:
         complete = parse(body)
         assert isinstance(complete, ParsedFeed)
-        texts = set(map(texts_of, complete.entries))
+        texts = set(map(entry_texts, complete.entries))
         for _ in rounds:
             end = rng.randrange(len(body))
             cut = parse(body[:end])
             if isinstance(cut, ParsedFeed):
-                cut_texts = set(map(texts_of, cut.entries))
+                cut_texts = set(map(entry_texts, cut.entries))
                 assert cut_texts <= texts, (body[:200], end)
                 assert cut.is_cut or len(cut_texts) == len(texts), (body[:200], end)
             else:
@@ -137,21 +137,22 @@ CAFE = rss(item("Un café €", "https://cafe.example/"), title="Café")
 XML = '<?xml version="1.0" encoding="%s"?>'
 
 
-def declared(declared_encoding, encoding, text=CAFE):
+def encode_with_declaration(declared_encoding, encoding, text=CAFE):
     return text.replace('<?xml version="1.0"?>', XML % declared_encoding).encode(encoding)
 
 
 ENCODINGS = {
-    "windows-1252, declared correctly": declared("windows-1252", "windows-1252"),
-    "windows-1252, declared as UTF-8": declared("utf-8", "windows-1252"),
-    "windows-1252, declared as ISO-8859-1": declared("iso-8859-1", "windows-1252"),
-    "UTF-8, declared as UTF-16": declared("utf-16", "utf-8"),
-    "UTF-8, declared as an unknown encoding": declared("x-unknown", "utf-8"),
+    "windows-1252, declared correctly": encode_with_declaration("windows-1252", "windows-1252"),
+    "windows-1252, declared as UTF-8": encode_with_declaration("utf-8", "windows-1252"),
+    "windows-1252, declared as ISO-8859-1": encode_with_declaration("iso-8859-1", "windows-1252"),
+    "UTF-8, declared as UTF-16": encode_with_declaration("utf-16", "utf-8"),
+    "UTF-8, declared as an unknown encoding": encode_with_declaration("x-unknown", "utf-8"),
     "UTF-8 with a byte order mark": CAFE.encode("utf-8-sig"),
-    "UTF-16": declared("utf-16", "utf-16"),
-    "UTF-16, big-endian": "\ufeff".encode("utf-16-be") + declared("utf-16", "utf-16-be"),
-    "UTF-16 without a byte order mark": declared("utf-16le", "utf-16-le"),
-    "UTF-32": declared("utf-32", "utf-32"),
+    "UTF-16": encode_with_declaration("utf-16", "utf-16"),
+    "UTF-16, big-endian": "\ufeff".encode("utf-16-be")
+    + encode_with_declaration("utf-16", "utf-16-be"),
+    "UTF-16 without a byte order mark": encode_with_declaration("utf-16le", "utf-16-le"),
+    "UTF-32": encode_with_declaration("utf-32", "utf-32"),
     "a byte order mark in the middle": CAFE.replace("<channel>", "\ufeff<channel>").encode(),
     "control characters": CAFE.replace("Un ", "U\x00n\x08 \x1b\x7f").encode(),
     "bytes that are not UTF-8": CAFE.encode().replace(b"<item>", b"<!-- \xff --><item>"),
@@ -168,7 +169,7 @@ ENCODINGS = {
 def test_encodings(world):
     serve(world, ENCODINGS)
     stored = world.titles("url")
-    titles_by_name = {name: titles_of(stored, name) for name in ENCODINGS}
+    titles_by_name = {name: stored_titles(stored, name) for name in ENCODINGS}
     assert not {name: titles for name, titles in titles_by_name.items() if titles != ["Un café €"]}
 
 
@@ -310,7 +311,7 @@ def test_odd_entries(world):
     serve(world, documents)
     stored = world.titles("url")
     numbers = [len(SCRIPTS), len(LINKS), len(DATES), 5, 5]
-    assert [len(titles_of(stored, name)) for name in documents] == numbers
+    assert [len(stored_titles(stored, name)) for name in documents] == numbers
     written = world.files()
     for name, data in written.items():
         if name.endswith(".atom"):
@@ -337,7 +338,7 @@ def check_links(data):
     promises="P3 P5 P9",
 )
 def test_subscription_to_own_output(world):
-    world.prepare(subscribed("Ourselves", world.origin.url("/all.atom", "127.0.0.99")))
+    world.prepare(subscription_toml("Ourselves", world.origin.url("/all.atom", "127.0.0.99")))
     world.origin["/all.atom"] = Answer(status=404)
     world.call("run", "--all")
     ids = []

@@ -62,7 +62,7 @@ def redirect(location: str, status: int = 302) -> Answer:
 
 ZEROS = bytes(200_000_000)
 # name: (the publisher's answer, a part of our message)
-CUT = {
+TRUNCATED = {
     "reset before the answer": (Answer(raw=b"", reset=True), "the connection was reset"),
     "reset in the body": (
         Answer(raw=OK + b"Content-Length: 9999\r\n\r\n" + GOOD, reset=True),
@@ -196,7 +196,7 @@ class Storm:
     recovered_err: str = ""
 
 
-FAULTS = {**CUT, **SLOW, **LARGE, **MALFORMED, **STATUS, **REDIRECTS}
+FAULTS = {**TRUNCATED, **SLOW, **LARGE, **MALFORMED, **STATUS, **REDIRECTS}
 UNREACHABLE = {
     "connection refused": ("http://127.0.0.1:1/", "connection refused"),
     "unknown host name": ("http://host.invalid/", "name not found"),
@@ -226,11 +226,11 @@ def edition(name: str, *, second: bool) -> bytes:
     return rss(*items, title=name).encode()
 
 
-def subscribed(name: str, url: str, more: str = LOOPBACK) -> str:
+def subscription_toml(name: str, url: str, more: str = LOOPBACK) -> str:
     return f'[[subscriptions]]\ntitle = "{name}"\nurl = "{url}"\n{more}'
 
 
-def path_of(name: str) -> str:
+def make_path(name: str) -> str:
     return "/" + name.replace(" ", "%20")
 
 
@@ -255,21 +255,23 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
     text = ""
     with ExitStack() as stack:
         for number, name in enumerate([*FAULTS, *WORKING]):
-            text += subscribed(name, publishers.url(path_of(name), f"127.0.3.{number + 1}"))
+            text += subscription_toml(
+                name, publishers.url(make_path(name), f"127.0.3.{number + 1}")
+            )
         for name, (url, _) in UNREACHABLE.items():
-            text += subscribed(name, url.format(port=publishers.port))
+            text += subscription_toml(name, url.format(port=publishers.port))
         for name, certificate in certificates(authority, "127.0.4.1").items():
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             certificate.configure_cert(context)
             secure = stack.enter_context(origin("127.0.4.1", tls=context))
             secure["/feed"] = edition(name, second=True)
-            text += subscribed(name, secure.url("/feed", "127.0.4.1"))
+            text += subscription_toml(name, secure.url("/feed", "127.0.4.1"))
         for number, (notation, host) in enumerate(PRIVATE.items()):
             inside = f"http://{host}:{publishers.port}/inside?{number}"
-            text += subscribed(f"Private, {notation}", inside, "")
+            text += subscription_toml(f"Private, {notation}", inside, "")
             own = f"127.0.5.{number + 1}"
             publishers[f"/inwards/{number}"] = redirect(inside)
-            text += subscribed(
+            text += subscription_toml(
                 f"Inwards, {notation}",
                 publishers.url(f"/inwards/{number}", own),
                 f'allow_private = "{own}/32"\n',
@@ -284,14 +286,14 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
 
         def serve(*, second: bool) -> None:
             for name in [*FAULTS, *WORKING]:
-                publishers[path_of(name)] = edition(name, second=second)
+                publishers[make_path(name)] = edition(name, second=second)
 
         serve(second=False)
         world.call("run", "--all", clock=FIRST, env=env)
         storm = Storm(world)
         serve(second=True)
         for name, (answer, _) in FAULTS.items():
-            publishers[path_of(name)] = answer
+            publishers[make_path(name)] = answer
         process = world.start("-v", "run", "--all", clock=SECOND, env=env)
         out, storm.err, storm.peak_bytes = communicate_and_measure(process)
         assert process.returncode == 0, storm.err
@@ -359,13 +361,13 @@ def test_no_connection(storm, case):
 @fault(
     "W03",
     "Truncated answers",
-    produced=", ".join(CUT),
+    produced=", ".join(TRUNCATED),
     must=EXPECTED,
     promises="P1 P2 P3",
-    cases=list(CUT),
+    cases=list(TRUNCATED),
 )
 def test_truncated_answers(storm, case):
-    check_reported(storm, case, CUT[case][1])
+    check_reported(storm, case, TRUNCATED[case][1])
 
 
 @fault(
@@ -643,7 +645,7 @@ def test_invalid_304(used_world, case):
         used_world.origin["/new"] = Answer(status=304)
         text = (used_world.root / "feeds.toml").read_text("utf-8")
         url = used_world.origin.url("/new", "127.0.0.77")
-        used_world.write("feeds.toml", text + subscribed("New", url))
+        used_world.write("feeds.toml", text + subscription_toml("New", url))
         _, err = used_world.call("-v", "run", "--all")
         assert "nothing is stored" in lines_by_source(err)["New"][0]
         return

@@ -21,7 +21,7 @@ GARDEN = '[tags."Jardin"]\n'
 TAGGED = "<category>Jardin</category>"
 
 
-def page_of(installation: Installation, name: str) -> str:
+def source_page(installation: Installation, name: str) -> str:
     """The page of a source, by the end of its URL."""
     for path in Path(installation.outputs, "_source").glob("*.html"):
         text = path.read_text("utf-8")
@@ -57,7 +57,7 @@ def test_edited_entry_changes_its_source_page(checked_installation, publisher):
     checked_installation.run()
     publisher["/a"] = document("un texte corrige maintenant")
     assert checked_installation.run(NOON + DAY).modified == 1
-    assert "corrige" in page_of(checked_installation, "a")
+    assert "corrige" in source_page(checked_installation, "a")
 
 
 def test_second_copy_is_on_its_own_source_page(checked_installation, publisher):
@@ -68,7 +68,7 @@ def test_second_copy_is_on_its_own_source_page(checked_installation, publisher):
     checked_installation.run()
     publisher["/b"] = rss(item("Other", "https://b.example/other"), item("A story", story))
     checked_installation.run(NOON + DAY)
-    assert "A story" in page_of(checked_installation, "b")
+    assert "A story" in source_page(checked_installation, "b")
 
 
 def test_source_page_shows_only_published_entries(checked_installation, publisher):
@@ -77,8 +77,8 @@ def test_source_page_shows_only_published_entries(checked_installation, publishe
     )
     checked_installation.configure([publisher.url("/a")], GARDEN)
     checked_installation.run()
-    assert "Le jardin" in page_of(checked_installation, "a")
-    assert "Noise" not in page_of(checked_installation, "a")
+    assert "Le jardin" in source_page(checked_installation, "a")
+    assert "Noise" not in source_page(checked_installation, "a")
 
 
 def test_pruned_query_leaves_source_pages(checked_installation, publisher):
@@ -87,7 +87,7 @@ def test_pruned_query_leaves_source_pages(checked_installation, publisher):
         [publisher.url("/a")], '[[feeds]]\nname = "q"\nquery = "title:jardin"\n'
     )
     checked_installation.run()
-    assert "Le jardin" in page_of(checked_installation, "a")
+    assert "Le jardin" in source_page(checked_installation, "a")
     checked_installation.configure([publisher.url("/a")])
     checked_installation.run(NOON + DAY)
     store = checked_installation.store()
@@ -98,7 +98,7 @@ def test_pruned_query_leaves_source_pages(checked_installation, publisher):
     for path in (checked_installation.outputs / channel.slug).iterdir():
         path.unlink()
     checked_installation.run(NOON + 2 * DAY)
-    assert "Le jardin" not in page_of(checked_installation, "a")
+    assert "Le jardin" not in source_page(checked_installation, "a")
 
 
 @pytest.mark.parametrize("after", [{"a": "Due", "b": "Uno"}, {"b": "Uno"}], ids=["swap", "reuse"])

@@ -11,7 +11,7 @@ TOUR = (ROOT / "docs/tour.md").read_text(encoding="utf-8")
 PLACES = re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", TOUR)
 
 
-def test_the_tour_has_at_most_40_numbered_steps():
+def test_tour_has_at_most_40_numbered_steps():
     numbers = [int(number) for number in re.findall(r"^(\d+)\. ", TOUR, re.MULTILINE)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert 20 <= len(numbers) <= 40

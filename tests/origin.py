@@ -76,7 +76,9 @@ def origin(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
         def do_GET(self) -> None:
             host = str(self.connection.getsockname()[0])
             with lock:
-                publisher.all_requests.append(Request(self.path, host, self.headers, time.monotonic()))
+                publisher.all_requests.append(
+                    Request(self.path, host, self.headers, time.monotonic())
+                )
                 open_requests[host] = open_requests.get(host, 0) + 1
                 publisher.max_concurrent[host] = max(
                     publisher.max_concurrent.get(host, 0), open_requests[host]

@@ -1,7 +1,8 @@
 """The formats of clippings files.
 
-To add a format: write a module with a test of the first bytes and a parser, and add both to
-`parse_clippings`. Their order counts: the first test that passes decides.
+To add a format: write a module with a function that recognises it and a parser, and add both to
+`parse_clippings`. The first format that recognises a file parses it. Plain text accepts everything
+except HTML, XML and JSON, so other formats come before it.
 """
 
 import logging

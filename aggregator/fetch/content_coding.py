@@ -13,8 +13,10 @@ import brotli
 import zstandard
 
 ACCEPTED = "gzip, deflate, br, zstd"
-_STEP_BYTES = 256 * 1024
+_STEP_BYTES = 256 * 1024  # of output
+_INPUT_STEP_BYTES = 4096  # zlib copies the unused rest of its input after each member
 _GZIP = b"\x1f\x8b"
+_MAX_MEMBERS = 4096  # of a gzip file; each costs a decompressor
 MAX_CODINGS = 3  # each may decode up to the whole limit
 # zstandard bounds a step by its input only, and a block of 4 bytes may decode to 128 KiB.
 _ZSTD_STEP_BYTES = 128
@@ -66,18 +68,22 @@ def _truncated(coding: str) -> Undecodable:
 
 def _inflate(body: bytes, window_bits: int, coding: str) -> Iterator[bytes]:
     """Decode concatenated zlib streams (RFC 1952 section 2.2). Bytes after them are padding."""
-    while True:
+    position = 0
+    for _ in range(_MAX_MEMBERS):
         stream = zlib.decompressobj(window_bits)
-        piece = stream.decompress(body, _STEP_BYTES)
-        yield piece
         while not stream.eof:
-            if not stream.unconsumed_tail and not piece:
+            step = stream.unconsumed_tail
+            if not step:
+                step = body[position : position + _INPUT_STEP_BYTES]
+                position += len(step)
+            piece = stream.decompress(step, _STEP_BYTES)
+            if not (step or piece or stream.eof):
                 raise _truncated(coding)
-            piece = stream.decompress(stream.unconsumed_tail, _STEP_BYTES)
             yield piece
-        body = stream.unused_data
-        if not body.startswith(_GZIP):
+        position -= len(stream.unused_data)
+        if not body.startswith(_GZIP, position):
             return
+    raise Undecodable(f"the {coding} stream has more than {_MAX_MEMBERS} members")
 
 
 _gzip = partial(_inflate, window_bits=16 + zlib.MAX_WBITS, coding="gzip")

@@ -9,7 +9,7 @@ import feedparser
 
 from aggregator.model import Fetched
 from aggregator.parse.drafts import FeedDraft, NotAFeed
-from aggregator.parse.feedparser_fixes import remove_illegal_references
+from aggregator.parse.feedparser_fixes import is_other_rdf, remove_illegal_references
 from aggregator.parse.to_draft import make_feed_draft
 from aggregator.parse.xml_repair import close_truncated, fix_declared_encoding, limit_entries
 
@@ -40,7 +40,8 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
         resolve_relative_uris=False,
     )
     # HTML is not "bozo", so the format is tested.
-    if not parsed.get("version") and not parsed.entries:
+    version = parsed.get("version")
+    if not parsed.entries and (not version or is_other_rdf(version, body)):
         raise NotAFeed("unknown format")
     warnings += _warnings(parsed)
     draft = make_feed_draft(parsed, replace(fetched, body=body), warnings, now)

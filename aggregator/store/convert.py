@@ -71,9 +71,9 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     }
 
 
-_HEAD = """id feed_id story_id key atom_id title link page published updated language
+_HEAD_NAMES = """id feed_id story_id key atom_id title link page published updated language
     first_seen_at changed_at pruned_at"""
-HEAD_COLUMNS = [ENTRIES.c[name] for name in _HEAD.split()]  # of an entry without its content
+HEAD_COLUMNS = [ENTRIES.c[name] for name in _HEAD_NAMES.split()]  # of an entry without its content
 
 
 def entry_from_row(row: AnyRow, *, whole: bool = True) -> Entry:

@@ -74,25 +74,27 @@ class _Upsert:
             times = {"first_seen_at": self._now, "changed_at": self._now}
             self._new.append(columns | times | _NEW | {"feed_id": document.feed.id})
             return EntryChange.NEW
-        if compare_with_row(document, row, entry) is EntryChange.MODIFIED:
-            modification = self._modification(document, row, entry)
-            if modification.trivial_changes <= MAX_TRIVIAL_CHANGES:
-                self._modified.append(modification)
-                return EntryChange.MODIFIED
+        is_modified = compare_with_row(document, row, entry) is EntryChange.MODIFIED
+        if is_modified and (modification := self._modification(document, row, entry)):
+            self._modified.append(modification)
+            return EntryChange.MODIFIED
         if row.key != entry.key:
             self._renamed.append({"id": row.id, "key": entry.key})
         return EntryChange.UNCHANGED
 
-    def _modification(self, document: Document, row: AnyRow, entry: Entry) -> _Modification:
+    def _modification(self, document: Document, row: AnyRow, entry: Entry) -> _Modification | None:
+        """The change to store. None if only numbers changed, too often or in a pruned entry."""
         row = self._stored.modified_rows.get(row.id, row)
         old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
         if row.pruned_at:  # the text is gone, so only the title can show a significant change
             is_same = row.content_hash_without_numbers == content_hash_without_numbers(entry)
             if is_same and not document.is_kept:
-                trivial_changes = MAX_TRIVIAL_CHANGES + 1  # a counter does not restore an entry
+                return None
             old = replace(old, text=entry.text)
-        else:
-            trivial_changes += is_trivial_change(old, entry)
+        elif is_trivial_change(old, entry):
+            trivial_changes += 1
+            if trivial_changes > MAX_TRIVIAL_CHANGES:
+                return None
         return _Modification(row, old, entry, trivial_changes)
 
     def _with_own_page(self, document: Document, entry: Entry) -> Entry:

@@ -695,6 +695,7 @@ def test_second_signal_does_not_change_exit_code(number, code):
     """Otherwise one that arrives during the exit would decide the exit code."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(each) for each in numbers]
+    signal.signal(number, signal.SIG_DFL)  # a background process ignores SIGINT
     try:
         with (
             pytest.raises(SystemExit) as end,

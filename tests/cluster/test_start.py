@@ -68,8 +68,8 @@ def test_processes_that_start_together_create_tables_once(tmp_path):
 @pytest.mark.parametrize(
     ("reason", "hint"),
     [
-        ('FATAL: password authentication failed for user "a"', "correct user and password"),
-        ("fe_sendauth: no password supplied", "correct user and password"),
+        ('FATAL: password authentication failed for user "a"', "correct the user and password"),
+        ("fe_sendauth: no password supplied", "correct the user and password"),
         ('FATAL: database "b" does not exist', "createdb"),
         ('FATAL: role "a" does not exist', "createuser"),
         ("failed to resolve host 'h'", "correct the host"),

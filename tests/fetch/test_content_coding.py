@@ -85,3 +85,11 @@ def test_more_than_three_codings_are_refused():
     assert decode(packed, "gzip, gzip, gzip", MAX_BYTES) == TEXT
     with pytest.raises(Undecodable, match="more than 3"):
         decode(gzip.compress(packed), "gzip, gzip, gzip, gzip", MAX_BYTES)
+
+
+def test_thousands_of_empty_gzip_members_are_refused():
+    """Each empty member has 20 bytes, so that 20 kB of gzip in gzip would cost a minute."""
+    empty = gzip.compress(b"")
+    assert decode(empty * 4000 + gzip.compress(TEXT), "gzip", MAX_BYTES) == TEXT
+    with pytest.raises(Undecodable, match="more than 4096 members"):
+        decode(gzip.compress(empty * 500_000), "gzip, gzip", 10 * MAX_BYTES)

@@ -44,13 +44,10 @@ SLOW = (
     "serve/test_app.py::test_health_is_stale",
     "serve/test_app.py::test_invalid_and_too_large",
     "serve/test_app.py::test_missing_extra",
+    "serve/test_app.py::test_silent_client",
+    "store/test_migrations.py::test_upgrade_keeps_every_row",
     "store/test_retention.py",
-    "store/test_stories.py::test_copies_are_at_most",
-    "store/test_stories.py::test_copy_is_recognized",
-    "store/test_stories.py::test_counters_pixels",
-    "store/test_stories.py::test_fourth_change",
-    "store/test_stories.py::test_different_stories",
-    "store/test_stories.py::test_queries",
+    "store/test_stories.py",
     "system/",
     "text/test_folding.py::test_folding_is_idempotent",
 )
@@ -59,7 +56,10 @@ FAST = (
     "cli/test_commands.py::test_project_error_messages",
     "cli/test_commands.py::test_silent_when_all_is_well",
     "parse/test_pool.py::test_document_that_takes_too_long",
+    "store/test_stories.py::test_changed_guids",
+    "store/test_stories.py::test_story_of_two_blogs",
     "system/test_deploy.py",
+    "system/test_tour.py",
 )
 # These start first: with several processes, a long test that starts last would delay the end.
 LONGEST = ("system/test_soak.py", "system/test_year.py", "system/test_corpus.py")

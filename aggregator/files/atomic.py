@@ -15,7 +15,7 @@ MAX_PREFIX_CHARACTERS = 40  # of the final name: file systems limit the length o
 _SQLITE_SUFFIX = re.compile("-(journal|wal|shm)$")  # of files that SQLite keeps beside a database
 
 _ADVICE = {
-    "make room there": (errno.ENOSPC, errno.EDQUOT),
+    "free some space there": (errno.ENOSPC, errno.EDQUOT),
     "let this user write there": (errno.EACCES, errno.EPERM, errno.EROFS),
     "remove what has its name": (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
     "check that disk": (errno.EIO,),

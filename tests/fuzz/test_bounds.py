@@ -46,7 +46,9 @@ def test_documents_of_ten_megabytes_stay_within_the_limits():
     assert done.returncode == 0, done.stderr
     failures, max_bytes = json.loads(done.stdout)
     assert max_bytes <= MEMORY_BYTES
-    assert "took more than 2 s" in failures["nested lists in a text"]
+    # feedparser's time and memory grow with the square of the depth; either limit ends it.
+    assert "parsing took more than" in failures["nested lists in a text"]
+    assert any("took more than 2 s" in reason for reason in failures.values() if reason)
     assert failures["one long text"] is None
     # Rust aborts the process if it runs out of memory.
     reasons = (

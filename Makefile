@@ -20,8 +20,8 @@ run: .venv/run
 demo: .venv/run
 	$(BIN)/aggregator demo
 
-# Many tests wait for servers and clocks, so there is one process more than cores; or: make test JOBS=1
-JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Tests run on as many processes as there are cores; make test JOBS=1 runs one after another.
+JOBS ?= auto
 # Tests start the program a thousand times, so its bytecode is cached whatever the environment says.
 export PYTHONDONTWRITEBYTECODE =
 PYTEST = -m pytest -n $(JOBS) --no-loadscope-reorder

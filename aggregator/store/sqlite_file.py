@@ -12,7 +12,7 @@ MAGIC = b"SQLite format 3\x00"
 _READ_WRITE = "let this user read and write it and its folder"
 _ADVICE = {  # by the message of SQLite
     "disk is full": "free some space there; nothing is lost, the next run continues",
-    "disk I/O error": "free some space if the disk is full, or repair it; stored data is kept",
+    "disk I/O error": "free some space there if the disk is full, or repair it; stored data is kept",
     "readonly": _READ_WRITE,
     "unable to open": _READ_WRITE,
     "locked": "another program writes to it: try again when that has finished",

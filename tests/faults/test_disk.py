@@ -58,7 +58,7 @@ def test_full_disk(tmp_path, publishers, baseline, rng, rounds):
             if err:
                 failed += 1
                 check_one_line(err, small)
-                assert "free some space" in err, err
+                assert "free some space there" in err, err
             check_old_or_new(world, baseline.before, baseline.after)
             filler.unlink()
             world.check_intact()

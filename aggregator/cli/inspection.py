@@ -1,4 +1,4 @@
-"""The commands that show what is stored: status, tags, explain."""
+"""The commands that read the database: status, tags, explain."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any

@@ -79,7 +79,7 @@ def retag(
     writer: OutputWriter,
     now: datetime,
 ) -> RunReport:
-    """A run that polls nothing: match what is stored with today's settings, and publish it.
+    """A run without polling: match all stored entries with the present settings, and publish.
 
     Entries that enter a feed this way are not news, so ``publish.backfill`` limits them.
     """

@@ -1,4 +1,4 @@
-"""Removes the content of old entries that nobody asked for.
+"""Removes the content of old entries without a tag.
 
 What remains of such an entry (key, page, title, dates and digests) identifies it when its publisher
 serves it again, so its id is never used for another entry. All entries of a story are pruned

@@ -25,7 +25,7 @@ from tests.match.samples import BEES, BIKES, french, make_clippings
 
 
 class FakeEmbedder:
-    """Distinguishes bees from bikes in Chinese, of which the clippings contain no word."""
+    """Distinguishes bees from bikes in Chinese. The clippings contain no Chinese word."""
 
     def __init__(self):
         self.texts = []

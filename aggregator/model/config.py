@@ -1,5 +1,6 @@
 """feeds.toml and the clippings, as values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -97,7 +98,8 @@ class PublishSettings:
 
     ``live``: entries in a live feed; ``per_source``: of one subscription at most. ``backfill``: old
     entries that may enter a live feed at once. ``summary_only``: keys of the subscriptions that are
-    republished as summaries. ``also``: feeds of our own beside those of the tags. ``archive_all``:
+    republished as summaries. ``source_titles``: the titles in feeds.toml, by key of the subscription;
+    they replace the publishers' own. ``also``: feeds of our own beside those of the tags. ``archive_all``:
     "all" has an archive. ``compress``: codings ("gzip", "br") of precompressed siblings.
     ``metrics``: the path of the file for Prometheus. ``allow_private``: for the hub. ``bucket``:
     the object storage that ``directory`` names, if it names one.
@@ -108,6 +110,7 @@ class PublishSettings:
     backfill: int
     explain: bool
     summary_only: frozenset[str] = frozenset()
+    source_titles: Mapping[str, str] = field(default_factory=dict)
     per_source: int = 20
     also: tuple[str, ...] = ("all", "unmatched", "near-miss")
     archive_all: bool = False

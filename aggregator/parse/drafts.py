@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aggregator.model import Author, Category, Enclosure, PollHints
+from aggregator.model import Author, Category, Enclosure, PollHints, Source
 
 
 class NotAFeed(Exception):
@@ -15,6 +15,7 @@ class EntryDraft:
     """An entry as the document states it; the HTML is not sanitised.
 
     ``base`` resolves relative links, ``content_base`` those in the content if it has its own.
+    ``image`` is the address of its picture. ``notes``: see `model.ParsedFeed`.
     """
 
     base: str
@@ -32,6 +33,9 @@ class EntryDraft:
     updated: datetime | None = None
     language: str = ""
     rights: str = ""
+    image: str = ""
+    source: Source | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -20,14 +20,13 @@ from hashlib import sha256
 
 from aggregator import __version__
 from aggregator.model import Entry, Fetched, ParsedFeed, SeenDocument, SeenEntry
+from aggregator.parse import READER_VERSION
 from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.feedparser_reader import read_xmlfeed
 from aggregator.parse.normalize import normalize_feed, page_of
 from aggregator.parse.pieces import Pieces, cut_document
 from aggregator.text.folding import digest
 from aggregator.text.urls import link_key
-
-READER_VERSION = 1  # increase it when the same document gives other entries than before
 
 
 @dataclass(frozen=True, slots=True)

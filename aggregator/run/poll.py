@@ -32,7 +32,9 @@ from aggregator.model import (
     RunReport,
     Subscription,
     Trouble,
+    Validators,
 )
+from aggregator.parse import READER_VERSION
 from aggregator.run import answers
 from aggregator.run.answers import AnswerEffect, AnswerKind
 from aggregator.run.offline import OfflineDetector
@@ -160,11 +162,16 @@ def plan_subscriptions(
         else:
             _log(subscription, "not due; the next poll is at %s", state.next_poll_at)
     polls = [
-        Poll(subscription, schedule.poll_url(subscription, state), state.validators)
+        Poll(subscription, schedule.poll_url(subscription, state), _validators(state))
         for subscription, state in schedule.limit_per_host(due)
     ]
     logger.debug("%d of %d subscriptions are due", len(polls), len(subscriptions))
     return PollPlan(polls, states, holds, len(subscriptions) - len(polls))
+
+
+def _validators(state: FeedState) -> Validators:
+    """None for a document that another version has read: an unchanged one must be read again."""
+    return state.validators if state.reader_version == READER_VERSION else Validators()
 
 
 def _log(subscription: Subscription, message: str, *arguments: object) -> None:
@@ -279,7 +286,8 @@ class _Poller:
         state = self._plan.states[subscription.key]
         self._timer.add("fetch", size=len(outcome.body))
         body_hash = hashlib.sha256(outcome.body).hexdigest()
-        if body_hash == state.body_hash:  # the server ignores conditional requests
+        is_same = body_hash == state.body_hash and state.reader_version == READER_VERSION
+        if is_same:  # the server ignores conditional requests
             return answers.keep(subscription, state, outcome, self._now)
         # Incremental parsing does not suit a partial document (RFC 3229), which leaves out entries
         # that still exist; nor clippings, since an entry pruned as a subscription's must come back.

@@ -35,6 +35,9 @@ def content_hash(entry: Entry) -> str:
         *(f"author={a.name}\x1e{a.uri or ''}" for a in entry.authors),
         *(f"category={c.term}\x1e{c.scheme or ''}" for c in entry.categories),
         *(f"enclosure={e.url}" for e in entry.enclosures),
+        entry.image and f"image={entry.image}",
+        entry.rights and entry.source and f"rights={entry.rights}",
+        entry.source and f"source={entry.source.id}\x1e{entry.source.title}",
     ]
     return digest(*(part for part in parts if part))
 

@@ -48,11 +48,18 @@ _SELECT_DOCUMENT = (
     .where(FEEDS.c.url == bindparam("key"))
 )
 # The page of a source shows these columns.
-_SHOWN_COLUMNS = ("failing_since_at", "last_error", "gone_confirmed", "is_silent", "warning")
+_SHOWN_COLUMNS = (
+    "failing_since_at",
+    "last_error",
+    "gone_confirmed",
+    "is_silent",
+    "warning",
+    "notes",
+)
 NEW_FEED: Values = {
     "entries": 0, "next_poll_reason": "", "hints": {}, "failures": 0, "operator_notified": False,
     "gone_confirmed": False, "moved_count": 0, "move_adopted": False, "is_silent": False,
-    "dirty": True, "rendered": "",
+    "dirty": True, "rendered": "", "reader_version": 0,
 }  # fmt: skip
 
 
@@ -137,6 +144,8 @@ class FeedStore:
                     answer.parsed.entries,
                     [entry.key for entry in answer.parsed.known],
                     answer.subscription.role is Role.CLIPPINGS,
+                    is_reread=feed.first_succeeded_at is not None
+                    and feed.reader_version != answer.state.reader_version,
                 )
                 for feed, answer in zip(feeds, answers, strict=True)
             ]

@@ -20,13 +20,15 @@ class Document:
     """The entries of a feed's document.
 
     ``feed``: its row. ``unread_keys``: keys of entries that incremental parsing skipped. ``is_kept``:
-    the entries are clippings, which are never pruned.
+    the entries are clippings, which are never pruned. ``is_reread``: another version of this program
+    read the feed before, so a difference may be its correction and not the publisher's.
     """
 
     feed: AnyRow
     entries: Sequence[Entry]
     unread_keys: Sequence[str] = ()
     is_kept: bool = False
+    is_reread: bool = False
 
     @property
     def is_clippings_file(self) -> bool:

@@ -42,6 +42,7 @@ class _Modification:
     old: Entry
     new: Entry
     trivial_changes: int
+    is_reread: bool
 
 
 class _Upsert:
@@ -91,11 +92,11 @@ class _Upsert:
             if is_same and not document.is_kept:
                 return None
             old = replace(old, text=entry.text)
-        elif is_trivial_change(old, entry):
+        elif is_trivial_change(old, entry) and not document.is_reread:
             trivial_changes += 1
             if trivial_changes > MAX_TRIVIAL_CHANGES:
                 return None
-        return _Modification(row, old, entry, trivial_changes)
+        return _Modification(row, old, entry, trivial_changes, document.is_reread)
 
     def _with_own_page(self, document: Document, entry: Entry) -> Entry:
         """``entry``, without its page if another entry of the feed has that page already.
@@ -113,15 +114,20 @@ class _Upsert:
         return replace(entry, page=None, id=own_id if is_minted else entry.id)
 
     def _write_modified(self) -> None:
-        """Store the modified entries. Significant changes will move the dates of their stories."""
+        """Store the modified entries. Significant changes will move the dates of their stories.
+
+        An upgrade of this program notifies no subscriber: what it reads better is not significant.
+        """
         story_ids = (m.row.story_id for m in self._modified if m.row.story_id)
         stories = rows_by_id(self._connection, select(STORIES), story_ids)
         entries: list[Values] = []
         moves: dict[int, tuple[int, datetime]] = {}  # story id: revisions, date
         for change in self._modified:
             story = stories.get(change.row.story_id)
-            significant = is_significant(change.old, change.new) and (
-                story is None or story.revisions < MAX_REVISIONS
+            significant = (
+                not change.is_reread
+                and (story is None or story.revisions < MAX_REVISIONS)
+                and is_significant(change.old, change.new)
             )
             entry = revise(change.old, change.new, self._now, significant=significant)
             times = {"changed_at": self._now, "trivial_changes": change.trivial_changes}

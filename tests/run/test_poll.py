@@ -331,7 +331,8 @@ def test_database_of_first_version_is_upgraded(installation, publisher):
                 f"VALUES ({number + 1}, '{url}', 'subscription', '{url}', 'A', 0, '\"e\"')"
             )
     assert installation.run().fetched == 1
-    assert publisher.all_requests[0].headers["If-None-Match"] == '"e"'
+    # Another version has read the feed, so this one reads it in full, once.
+    assert "If-None-Match" not in publisher.all_requests[0].headers
     store = installation.store()
     assert list(store.feeds.states()) == [publisher.url("/feed")]
     store.close()

@@ -34,3 +34,16 @@ def from_rfc3339(value: object, now: datetime) -> datetime | None:
         return plausible(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), now)
     except (ValueError, OverflowError):
         return None
+
+
+def read_date(text: str, now: datetime, *, language: str | None = None) -> datetime | None:
+    """Temporary."""
+    from email.utils import parsedate_to_datetime
+
+    if at := from_rfc3339(text, now):
+        return at
+    try:
+        at = parsedate_to_datetime(text)
+        return plausible(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), now)
+    except (ValueError, OverflowError, TypeError):
+        return None

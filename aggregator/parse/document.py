@@ -1,17 +1,19 @@
 """Parse a document of any kind into `model.ParsedFeed`, or `ParseFailed` with the reason."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
 from aggregator.parse.drafts import NotAFeed
+from aggregator.parse.encoding import to_utf8
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.html_links import read_page
 from aggregator.parse.incremental import parse_xml
 from aggregator.parse.jsonfeed_reader import looks_like_json, read_jsonfeed
 from aggregator.parse.normalize import normalize_feed
+from aggregator.parse.references import correct_references
 from aggregator.parse.sanitize import one_line, text_from_html
-from aggregator.parse.utf16 import to_utf8
 from aggregator.text.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
@@ -38,9 +40,11 @@ def parse_document(
     try:
         if is_json:
             return normalize_feed(fetched.key, read_jsonfeed(fetched, now), language)
-        fetched = to_utf8(fetched)
-        refuse_unsafe_entities(fetched.body, fetched.content_type)
-        return parse_xml(fetched, now, language, previous)
+        fetched, note = to_utf8(fetched)
+        refuse_unsafe_entities(fetched.body)
+        fetched = replace(fetched, body=correct_references(fetched.body))
+        parsed = parse_xml(fetched, now, language, previous)
+        return replace(parsed, notes=(note, *parsed.notes)) if note else parsed
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:

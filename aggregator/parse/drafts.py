@@ -14,11 +14,12 @@ class NotAFeed(Exception):
 class EntryDraft:
     """An entry as the document states it; the HTML is not sanitised.
 
-    ``base`` resolves relative links, ``content_base`` those in the content if it has its own.
-    ``image`` is the address of its picture. ``notes``: see `model.ParsedFeed`.
+    ``base`` is the xml:base that applies to the link, ``content_base`` the one that applies to all
+    other addresses; both are absolute, or empty if there is none. ``image`` is the address of the
+    picture. ``notes``: see `model.ParsedFeed`.
     """
 
-    base: str
+    base: str = ""
     content_base: str = ""
     guid: str = ""
     atom_id: str = ""
@@ -42,7 +43,8 @@ class EntryDraft:
 class FeedDraft:
     """A feed as the document states it. ``authors`` apply to entries that name none.
 
-    ``is_cut``: the document ends too early.
+    ``base`` is absolute: the feed's xml:base, or else its address. ``is_cut``: the document ends too
+    early.
     """
 
     base: str
@@ -52,7 +54,9 @@ class FeedDraft:
     language: str = ""
     rights: str = ""
     authors: list[Author] = field(default_factory=list)
+    generator: str = ""
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     hints: PollHints = field(default_factory=PollHints)
     is_cut: bool = False

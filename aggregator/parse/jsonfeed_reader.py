@@ -9,7 +9,7 @@ from typing import Any
 from aggregator.model import Author, Category, Enclosure, Fetched
 from aggregator.parse.dates import from_rfc3339
 from aggregator.parse.drafts import EntryDraft, FeedDraft, NotAFeed
-from aggregator.text.urls import absolute
+from aggregator.parse.persons import read_persons
 
 
 def looks_like_json(body: bytes) -> bool:
@@ -29,7 +29,6 @@ def read_jsonfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     version = document.get("version") if isinstance(document, dict) else None
     if "jsonfeed.org/version/" not in str(version) or not isinstance(document.get("items"), list):
         raise NotAFeed("JSON of another kind")
-    base = absolute(fetched.final_url, _text(document, "home_page_url")) or fetched.final_url
     language = _text(document, "language")
     authors = list(_authors(document))
     return FeedDraft(
@@ -38,16 +37,15 @@ def read_jsonfeed(fetched: Fetched, now: datetime) -> FeedDraft:
         link=_text(document, "home_page_url"),
         language=language,
         entries=[
-            _entry(item, base, authors, now) for item in document["items"] if isinstance(item, dict)
+            _entry(item, authors, now) for item in document["items"] if isinstance(item, dict)
         ],
     )
 
 
-def _entry(item: dict[str, Any], base: str, authors: list[Author], now: datetime) -> EntryDraft:
+def _entry(item: dict[str, Any], authors: list[Author], now: datetime) -> EntryDraft:
     identifier = item.get("id")
     plain = escape(_text(item, "content_text")).replace("\n", "<br>")
     return EntryDraft(
-        base=base,
         guid=str(identifier).strip() if isinstance(identifier, str | int | float) else "",
         title_html=escape(_text(item, "title")),
         link=_text(item, "url") or _text(item, "external_url"),
@@ -65,7 +63,7 @@ def _entry(item: dict[str, Any], base: str, authors: list[Author], now: datetime
 def _authors(holder: dict[str, Any]) -> Iterator[Author]:
     for author in [*_list(holder, "authors"), holder.get("author")]:  # 1.1, then 1.0
         if isinstance(author, dict):
-            yield Author(escape(_text(author, "name")), uri=_text(author, "url") or None)
+            yield from read_persons(escape(_text(author, "name")), uri=_text(author, "url"))
 
 
 def _enclosure(attachment: dict[str, Any]) -> Enclosure:

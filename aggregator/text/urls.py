@@ -68,9 +68,20 @@ def absolute(base: str, link: str) -> str | None:
     return joined if is_web(joined) else None
 
 
+def join(base: str, link: str) -> str:
+    """``link`` resolved against ``base``, which may itself be relative or empty."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return link
+
+
 def host(url: str) -> str:
     """The host of a URL in lower case, without its port."""
-    return (urlsplit(url).hostname or "").lower()
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def link_key(url: str) -> str:

@@ -9,6 +9,7 @@ from aggregator.model import Category, Clipping, Entry
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.folding import digest, fold
+from aggregator.text.labels import split_labels
 from aggregator.text.urls import absolute, link_key
 
 
@@ -18,7 +19,11 @@ def clipping_from_entry(entry: Entry) -> Clipping:
         title=entry.title,
         link=entry.link,
         excerpt=entry.text,
-        tags=tuple(category.term for category in entry.categories),
+        tags=tuple(
+            dict.fromkeys(
+                tag for category in entry.categories for tag in split_labels(category.term)
+            )
+        ),
         clipped_at=entry.published or entry.updated,
     )
 

@@ -14,6 +14,7 @@ from aggregator.model import (
     StoredEntry,
     Subscription,
 )
+from aggregator.text.labels import label_names
 from aggregator.text.urls import link_key
 
 # Probability that a match is right if there is only this evidence.
@@ -77,7 +78,7 @@ class DirectEvidence:
     def _find_categories(self, stored: StoredEntry) -> Iterator[tuple[str, Evidence]]:
         names: dict[str, str] = {}  # by key
         for category in stored.entry.categories:
-            for name in (category.term, category.label or ""):
+            for name in (*label_names(category.term), *label_names(category.label or "")):
                 if key := self._vocabulary.key(name):
                     names.setdefault(key, name)
         for key, name in names.items():

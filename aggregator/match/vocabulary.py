@@ -8,7 +8,7 @@ from operator import attrgetter
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
 from aggregator.text.folding import digest, fold
 
-_VERSION = "4"  # increase it when matching changes, so that stored entries are matched again
+_VERSION = "5"  # increase it when matching changes, so that stored entries are matched again
 _matching_fields = attrgetter(
     "key", "name", "phrases", "rules", "excluded_phrases", "threshold", "recall", "broader"
 )

@@ -21,6 +21,7 @@ _HTML = {
     "html", "head", "body", "title", "meta", "script", "div", "p", "br", "h1", "h2", "h3", "h4",
     "table", "center",
 }  # fmt: skip
+_FEED_ROOTS = {"rss", "feed", "rdf"}
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -64,6 +65,8 @@ def _kind(fetched: Fetched) -> str | None:
     if root is None:
         return None
     name = root[1].decode("ascii").lower()
+    if name.rpartition(":")[2] in _FEED_ROOTS:
+        return None  # the reader knows better what is wrong with it
     if name not in _HTML:
         return f"XML of another kind (<{name}>)"
     title = _TITLE.search(head)

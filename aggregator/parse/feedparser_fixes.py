@@ -1,8 +1,8 @@
 """Corrections of what feedparser 6.0 reads wrongly, each with the test that proves it.
 
-`install` replaces handlers of feedparser's parsers, for documents that are well-formed and for
-others. feedparser merges elements that mean different things: the description of a picture becomes
-the text of the post. The new handlers keep them apart. They write these keys of an entry:
+feedparser has a handler for each element. Its handlers merge elements that mean different things: the
+description of a picture becomes the text of the post. The handlers here keep them apart. They write
+these keys of an entry:
 
 - ``texts``: a dictionary for each element that may be the text, with its ``element``, ``value``,
   ``type``, ``language`` and ``base``. (`test_each_text_is_kept_apart`)
@@ -29,10 +29,11 @@ Four more corrections are applied where they belong:
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
-from feedparser import registerDateHandler
-from feedparser.mixin import _FeedParserMixin as Parser
+import feedparser.api
+from feedparser.mixin import _FeedParserMixin as Original
 
 _RSS_ELEMENT = re.compile(rb"<(?:\w+:)?(?:channel|image|item|textinput)\b(?:[^>]*[^/>])?>", re.I)
 _HTML, _TEXT = "text/html", "text/plain"
@@ -54,48 +55,37 @@ _TEXTS = {
     "media_description": _TEXT,
     "media_text": _TEXT,
 }
-_feedparsers_end_source = Parser._end_source
-_NO_DATE = (1970, 1, 1, 0, 0, 0, 3, 1, 0)
+_MEDIA = ("media_content", "media_thumbnail", "media_player", "itunes_image")
 
 
-def install() -> None:
-    """Replace handlers of feedparser. Calling it again changes nothing."""
-    if hasattr(Parser, "_corrected"):
-        return
-    Parser._corrected = True
-    Parser.namespaces["http://www.google.com/schemas/play-podcasts/1.0"] = "googleplay"
-    for element, default_type in _TEXTS.items():
-        _replace(element, *_text_handlers(element, default_type))
-    _replace("media_title", _start_media_title, _end_media_title)
-    _replace("media_group", _start_media_group, _end_media_group)
-    Parser.in_media_group = False
-    for element in ("media_content", "media_thumbnail", "media_player", "itunes_image"):
-        _replace(element, *_media_handlers(element))
-    _replace("author", Parser._start_author, _end_author)
-    Parser._end_managingeditor = _end_author
-    Parser._sync_author_detail = lambda parser, key="author": None
-    _replace("guid", Parser._start_guid, _end_guid)
-    Parser._end_id = _end_guid
-    Parser._end_image = _end_image
-    Parser._end_source = _end_source
-    # `dates` reads all dates. feedparser tries the handler that was registered last first, and no
-    # other one if that succeeds.
-    registerDateHandler(lambda text: _NO_DATE)
+def parse(body: bytes, content_type: str) -> Any:
+    """feedparser's result with the corrections. ``body`` is in UTF-8.
+
+    The parsers are replaced during this call only, so that other users of feedparser in the process
+    get what it documents.
+    """
+    api = feedparser.api
+    originals = api.StrictFeedParser, api.LooseFeedParser
+    api.StrictFeedParser, api.LooseFeedParser = _StrictParser, _LooseParser
+    try:
+        return feedparser.parse(
+            BytesIO(body),
+            response_headers={"content-type": content_type},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    finally:
+        api.StrictFeedParser, api.LooseFeedParser = originals
 
 
 _Start = Callable[[Any, dict[str, str]], None]
 _End = Callable[[Any], None]
 
 
-def _replace(element: str, start: _Start, end: _End) -> None:
-    setattr(Parser, f"_start_{element}", start)
-    setattr(Parser, f"_end_{element}", end)
-
-
 def _text_handlers(element: str, default_type: str) -> tuple[_Start, _End]:
     """Handlers that keep each text of an entry; outside entries they do what feedparser does."""
-    feed_start = getattr(Parser, f"_start_{element}", None)
-    feed_end = getattr(Parser, f"_end_{element}", None)
+    feed_start = getattr(Original, f"_start_{element}", None)
+    feed_end = getattr(Original, f"_end_{element}", None)
     stack_name = f"text {element}"
 
     def start(parser: Any, attributes: dict[str, str]) -> None:
@@ -210,7 +200,43 @@ def _end_image(parser: Any) -> None:
 
 def _end_source(parser: Any) -> None:
     if parser.insource:  # else it is HTML's element, inside a text
-        _feedparsers_end_source(parser)
+        Original._end_source(parser)
+
+
+class _Handlers:
+    """The handlers that replace those of feedparser."""
+
+    in_media_group = False
+    namespaces = Original.namespaces | {
+        "http://www.google.com/schemas/play-podcasts/1.0": "googleplay"
+    }
+    _start_media_group, _end_media_group = _start_media_group, _end_media_group
+    _start_media_title, _end_media_title = _start_media_title, _end_media_title
+    _end_author = _end_managingeditor = _end_author
+    _end_guid = _end_id = _end_guid
+    _end_image = _end_image
+    _end_source = _end_source
+
+    def _sync_author_detail(self, key: str = "author") -> None:
+        """feedparser looks for addresses here; `persons` does that."""
+
+
+for _element, _default_type in _TEXTS.items():
+    _start, _end = _text_handlers(_element, _default_type)
+    setattr(_Handlers, f"_start_{_element}", _start)
+    setattr(_Handlers, f"_end_{_element}", _end)
+for _element in _MEDIA:
+    _start, _end = _media_handlers(_element)
+    setattr(_Handlers, f"_start_{_element}", _start)
+    setattr(_Handlers, f"_end_{_element}", _end)
+
+
+class _StrictParser(_Handlers, feedparser.api.StrictFeedParser):  # type: ignore[misc]
+    """For well-formed documents."""
+
+
+class _LooseParser(_Handlers, feedparser.api.LooseFeedParser):  # type: ignore[misc]
+    """For all others."""
 
 
 def is_other_rdf(version: str, body: bytes) -> bool:

@@ -1,15 +1,14 @@
-"""RSS, RDF, Atom and CDF through feedparser. The one file that imports it."""
+"""RSS, RDF, Atom and CDF through feedparser."""
 
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 import feedparser
 
 from aggregator.model import Fetched
 from aggregator.parse.drafts import FeedDraft, NotAFeed
-from aggregator.parse.feedparser_fixes import install, is_other_rdf
+from aggregator.parse.feedparser_fixes import is_other_rdf, parse
 from aggregator.parse.to_draft import make_feed_draft
 from aggregator.parse.xml_repair import close_truncated, limit_entries
 
@@ -17,7 +16,6 @@ _HARMLESS = (
     feedparser.exceptions.NonXMLContentType,  # RSS as text/html: the body decides
     feedparser.exceptions.CharacterEncodingOverride,  # `encoding` has decided
 )
-install()
 
 
 def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
@@ -33,12 +31,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     short_body, left_out = limit_entries(body)
     if left_out:
         warnings.append(f"{left_out} entries in the middle of the document were left out")
-    parsed = feedparser.parse(
-        BytesIO(short_body),
-        response_headers={"content-type": fetched.content_type},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    parsed = parse(short_body, fetched.content_type)
     # HTML is not "bozo", so the format is tested.
     version = parsed.get("version")
     if not parsed.entries and (not version or is_other_rdf(version, body)):

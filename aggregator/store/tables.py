@@ -138,6 +138,7 @@ class EntryRow(SQLModel, table=True):
         UniqueConstraint("feed_id", "key"),
         # An entry that its publisher now serves under another key is found by its title.
         Index("ix_entry_title", "feed_id", "title"),
+        Index("ix_entry_published", "feed_id", "published"),  # or by its date
         # Pruning looks only at entries that still have content.
         Index("ix_entry_whole", "changed_at", **_where("pruned_at IS NULL")),
         # Pruned entries are not matched again, unless the reader has decided about them.

@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Add the columns; every feed was read by a version before the first number."""
     op.add_column("entry", sa.Column("image", sa.String(), nullable=True))
     op.add_column("entry", sa.Column("source", sa.JSON(), nullable=True))
+    op.create_index("ix_entry_published", "entry", ["feed_id", "published"])
     op.add_column("feed", sa.Column("notes", sa.String(), nullable=True))
     op.add_column(
         "feed", sa.Column("reader_version", sa.Integer(), nullable=False, server_default="0")

@@ -15,7 +15,7 @@ from aggregator.text.urls import host, join
 MAX_ENCLOSURES = 100
 _TYPES = mimetypes.MimeTypes()  # the table of Python, not that of the machine
 _MAX_TITLE_CHARACTERS = 1000
-_DURATION = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9})(?:[.,]\d*)?")
+_DURATION = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9})(?:[.,]\d*)?", re.ASCII)
 _MEDIA_TYPES = ("audio/", "video/", "image/", "application/", "text/")
 _USELESS_TYPES = ("application/x-shockwave-flash",)
 _AVATAR_HOST = re.compile(r"(?:[\w-]+\.)?gravatar\.com")

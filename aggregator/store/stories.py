@@ -200,9 +200,12 @@ class StoryIndex:
         if story is None:
             return None
         is_minted = row.page is not None and row.atom_id == mint_id("", row.page, "")
-        members = self._members[story.atom_id]
-        same_title = any(fold(member.title) == fold(row.title) for member in members)
-        return story if is_minted or same_title or not members else None
+        new, members = _member(row), self._members[story.atom_id]
+        is_same = any(
+            tell_the_same(member, new) if is_minted else fold(member.title) == fold(row.title)
+            for member in members
+        )
+        return story if is_same or not members else None
 
     def _by_text_of(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory | None:
         """A story of other feeds with the same text, at most 14 days apart."""

@@ -1,6 +1,7 @@
 """The commands that read the database: status, tags, explain."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -32,8 +33,10 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     if json:
         console.json(rows)
         return
-    console.table(rows)
+    console.table([replace(row, notes=()) for row in rows])  # they are long
     for row in rows:
+        for note in row.notes:
+            console.info(f'"{row.subscription}": {note}')
         if row.moved_to:
             console.info(f'"{row.subscription}" has moved; in {config_file}, write')
             console.info(f'    url = "{row.moved_to}"')

@@ -33,8 +33,11 @@ def spread(key: str) -> float:
 def entry_rhythm(
     dates: Iterable[datetime], now: datetime
 ) -> tuple[timedelta | None, datetime | None]:
-    """The median gap between recent entries, and the date of the newest; None if unknown."""
-    recent = sorted((min(date, now) for date in dates), reverse=True)[: MAX_GAPS + 1]
+    """The median gap between recent entries, and the date of the newest; None if unknown.
+
+    Entries of the same second count once: they say nothing about the rhythm.
+    """
+    recent = sorted({min(date, now) for date in dates}, reverse=True)[: MAX_GAPS + 1]
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(recent)]
     return timedelta(seconds=median(gaps)) if gaps else None, recent[0] if recent else None
 

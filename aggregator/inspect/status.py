@@ -35,8 +35,8 @@ class SubscriptionStatus:
 
     ``state`` is the feed's condition, or one of: waiting (the publisher asked us to come later),
     broken (failing for three days), parked (workers failed at it, not the publisher). ``why`` is
-    the reason for the time of the next poll, ``error`` the last failure, ``warning`` what was odd
-    about the document.
+    the reason for the time of the next poll, ``error`` the last failure, ``warning`` what was damaged
+    in the document, ``notes`` what was guessed or left out.
     """
 
     subscription: str
@@ -50,6 +50,7 @@ class SubscriptionStatus:
     warning: str | None
     moved_to: str | None
     url: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def subscription_status(config: Config, store: "Store", now: datetime) -> list[S
                 warning=state.warning,
                 moved_to=state.move.url if state.move and state.move.adopted else None,
                 url=urls.redact(subscription.url),
+                notes=tuple((state.notes or "").splitlines()),
             )
         )
     return rows

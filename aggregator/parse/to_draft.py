@@ -90,7 +90,8 @@ def _link(entry: Any, guid: str) -> str:
     alternates = (link for link in entry.get("links", ()) if link.get("rel") == "alternate")
     if other := next((link["href"] for link in alternates if link.get("href")), ""):
         return str(other)
-    return guid if entry.get("guid_is_address") and is_web(guid) else ""
+    is_address = is_web(guid) or guid.startswith("/")
+    return guid if entry.get("guid_is_address") and is_address else ""
 
 
 def _other_title(entry: Any, texts: list[Text]) -> str:

@@ -53,7 +53,10 @@ class ClippingsTable(_Table):
     """Where the reader's clippings are."""
 
     files: Texts = _key(
-        (), "Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS"
+        (), "Files, globs or web addresses: text exports, bookmark HTML or JSON, Atom or RSS"
+    )
+    public: Texts = _key(
+        (), "Those of files that may be published although they are private, or their address is"
     )
     allow_private: Networks = _key((), "Private networks that the addresses may be in")
 

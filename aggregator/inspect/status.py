@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from aggregator.clippings import private_warning
 from aggregator.fetch.domains import domain_of
 from aggregator.fetch.schedule import held_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
@@ -160,6 +161,12 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: "Store") ->
             )
         )
     return sorted(rows, key=lambda row: (-row.clippings, -row.entries, row.tag))
+
+
+def private_bookmarks(config: Config, clippings: Sequence[Clipping], store: "Store") -> list[str]:
+    """A warning, if bookmarks are held back."""
+    _, all_clippings = load_vocabulary(config, clippings, store)
+    return private_warning(all_clippings)
 
 
 def explain_entries(

@@ -138,7 +138,9 @@ def _fingerprint(
     return digest(
         _VERSION,
         *(repr(_matching_fields(tag)) for tag in tags),
-        *sorted(repr((c.link, c.title, c.excerpt, c.tags)) for c in clippings),
+        *sorted(
+            f"{(c.link, c.title, c.excerpt, c.tags)}{'private' * c.private}" for c in clippings
+        ),
         *sorted(repr((s.url, s.tags)) for s in subscriptions if s.tags),
         *placement_settings,
     )

@@ -292,7 +292,7 @@ class _Poller:
         # Incremental parsing does not suit a partial document (RFC 3229), which leaves out entries
         # that still exist; nor clippings, since an entry pruned as a subscription's must come back.
         is_first = state.succeeded_at is None
-        parse_all = is_first or outcome.partial or subscription.role is Role.CLIPPINGS
+        parse_all = is_first or outcome.partial or subscription.role is not Role.SUBSCRIPTION
         with self._timer.stage("store"):
             previous = None if parse_all else self._store.feeds.last_document(subscription)
         parsed = await self._parser.parse(outcome, self._now, subscription.language, previous)

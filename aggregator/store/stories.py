@@ -82,6 +82,8 @@ class StoryStore:
     def group_entries(self, now: datetime) -> int:
         """Assign each new entry to a story; return the number of new stories.
 
+        The entries of private feeds get none, so they are never published.
+
         The result does not depend on the order of answers: clippings come first, then entries by
         date. Revised stories get their new dates. One transaction for each batch of entries.
         """
@@ -94,7 +96,9 @@ class StoryStore:
             ENTRIES.c.key,
         )
         in_feed = ENTRIES.c.feed_id == FEEDS.c.id
-        ungrouped = select(ENTRIES.c.id).join(FEEDS, in_feed).where(ENTRIES.c.story_id.is_(None))
+        is_public = FEEDS.c.role != Role.PRIVATE_CLIPPINGS.value
+        without_story = ENTRIES.c.story_id.is_(None)
+        ungrouped = select(ENTRIES.c.id).join(FEEDS, in_feed).where(without_story, is_public)
         entries = select(*_COLUMNS, *_FEED_COLUMNS).join(FEEDS, in_feed).order_by(*order)
         with self._database.transaction() as connection:
             ids = [row.id for row in fetch_all(connection, ungrouped.order_by(*order))]

@@ -391,3 +391,21 @@ def test_new_guid_of_known_page_is_recognized(installation, publisher):
     assert (report.new, report.modified, count_parsed_entries(report)) == (0, 0, 1)
     publisher["/feed"] = rss(*entries("b"))  # from now on known by the new guid
     assert count_parsed_entries(installation.run(NOON + 2 * HOUR)) == 2
+
+
+def test_two_accounts_at_one_address_are_two_feeds(installation, publisher):
+    publisher["/feed"] = rss(item("Communs"))
+    address = publisher.url("/feed").removeprefix("http://")
+    urls = [f"http://me:one@{address}", f"http://you:two@{address}#second"]
+    installation.configure(urls)
+    report = installation.run()
+    assert (report.polled, report.fetched, report.troubles) == (2, 2, ())
+    sent = {
+        request.headers["Authorization"]
+        for request in publisher.all_requests
+        if request.path == "/feed"
+    }
+    assert sent == {"Basic bWU6b25l", "Basic eW91OnR3bw=="}
+    assert all("#" not in request.path for request in publisher.all_requests)
+    assert len(list((installation.outputs / "_source").glob("*.html"))) == 2
+    assert installation.run(NOON + timedelta(days=1)).not_modified == 2

@@ -29,10 +29,49 @@ _DATES = {"pubdate", "published", "updated", "date", "issued", "modified"}
 _AUTHORS = {"author", "creator"}
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = {
-    "fr": set("le la les des du et est que qui dans pour pas une sur avec au par ce sont".split()),
-    "en": set(
-        "the of and to is that in for not with on are this it as was be by from have".split()
-    ),
+    "fr": {
+        "le",
+        "la",
+        "les",
+        "des",
+        "du",
+        "et",
+        "est",
+        "que",
+        "qui",
+        "dans",
+        "pour",
+        "pas",
+        "une",
+        "sur",
+        "avec",
+        "au",
+        "par",
+        "ce",
+        "sont",
+    },
+    "en": {
+        "the",
+        "of",
+        "and",
+        "to",
+        "is",
+        "that",
+        "in",
+        "for",
+        "not",
+        "with",
+        "on",
+        "are",
+        "this",
+        "it",
+        "as",
+        "was",
+        "be",
+        "by",
+        "from",
+        "have",
+    },
 }
 _TRACKING = re.compile(r"feedburner|doubleclick|/stat|pixel|gravatar|wordpress\.com/1\.0|b\.gif")
 _PLAIN_ADDRESS = re.compile(r"https?://[^\s\"'<>\\^`{|}\[\]]+")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
-from aggregator.parse.drafts import NotAFeed
+from aggregator.parse.drafts import UNKNOWN_FORMAT, NotAFeed
 from aggregator.parse.encoding import to_utf8
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.html_links import read_page
@@ -21,7 +21,6 @@ _HTML = {
     "html", "head", "body", "title", "meta", "script", "div", "p", "br", "h1", "h2", "h3", "h4",
     "table", "center",
 }  # fmt: skip
-_FEED_ROOTS = {"rss", "feed", "rdf"}
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -49,7 +48,8 @@ def parse_document(
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:
-        kind = None if is_json else _kind(fetched)
+        # A truncated feed is still a feed.
+        kind = None if is_json or str(error) != UNKNOWN_FORMAT else _kind(fetched)
         return ParseFailed(fetched.key, f"not a feed: {kind or error}")
     except MemoryError:
         raise  # the child process has reached its limit
@@ -65,8 +65,6 @@ def _kind(fetched: Fetched) -> str | None:
     if root is None:
         return None
     name = root[1].decode("ascii").lower()
-    if name.rpartition(":")[2] in _FEED_ROOTS:
-        return None  # the reader knows better what is wrong with it
     if name not in _HTML:
         return f"XML of another kind (<{name}>)"
     title = _TITLE.search(head)

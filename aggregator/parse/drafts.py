@@ -5,6 +5,8 @@ from datetime import datetime
 
 from aggregator.model import Author, Category, Enclosure, PollHints, Source
 
+UNKNOWN_FORMAT = "unknown format"
+
 
 class NotAFeed(Exception):
     """The document is readable and is not a feed; the message says what it is."""

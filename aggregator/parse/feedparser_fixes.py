@@ -221,7 +221,7 @@ class _Handlers:
         """With a plain dictionary. feedparser looks into it for each piece of text, and its own kind
         of dictionary would take a tenth of the time of reading a feed."""
         super().push_content(*arguments)  # type: ignore[misc]
-        self.contentparams = dict(self.contentparams)
+        self.contentparams: dict[str, str] = dict(self.contentparams)
 
     def _sync_author_detail(self, key: str = "author") -> None:
         """feedparser looks for addresses here; `persons` does that."""

@@ -7,7 +7,7 @@ from typing import Any
 import feedparser
 
 from aggregator.model import Fetched
-from aggregator.parse.drafts import FeedDraft, NotAFeed
+from aggregator.parse.drafts import UNKNOWN_FORMAT, FeedDraft, NotAFeed
 from aggregator.parse.feedparser_fixes import is_other_rdf, parse
 from aggregator.parse.to_draft import make_feed_draft
 from aggregator.parse.xml_repair import close_truncated, limit_entries
@@ -35,7 +35,7 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
     # HTML is not "bozo", so the format is tested.
     version = parsed.get("version")
     if not parsed.entries and (not version or is_other_rdf(version, body)):
-        raise NotAFeed("unknown format")
+        raise NotAFeed(UNKNOWN_FORMAT)
     warnings += _warnings(parsed)
     draft = make_feed_draft(parsed, replace(fetched, body=body), warnings, now)
     return replace(draft, is_cut=closed_body is not None)

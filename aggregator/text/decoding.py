@@ -1,63 +1,123 @@
-"""Decode documents that other programs wrote, in the encoding that they declare or have.
+"""Decode documents that other programs wrote, in the encoding that they have.
 
-First the byte order mark counts, then whether the bytes are valid UTF-8, then the declaration as
-browsers understand it (https://encoding.spec.whatwg.org/#names-and-labels).
+Servers and documents often declare the wrong encoding. What the bytes show is more reliable:
+
+1. The byte order mark, or the zero bytes of UTF-16 and UTF-32 (XML 1.0, appendix F).
+2. Bytes outside ASCII that are valid UTF-8 are UTF-8: text in another encoding is not, except by
+   chance.
+3. The declarations, as browsers understand them (https://encoding.spec.whatwg.org/#names-and-labels):
+   "iso-8859-1" means windows-1252, "shift_jis" has the characters of cp932.
 """
 
 import codecs
 import re
-from contextlib import suppress
+from collections.abc import Iterable
 
 from w3lib.encoding import resolve_encoding
 
-_MARKS = {  # in this order: a mark of UTF-32 starts with that of UTF-16
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF32_BE: "utf-32-be",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
+_SIGNATURES = {  # in this order: a mark of UTF-32 starts with that of UTF-16
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
 }
+_WIDE = (  # text that begins with an ASCII character
+    (re.compile(rb"[\x01-\x7f]\0\0\0"), "utf-32-le"),
+    (re.compile(rb"\0\0\0[\x01-\x7f]"), "utf-32-be"),
+    (re.compile(rb"[\x01-\x7f]\0"), "utf-16-le"),
+    (re.compile(rb"\0[\x01-\x7f]"), "utf-16-be"),
+)
 _DECLARATION = re.compile(
     rb"""(?:<\?xml[^>]{0,200}?\sencoding|<meta[^>]{0,200}?charset)\s*=\s*["']?\s*([\w.:-]{1,40})""",
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096  # in which an encoding may be declared
-_STATEFUL = ("iso2022_jp",)  # its text is valid ASCII
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_STATEFUL = {"iso2022_jp", "hz"}  # text in these is valid ASCII
+_DEFAULT = "cp1252"  # accepts nearly all bytes, so it says nothing about them
+_MIXED = "aggregator.mixed"  # the name of an error handler
+_LEAD_BYTES = (b"\xc2", b"\xc3", b"\xe2")
 _ASCII = bytes(range(32, 127))
-_WINDOWS_1252 = "bytes of windows-1252"  # the name of an error handler
 
 
-def decode_document(data: bytes, *, is_markup: bool = True) -> str:
-    """The text of a document, without its byte order mark. Only markup declares its encoding.
+def decode_document(data: bytes, content_type: str = "", *, is_markup: bool = True) -> str:
+    """The text of a document, without its byte order mark. Only markup declares its encoding."""
+    return decode_with_note(data, content_type, is_markup=is_markup)[0]
 
-    Bytes that are not UTF-8, in a document that declares UTF-8 or nothing, are windows-1252.
-    """
-    for mark, codec in _MARKS.items():
+
+def decode_with_note(
+    data: bytes, content_type: str = "", *, is_markup: bool = True
+) -> tuple[str, str]:
+    """The text of a document, and what is wrong with its encoding in words ("": nothing)."""
+    if codec := _signature(data):
+        # Incremental, so that half a character at the end is dropped.
+        text = codecs.getincrementaldecoder(codec)("replace").decode(data)
+        return text.removeprefix("\ufeff"), ""
+    declared = _declared_codecs(data if is_markup else b"", content_type)
+    stateful = [codec for codec in declared if codec in _STATEFUL]
+    try:
+        text = data.decode()
+        if not stateful or not text.isascii():
+            is_declared = text.isascii() or not declared or "utf-8" in declared
+            return text, "" if is_declared else _wrong(declared, "utf-8")
+    except UnicodeDecodeError:
+        if _is_mostly_utf8(data):
+            return data.decode("utf-8", _MIXED), "some bytes are not valid UTF-8"
+    candidates = [*stateful, *(codec for codec in declared if codec != _DEFAULT), _DEFAULT]
+    for codec in dict.fromkeys(candidates):
+        try:
+            return data.decode(codec), "" if codec in declared else _wrong(declared, codec)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return data.decode(_DEFAULT, "replace"), "some bytes are not in the declared encoding"
+
+
+def _signature(data: bytes) -> str | None:
+    for mark, codec in _SIGNATURES.items():
         if data.startswith(mark):
-            return data[len(mark) :].decode(codec, "replace")
-    if data[:1] and data[1:2] == b"\0":
-        return data.decode("utf-16-le", "replace")
-    if data[:1] == b"\0":
-        return data.decode("utf-16-be", "replace")
-    declared = _DECLARATION.search(data[:_HEAD_BYTES]) if is_markup else None
-    codec = _known_codec(declared[1].decode()) if declared else "utf-8"
-    with suppress(UnicodeDecodeError):
-        return data.decode(codec if codec in _STATEFUL else "utf-8")
-    return data.decode(codec, _WINDOWS_1252 if codec == "utf-8" else "replace")
-
-
-def _known_codec(label: str) -> str:
-    """Python's name of a declared encoding; UTF-8 for one that the declaration itself disproves."""
-    codec = resolve_encoding(label) or ""
-    with suppress(LookupError, UnicodeError):
-        if "escape" not in codec and _ASCII.decode(codec) == _ASCII.decode():
             return codec
-    return "utf-8"
+    return next((codec for start, codec in _WIDE if start.match(data)), None)
 
 
-def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+def _wrong(declared: Iterable[str], codec: str) -> str:
+    return f"read as {codec}, though it declares {' and '.join(declared) or 'no encoding'}"
+
+
+def _replace_invalid(error: UnicodeError) -> tuple[str, int]:
+    """Decode invalid UTF-8 as windows-1252: a publisher pasted text in it.
+
+    The lead bytes of most characters in Western texts become U+FFFD: a publisher cut a text there.
+    """
     assert isinstance(error, UnicodeDecodeError)
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+    invalid = error.object[error.start : error.end]
+    is_cut = invalid[:1] in _LEAD_BYTES
+    return "\ufffd" if is_cut else invalid.decode(_DEFAULT, "replace"), error.end
 
 
-codecs.register_error(_WINDOWS_1252, _as_windows_1252)
+codecs.register_error(_MIXED, _replace_invalid)
+
+
+def _declared_codecs(data: bytes, content_type: str) -> dict[str, None]:
+    """The codecs that the HTTP header and the document name, in this order, without duplicates."""
+    header, declaration = _CHARSET.search(content_type), _DECLARATION.search(data[:_HEAD_BYTES])
+    labels = [header[1] if header else "", declaration[1].decode() if declaration else ""]
+    names = (resolve_encoding(label) if label else None for label in labels)
+    return {codec: None for codec in names if codec and _is_text_codec(codec)}
+
+
+def _is_text_codec(codec: str) -> bool:
+    """Whether it decodes to text, and ASCII is ASCII in it; "utf-7" and "unicode_escape" are attacks."""
+    if codec in _STATEFUL or "escape" in codec:
+        return codec in _STATEFUL
+    try:
+        return _ASCII.decode(codec) == _ASCII.decode()
+    except (LookupError, UnicodeError):
+        return False
+
+
+def _is_mostly_utf8(data: bytes) -> bool:
+    """Whether most bytes outside ASCII are valid UTF-8: a title was cut within a character."""
+    text = data.decode("utf-8", "replace")
+    invalid = text.count("\ufffd")
+    return invalid <= len(text) - len(text.encode("ascii", "ignore")) - invalid

@@ -631,7 +631,7 @@ def test_evaluate_writes_html_page(working):
 
 
 HEAVY = {"httpx", "aiohttp", "feedparser", "feedgen", "lxml", "jinja2", "lark", "numpy", "nh3"}
-HEAVY |= {"pebble", "rich", "brotli", "zstandard", "listparser", "tomlkit", "Stemmer", "rensa"}
+HEAVY |= {"pebble", "rich", "brotli", "zstandard", "tomlkit", "Stemmer", "rensa"}
 
 
 def imported_by(folder, *arguments):

@@ -188,7 +188,7 @@ def test_reports_of_a_status_page_are_told_apart_from_the_start(installation, pu
     days = [[status(n) for n in range(last, max(0, last - 3), -1)] for last in (2, 3, 4, 5, 6)]
     subscriber = serve(installation, publisher, *days)
     assert subscriber.notices == [1, 1, 1, 1, 1, 1]
-    assert [e.content[0].value[:10] for e in subscriber.read()][0].startswith("Réparé. 6")
+    assert subscriber.read()[0].content[0].value.startswith("Réparé. 6")
 
 
 def test_corrected_report_of_a_status_page_stays_one_entry(installation, publisher):

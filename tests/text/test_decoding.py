@@ -25,7 +25,7 @@ from aggregator.text.decoding import decode_document
         (b"<meta charset=utf-16>\xc3\xa9", "<meta charset=utf-16>é"),
         (b"<meta charset=shift_jis>\x87\x40", "<meta charset=shift_jis>①"),
         (b"", ""),
-        (b"\x00", "\ufffd"),
+        (b"\x00", "\x00"),
     ],
 )
 def test_encodings(data, text):

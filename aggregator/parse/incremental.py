@@ -41,9 +41,8 @@ class _CutDocument:
 
     def parse(self, entries: Sequence[bytes]) -> tuple[FeedDraft, ParsedFeed]:
         """Parse the document with only these ``entries``."""
-        body = self.pieces.select_after_empty(entries)
+        body = self.pieces.select(entries)
         draft = read_xmlfeed(replace(self.fetched, body=body), self.now)
-        draft = replace(draft, entries=draft.entries[1:])
         return draft, normalize_feed(self.fetched.key, draft, self.language)
 
     def context(self, draft: FeedDraft) -> str:
@@ -59,6 +58,7 @@ class _CutDocument:
             draft.base,
             draft.language,
             draft.link,
+            draft.generator,
             repr(draft.authors),
         )
 

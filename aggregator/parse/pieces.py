@@ -38,15 +38,6 @@ class Pieces:
         """The document with only these ``entries``."""
         return b"".join((self.head, *entries, self.tail))
 
-    def select_after_empty(self, entries: Sequence[bytes]) -> bytes:
-        """The document with an empty entry and these ``entries``.
-
-        feedparser forgets the feed's description and summary only at the end of an entry, and would
-        read the first entry in another way than the others.
-        """
-        name = b"item" if self.entries[0].startswith(b"<item") else b"entry"
-        return self.select([b"<%b></%b>" % (name, name), *entries])
-
 
 def cut_document(body: bytes) -> Pieces | None:
     """The pieces of a document in UTF-8, None if it is not plain enough."""

@@ -232,7 +232,7 @@ def test_home_page_may_be_linked_by_any_number_of_entries():
 
 
 def test_summary_of_the_feed_does_not_change_its_first_entry():
-    """feedparser forgets the feed's summary and description only at the end of an entry."""
+    """feedparser's own handlers forget them only at the end of an entry."""
     root = '<rss xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
     head = "<itunes:summary>Of all</itunes:summary><description>All</description>"
     episodes = [

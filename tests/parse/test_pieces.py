@@ -2,7 +2,7 @@
 
 import pytest
 
-from aggregator.parse.pieces import Pieces, cut_document
+from aggregator.parse.pieces import cut_document
 from tests.harness import item, rss
 
 ENTRIES = [item(f"Title {n}", f"https://feed.example/{n}") for n in range(4)]
@@ -21,13 +21,6 @@ def test_pieces_are_the_bytes_of_the_document():
     assert pieces.head + b"\n".join(pieces.entries) + b"\n</channel></rss>" == document.encode()
     assert pieces.tail == b"\n</channel></rss>"
     assert pieces.outer_tags == ['<rss version="2.0">', "<channel>"]
-
-
-@pytest.mark.parametrize("name", [b"item", b"entry"])
-def test_selected_entries_follow_an_empty_one(name):
-    pieces = Pieces(b"<h>", (b"<%b>1</%b>" % (name, name), b"<%b>2</%b>" % (name, name)), b"</h>")
-    expected = b"<h><%b></%b><%b>2</%b></h>" % (name, name, name, name)
-    assert pieces.select_after_empty(pieces.entries[1:]) == expected
 
 
 @pytest.mark.parametrize(

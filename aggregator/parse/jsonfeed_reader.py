@@ -12,9 +12,9 @@ from html import escape
 from typing import Any
 
 from aggregator.model import Author, Category, Enclosure, Fetched
-from aggregator.parse.dates import read_date
 from aggregator.parse.drafts import EntryDraft, FeedDraft, NotAFeed
 from aggregator.parse.persons import read_persons
+from aggregator.text.dates import read_date
 from aggregator.text.decoding import decode_document
 from aggregator.text.labels import split_labels
 from aggregator.text.markup import replace_references

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Author, Category, Fetched, Source
 from aggregator.parse import feedparser_fixes as fixes
-from aggregator.parse.dates import read_date
 from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.media import read_media
 from aggregator.parse.persons import merge_persons, read_persons
 from aggregator.parse.poll_hints import read_poll_hints
 from aggregator.parse.sanitize import one_line, text_from_html
 from aggregator.parse.texts import Text, choose_content_and_summary, text_from_detail
+from aggregator.text.dates import read_date
 from aggregator.text.urls import absolute, is_web
 
 

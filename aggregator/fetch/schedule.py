@@ -147,6 +147,8 @@ def _interval(state: FeedState, now: datetime) -> tuple[timedelta, str]:
     if is_silent(state, now):
         return SILENT_INTERVAL, f"silent since {state.newest_at:%Y-%m-%d}"
     gap, quiet = state.gap or timedelta(0), max(now - state.newest_at, timedelta(0))
+    if not gap and quiet / QUIET_POLLS < MIN_INTERVAL:
+        return MIN_INTERVAL, "too few entries have dates to tell how often new ones appear"
     if gap / POLLS_PER_GAP >= quiet / QUIET_POLLS:
         interval, reason = gap / POLLS_PER_GAP, f"an entry about every {format_duration(gap)}"
     else:

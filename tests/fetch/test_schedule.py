@@ -64,6 +64,9 @@ def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (f
     ("values", "least", "reason"),
     [
         ({"newest_at": None}, HOUR, "no entry has a date"),
+        ({"gap": None}, HOUR, "too few entries have dates"),
+        ({"gap": timedelta(0)}, HOUR, "too few entries have dates"),  # all at the same time
+        ({"gap": None, "newest_at": NOW - 15 * DAY}, 12 * HOUR, "no entry for 15 d"),
         ({"gap": timedelta(minutes=5)}, HOUR, "an entry about every 5 min"),  # the floor
         ({"gap": 8 * HOUR}, 2 * HOUR, "an entry about every 8 h"),
         ({"gap": 30 * DAY}, DAY, "an entry about every 30 d"),  # the ceiling

@@ -56,7 +56,7 @@ _HALF = r"(?P<half>[ap])\.? ?m\b\.?"  # of the day
 _TIMES = (
     # 10:00, 10:00:00.5, 10h30, 1:55 PM
     re.compile(
-        r"(?<![\d+])(?P<hour>\d\d?) ?[:h](?![^\W\d_]) ?(?P<minute>\d\d?)?"
+        r"(?<![\d+])(?P<hour>\d\d?) ?(?::|h(?:eures?)?)(?![^\W\d_]) ?(?P<minute>\d\d?)?"
         rf"(?::(?P<second>\d\d?)?(?:[.,]\d*)?)? ?(?:{_HALF})?",
         re.IGNORECASE,
     ),

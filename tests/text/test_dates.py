@@ -198,7 +198,7 @@ FRENCH = {
     ],
     "2026-11-20 10:30": [
         "20 novembre 2026 à 10h30", "20 novembre 2026 à 10 h 30",
-        "20\xa0novembre\xa02026 \xe0 10\u202fh\u202f30", ("20/11/2026 à 10h30", "fr"),
+        "20\xa0novembre\xa02026 \xe0 10\u202fh\u202f30", ("20/11/2026 à 10h30", "fr"), "20 novembre 2026 à 10 heures 30",
     ],
     "2026-11-20 10:00": [
         "20 novembre 2026 à 10h", "le 20 novembre 2026 à 10:00",

@@ -33,7 +33,7 @@ def parse_document(
 ) -> ParsedFeed | ParseFailed:
     """Parse RSS, Atom, RDF, CDF or JSON Feed. Never raises for a bad document.
 
-    ``language`` is used if the feed states none. Entries in ``previous``, the previous document, are
+    ``language`` is the one that the operator states. Entries in ``previous``, the previous document, are
     not parsed again: they are returned as ``known``.
     """
     is_json = looks_like_json(fetched.body)

@@ -10,6 +10,7 @@ from aggregator.parse.identity import identify
 from aggregator.parse.persons import merge_persons
 from aggregator.parse.sanitize import clean_html, one_line, text_from_html
 from aggregator.text.atom_ids import is_atom_id
+from aggregator.text.languages import language_of
 from aggregator.text.urls import absolute, host
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -24,16 +25,16 @@ _COMPARED_WORDS = 12
 def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
     """Sanitise, make links absolute, and give every entry its key and id.
 
-    ``key`` is that of the subscription: its address without secrets. ``language`` is used if the
-    feed states none.
+    ``key`` is that of the subscription: its address without secrets. ``language`` is the one that
+    the operator states; it overrides all others.
     """
-    language = _language(draft.language) or language
+    declared = _language(draft.language)
     link = absolute(draft.base, draft.link) if draft.link else None
     feed = Feed(
         id=draft.id if is_atom_id(draft.id) else key,
         title=_title(draft.title_html) or link or key,
         link=link,
-        language=language,
+        language=language or declared,
         rights=one_line(text_from_html(draft.rights)) or None,
     )
     notes = list(draft.notes)
@@ -41,7 +42,9 @@ def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFe
     if len(drafts) < len(draft.entries):
         notes.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
     base = link or draft.base
-    entries = identify(key, feed, drafts, [_entry(entry, base, language) for entry in drafts])
+    entries = identify(
+        key, feed, drafts, [_entry(entry, base, declared, language) for entry in drafts]
+    )
     if len(entries) < len(drafts):
         notes.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
     notes += (note for entry in drafts for note in entry.notes)
@@ -76,10 +79,13 @@ def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
     return [drafts[index] for index in sorted(-index for _, index in newest)]
 
 
-def _entry(draft: EntryDraft, feed_base: str, language: str | None) -> Entry:
+def _entry(
+    draft: EntryDraft, feed_base: str, feed_language: str | None, setting: str | None
+) -> Entry:
     """The entry without its identity: ``key``, ``id`` and ``page`` follow in `identify`.
 
-    ``feed_base``: the feed's link, or else its address.
+    ``feed_base``: the feed's link, or else its address. ``feed_language`` is the one that the feed
+    declares, ``setting`` the operator's.
     """
     link = absolute(draft.base or feed_base, draft.link) if draft.link else None
     base = draft.content_base or _content_base(link, feed_base)
@@ -91,10 +97,17 @@ def _entry(draft: EntryDraft, feed_base: str, language: str | None) -> Entry:
     elif summary == content:
         summary = ""
     text = text_from_html(content)
+    title = _title(draft.title_html) or _derived_title(text) or link or "(untitled)"
+    declared = _language(draft.language) or feed_language
+    language = language_of(f"{title}\n{text}", declared, setting)
+    if not setting and declared and language != declared:
+        draft.notes.append(
+            f'some texts are not in "{declared}", as declared, such as "{title[:40]}"'
+        )
     return Entry(
         key="",
         id="",
-        title=_title(draft.title_html) or _derived_title(text) or link or "(untitled)",
+        title=title,
         link=link,
         summary=summary,
         content=content,
@@ -104,7 +117,7 @@ def _entry(draft: EntryDraft, feed_base: str, language: str | None) -> Entry:
         enclosures=tuple(dict.fromkeys(_enclosures(draft, base))),
         published=draft.published,
         updated=draft.updated,
-        language=_language(draft.language) or language,
+        language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
         image=absolute(base, draft.image) if draft.image else None,
         source=draft.source,

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from aggregator.clippings import entries_from_clippings, private_warning
 from aggregator.match import Vocabulary, unknown_tags
 from aggregator.model import Clipping, Config, Feed, PublishSettings, Role, RunReport
+from aggregator.parse import READER_VERSION
 from aggregator.run.match import load_vocabulary, match
 from aggregator.run.poll import PollResult, Progress, plan_polls, poll_feeds
 from aggregator.run.prune import prune_batch
 from aggregator.run.publish import place_stories, publish
 from aggregator.run.stale import OutputWriter
 from aggregator.run.timing import StageTimer
+from aggregator.text.languages import detect_language
 from aggregator.text.urls import redact
 
 if TYPE_CHECKING:
@@ -119,7 +121,13 @@ def match_and_place(
     """
     with timer.stage("group"):
         site = Feed(config.site.url, config.site.title, config.site.url, None, None)
-        store.clippings.save(entries_from_clippings(clippings), site, now)
+        store.clippings.save(
+            entries_from_clippings(clippings),
+            site,
+            now,
+            detect_language=detect_language,
+            version=READER_VERSION,
+        )
         roles = (Role.CLIPPINGS, Role.PRIVATE_CLIPPINGS)
         store.clippings.save_roles({role: config.keys(role) for role in roles})
         new_stories = store.stories.group_entries(now)

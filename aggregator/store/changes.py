@@ -117,6 +117,20 @@ def revise(old: Entry, new: Entry, now: datetime, *, significant: bool) -> Entry
     )
 
 
+def correct(old: Entry, new: Entry) -> Entry:
+    """The stored ``old`` as a later version of this program reads it in ``new``.
+
+    The dates by which stories are sorted and announced stay. A date of publication was perhaps read
+    wrongly.
+    """
+    return replace(
+        new,
+        id=old.id,
+        published=new.published or old.published,
+        updated=old.updated or new.updated,
+    )
+
+
 def find_twin(
     entry: Entry,
     candidates: Iterable[tuple[int, Entry]],

@@ -1,6 +1,7 @@
 """The stored clippings: those of the files, and those of polled bookmark feeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -23,9 +24,23 @@ class ClippingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, entries: Sequence[Entry], site: Feed, now: datetime) -> None:
-        """Store the clippings of the files, and delete those that were removed from the files."""
-        body_hash = digest(*(f"{entry.key} {content_hash(entry)}" for entry in entries))
+    def save(
+        self,
+        entries: Sequence[Entry],
+        site: Feed,
+        now: datetime,
+        *,
+        detect_language: Callable[[str], str | None] = lambda text: None,
+        version: int = 0,
+    ) -> None:
+        """Store the clippings of the files, and delete those that were removed from the files.
+
+        ``detect_language`` is called only if there is something to store, with each text. ``version``
+        is that of the program's readers.
+        """
+        body_hash = digest(
+            str(version), *(f"{entry.key} {content_hash(entry)}" for entry in entries)
+        )
         query = select(FEEDS).where(FEEDS.c.url == CLIPPINGS_URL)
         with self._database.transaction() as connection:
             feed = connection.execute(query).first()
@@ -40,8 +55,18 @@ class ClippingStore:
                 }
                 execute(connection, insert(FEEDS).values(NEW_FEED | row))
                 feed = connection.execute(query).one()
-            save_entries(connection, [Document(feed, entries, is_kept=True)], now)
-            columns = convert.feed_columns(site) | {"body_hash": body_hash, "entries": len(entries)}
+            is_reread = feed.body_hash is not None and feed.reader_version != version
+            entries = [
+                replace(entry, language=detect_language(f"{entry.title}\n{entry.text}"))
+                for entry in entries
+            ]
+            document = Document(feed, entries, is_kept=True, is_reread=is_reread)
+            save_entries(connection, [document], now)
+            columns = convert.feed_columns(site) | {
+                "body_hash": body_hash,
+                "entries": len(entries),
+                "reader_version": version,
+            }
             execute(connection, update(FEEDS).where(FEEDS.c.id == feed.id).values(columns))
             _delete_others(connection, feed.id, {entry.key for entry in entries})
 

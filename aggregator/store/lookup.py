@@ -43,8 +43,13 @@ class Document:
 
 
 def compare_with_row(document: Document, row: AnyRow, entry: Entry) -> EntryChange:
-    """Compare an entry with its row. A pruned entry that is now a clipping gets its content back."""
+    """Compare an entry with its row. A pruned entry that is now a clipping gets its content back.
+
+    The hash does not show all that another version of this program may have read wrongly.
+    """
     if row.pruned_at and document.is_kept:
+        return EntryChange.MODIFIED
+    if document.is_reread and not row.pruned_at:
         return EntryChange.MODIFIED
     return compare(row.content_hash, entry)
 

@@ -12,6 +12,7 @@ from aggregator.store.changes import (
     MAX_REVISIONS,
     MAX_TRIVIAL_CHANGES,
     content_hash_without_numbers,
+    correct,
     is_significant,
     is_trivial_change,
     revise,
@@ -87,12 +88,15 @@ class _Upsert:
         """The change to store. None if only numbers changed, too often or in a pruned entry."""
         row = self._stored.modified_rows.get(row.id, row)
         old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
-        if row.pruned_at:  # the text is gone, so only the title can show a significant change
+        if document.is_reread and not row.pruned_at:
+            if correct(old, entry) == old:
+                return None
+        elif row.pruned_at:  # the text is gone, so only the title can show a significant change
             is_same = row.content_hash_without_numbers == content_hash_without_numbers(entry)
             if is_same and not document.is_kept:
                 return None
             old = replace(old, text=entry.text)
-        elif is_trivial_change(old, entry) and not document.is_reread:
+        elif is_trivial_change(old, entry):
             trivial_changes += 1
             if trivial_changes > MAX_TRIVIAL_CHANGES:
                 return None
@@ -129,7 +133,11 @@ class _Upsert:
                 and (story is None or story.revisions < MAX_REVISIONS)
                 and is_significant(change.old, change.new)
             )
-            entry = revise(change.old, change.new, self._now, significant=significant)
+            entry = (
+                correct(change.old, change.new)
+                if change.is_reread
+                else revise(change.old, change.new, self._now, significant=significant)
+            )
             times = {"changed_at": self._now, "trivial_changes": change.trivial_changes}
             entries.append(convert.entry_columns(entry) | times | _RESTORED | {"id": change.row.id})
             if significant and story is not None:

@@ -7,8 +7,10 @@ the neural network of Chrome: 1.4 MB, 2 MB of memory, 0.2 ms for a long text.
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import gcld3
+if TYPE_CHECKING:
+    import gcld3
 
 _MAX_CHARACTERS = 1200  # of a text
 _MIN_BYTES = 90  # of different words, in UTF-8: 90 Latin letters, 30 Chinese ones
@@ -90,5 +92,7 @@ def _parts(prose: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> gcld3.NNetLanguageIdentifier:
+def _detector() -> "gcld3.NNetLanguageIdentifier":
+    import gcld3  # most runs have no new text
+
     return gcld3.NNetLanguageIdentifier(min_num_bytes=0, max_num_bytes=4 * _MAX_PART_CHARACTERS)

@@ -77,6 +77,29 @@ def test_retry_after_of_public_host_applies_to_all_its_feeds(installation, publi
 
 
 @pytest.mark.parametrize("status", [200, 304])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cache-Control": "max-age=31536000, immutable"},
+        {"Cache-Control": "public, max-age=604800"},
+        {"Expires": "Thu, 31 Dec 2037 23:55:55 GMT"},
+    ],
+)
+def test_feed_is_polled_daily_however_long_it_is_fresh(installation, publisher, status, headers):
+    publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    body = rss(item("B", "https://feed.example/b")).encode() if status == 200 else b""
+    publisher["/feed"] = Answer(body, status, headers | {"ETag": '"1"'})
+    polled = [
+        hour
+        for hour in range(24, 24 + 97, 6)
+        if installation.run(NOON + hour * HOUR, everything=False).polled
+    ]
+    assert polled == [24, 48, 72, 96, 120]
+
+
+@pytest.mark.parametrize("status", [200, 304])
 def test_max_age_is_respected(installation, publisher, status):
     publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
     installation.configure([publisher.url("/feed")])

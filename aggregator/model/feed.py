@@ -178,7 +178,7 @@ class FetchFailed:
 
     ``status`` is the HTTP status where that is the trouble. ``host`` is set where the publisher's
     Retry-After is for everything on this registrable domain. ``unreached``: there was no HTTP
-    answer at all, so that it may be our own network.
+    answer at all, so that it may be our own network. ``local``: no request was sent.
     """
 
     key: str
@@ -187,6 +187,7 @@ class FetchFailed:
     caching: Caching = Caching()
     host: str | None = None
     unreached: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

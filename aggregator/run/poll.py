@@ -80,13 +80,14 @@ class NullProgress:
 
 @dataclass(slots=True)
 class PollResult:
-    """What polling has done so far."""
+    """What polling has done so far. ``answered``: at least one feed has, so our network works."""
 
     fetched: int = 0
     not_modified: int = 0
     waiting: int = 0
     new: int = 0
     modified: int = 0
+    answered: bool = False
     offline: bool = False
     troubles: list[Trouble] = field(default_factory=list)
     events: list[FeedEvent] = field(default_factory=list)
@@ -250,11 +251,11 @@ class _Poller:
     async def take(self, subscription: Subscription, outcome: FetchOutcome) -> None:
         """Process one answer, and store the batch if it is full."""
         if isinstance(outcome, Fetched):
-            self._count_deferred_failures()
+            self._note_answer()
             effect = await self._process_document(subscription, outcome)
         elif (
             isinstance(outcome, FetchFailed)
-            and outcome.unreached
+            and self._may_be_our_network(subscription, outcome)
             and self._detector.defer(subscription, outcome)
         ):
             self._progress.polled(subscription, outcome.reason)
@@ -269,10 +270,11 @@ class _Poller:
     def _process_status(
         self, subscription: Subscription, outcome: NotModified | Gone | FetchFailed | Deferred
     ) -> AnswerEffect:
-        """An answer without a document. Any but `Deferred` proves that the network works."""
+        """An answer without a document, or none. An answer proves that the network works."""
         if isinstance(outcome, Deferred):
             return answers.defer(subscription, outcome)
-        self._count_deferred_failures()
+        if not (isinstance(outcome, FetchFailed) and (outcome.unreached or outcome.local)):
+            self._note_answer()
         state = self._plan.states[subscription.key]
         match outcome:
             case FetchFailed():
@@ -363,8 +365,22 @@ class _Poller:
             self._progress.polled(answer.subscription, f"{new} new, {modified} modified")
             _log(answer.subscription, "stored: %d new, %d modified", new, modified)
 
+    def _may_be_our_network(self, subscription: Subscription, failure: FetchFailed) -> bool:
+        """Whether our network may be to blame.
+
+        A portal may let all names lead to its own private address; then the guard refuses feeds
+        that worked before. A new feed at a private address is an error in feeds.toml.
+        """
+        ever_succeeded = self._plan.states[subscription.key].succeeded_at is not None
+        return failure.unreached and (ever_succeeded or not failure.local)
+
+    def _note_answer(self) -> None:
+        """A feed has answered, so our network works."""
+        self.result.answered = True
+        self._count_deferred_failures()
+
     def _count_deferred_failures(self) -> None:
-        """A feed has answered: the failures deferred so far count as those of their feeds."""
+        """The failures deferred so far count as those of their feeds."""
         for subscription, failure in self._detector.note_answer():
             effect = self._fail(subscription, failure)
             self.result.add(effect)

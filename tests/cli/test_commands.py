@@ -630,8 +630,8 @@ def test_evaluate_writes_html_page(working):
     assert err == "no/such/folder.html: No such file or directory\n"
 
 
-HEAVY = {"httpx", "aiohttp", "feedparser", "feedgen", "lxml", "jinja2", "lark", "numpy", "nh3"}
-HEAVY |= {"pebble", "rich", "brotli", "zstandard", "tomlkit", "Stemmer", "rensa"}
+HEAVY = {"httpx", "aiohappyeyeballs", "feedparser", "feedgen", "lxml", "jinja2", "lark", "numpy"}
+HEAVY |= {"nh3", "pebble", "rich", "brotli", "zstandard", "tomlkit", "Stemmer", "rensa"}
 
 
 def imported_by(folder, *arguments):

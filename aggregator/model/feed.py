@@ -302,8 +302,8 @@ class Entry:
     ``page`` is the link's `urls.link_key` where the link is this entry's own page, so that two
     feeds that carry one story are seen to do so (None where many entries share a link).
     ``title`` and ``text`` are plain; ``summary`` and ``content`` are sanitised HTML with
-    absolute links. ``image`` is the address of the picture that stands for the entry. ``source`` is
-    set where this feed republishes an entry of another feed. ``published`` and ``updated`` are None
+    absolute links. ``image`` is the address of the entry's picture. ``source`` is set
+    where this feed republishes an entry of another feed. ``published`` and ``updated`` are None
     where the publisher says nothing believable.
     """
 
@@ -355,8 +355,8 @@ class SeenDocument:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A document understood. ``warnings`` say what was damaged and how it was read; ``notes`` say,
-    once each, what was guessed or left out in its entries.
+    """A document understood. ``warnings`` report damage and how the document was read; ``notes``
+    report, once each, guesses and omissions in its entries.
 
     ``known`` are the entries of the document that were not read, because they stood in the
     document before just so; ``seen`` is what to remember of the document, None if it is odd.

@@ -120,7 +120,7 @@ class _Upsert:
     def _write_modified(self) -> None:
         """Store the modified entries. Significant changes will move the dates of their stories.
 
-        An upgrade of this program notifies no subscriber: what it reads better is not significant.
+        A later version of this program notifies no subscriber of its better reading.
         """
         story_ids = (m.row.story_id for m in self._modified if m.row.story_id)
         stories = rows_by_id(self._connection, select(STORIES), story_ids)

@@ -49,7 +49,7 @@ def decode_document(data: bytes, content_type: str = "", *, is_markup: bool = Tr
 def decode_with_note(
     data: bytes, content_type: str = "", *, is_markup: bool = True
 ) -> tuple[str, str]:
-    """The text of a document, and what is wrong with its encoding in words ("": nothing)."""
+    """The text of a document, and a note about a wrong encoding ("": there is none)."""
     if codec := _signature(data):
         # Incremental, so that half a character at the end is dropped.
         text = codecs.getincrementaldecoder(codec)("replace").decode(data)

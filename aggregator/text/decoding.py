@@ -58,6 +58,8 @@ def decode_with_note(
     stateful = [codec for codec in declared if codec in _STATEFUL]
     try:
         text = data.decode()
+        if (original := _encoded_once(text)) is not None:
+            return original, "its text was encoded twice"
         if not stateful or not text.isascii():
             is_declared = text.isascii() or not declared or "utf-8" in declared
             return text, "" if is_declared else _wrong(declared, "utf-8")
@@ -84,11 +86,14 @@ def _wrong(declared: Iterable[str], codec: str) -> str:
     return f"read as {codec}, though it declares {' and '.join(declared) or 'no encoding'}"
 
 
-def _replace_invalid(error: UnicodeError) -> tuple[str, int]:
+def _replace_invalid(error: UnicodeError) -> tuple[str | bytes, int]:
     """Decode invalid UTF-8 as windows-1252: a publisher pasted text in it.
 
     The lead bytes of most characters in Western texts become U+FFFD: a publisher cut a text there.
     """
+    if isinstance(error, UnicodeEncodeError):  # the five bytes that windows-1252 does not have
+        missing = error.object[error.start : error.end]
+        return missing.encode("latin-1"), error.end
     assert isinstance(error, UnicodeDecodeError)
     invalid = error.object[error.start : error.end]
     is_cut = invalid[:1] in _LEAD_BYTES
@@ -96,6 +101,19 @@ def _replace_invalid(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_MIXED, _replace_invalid)
+
+
+def _encoded_once(text: str) -> str | None:
+    """The text of a document in which each "é" is "Ã©"; None if this is another document.
+
+    Its publisher took bytes of UTF-8 for windows-1252, and encoded them again.
+    """
+    if text.isascii():
+        return None
+    try:
+        return text.encode(_DEFAULT, _MIXED).decode()
+    except UnicodeError:
+        return None
 
 
 def _declared_codecs(data: bytes, content_type: str) -> dict[str, None]:

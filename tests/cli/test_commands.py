@@ -600,7 +600,7 @@ def test_status_prints_new_address_of_moved_feed(installation, publisher):
 def test_states_of_subscriptions(installation, publisher):
     recent = item(date=f"{datetime.now(UTC) - timedelta(hours=1):%a, %d %b %Y %H:%M:%S GMT}")
     publisher["/ok"] = rss(recent)
-    publisher["/degraded"] = rss(recent, "<title>&undeclared;</title>")
+    publisher["/degraded"] = rss(recent, "<title><unclosed></title>")
     publisher["/silent"] = rss(item(date="Mon, 23 Nov 2020 10:00:00 GMT"))
     publisher["/gone"] = Answer(status=410)
     publisher["/broken"] = rss(recent)

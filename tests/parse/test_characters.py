@@ -119,3 +119,15 @@ def test_blank_line_before_the_declaration_is_no_damage(start):
     parsed = read(start + '<?xml version="1.0"?>' + rss("<item><title>T</title></item>", CHANNEL))
     assert (parsed.entries[0].title, parsed.warnings, parsed.notes) == ("T", (), ())
     assert parsed.seen is not None
+
+
+@pytest.mark.parametrize("text", ["L’été à l’œuvre, 5 €", "Общее достояние", "コモンズ", "Été"])
+def test_text_that_was_encoded_twice(text):
+    document = rss(f"<item><title>{text}</title></item>").encode()
+    twice = "".join(
+        bytes([byte]).decode("cp1252") if byte not in b"\x81\x8d\x8f\x90\x9d" else chr(byte)
+        for byte in document
+    ).encode()
+    parsed = read(twice)
+    assert parsed.entries[0].title == text
+    assert parsed.notes == ("its text was encoded twice",)

@@ -1,6 +1,7 @@
 """URLs as values: compare them, resolve them, remove secrets from them."""
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, url_query_cleaner
@@ -151,6 +152,7 @@ def is_same_site(url: str, other: str) -> bool:
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
+@lru_cache(maxsize=4096)  # of each entry it is asked for several times
 def link_key(url: str) -> str:
     """A key that is equal for all URLs of one page. For comparing only.
 

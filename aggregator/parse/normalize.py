@@ -9,6 +9,7 @@ from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.identity import identify
 from aggregator.parse.persons import merge_persons
 from aggregator.parse.sanitize import clean_html, one_line, text_from_html
+from aggregator.text.additions import GENERATOR, is_addition, remove_footer
 from aggregator.text.atom_ids import is_atom_id
 from aggregator.text.languages import language_of
 from aggregator.text.pictures import first_picture
@@ -42,6 +43,8 @@ def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFe
     drafts = _newest(draft.entries)
     if len(drafts) < len(draft.entries):
         notes.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
+    is_ours = draft.generator == GENERATOR
+    drafts = [_without_additions(entry, from_aggregator=is_ours) for entry in drafts]
     base = link or draft.base
     entries = identify(
         key, feed, drafts, [_entry(entry, base, declared, language) for entry in drafts]
@@ -78,6 +81,16 @@ def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
         return drafts[:MAX_ENTRIES]
     newest = sorted(dated, reverse=True)[:MAX_ENTRIES]
     return [drafts[index] for index in sorted(-index for _, index in newest)]
+
+
+def _without_additions(draft: EntryDraft, *, from_aggregator: bool) -> EntryDraft:
+    """The entry as its author wrote it, without the additions of an aggregator."""
+    return replace(
+        draft,
+        summary_html=remove_footer(draft.summary_html, from_aggregator=from_aggregator),
+        content_html=remove_footer(draft.content_html, from_aggregator=from_aggregator),
+        categories=[category for category in draft.categories if not is_addition(category)],
+    )
 
 
 def _entry(
@@ -170,7 +183,8 @@ def _enclosures(draft: EntryDraft, base: str, content: str) -> list[Enclosure]:
         is_shown = media_type.startswith("image/") and (url or "").partition("?")[0] in content
         if url and not is_shown:
             valid_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else None
-            enclosures.append(replace(enclosure, url=url, type=valid_type))
+            title = one_line(enclosure.title or "")[:_MAX_TITLE_CHARACTERS] or None
+            enclosures.append(replace(enclosure, url=url, type=valid_type, title=title))
     return enclosures
 
 

@@ -6,10 +6,9 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
-import feedparser
-
 from tests.harness import LOOPBACK, NOON, Installation, item, rss
 from tests.origin import Answer
+from tests.pristine import feedparser
 
 DAY = timedelta(days=1)
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs #P2P\n"
@@ -48,6 +47,26 @@ def test_entries_are_published_with_reasons(installation, publisher):
     entry = next(e for e in entries(installation) if e.title == "Les communs")
     assert "“communs” in the title (#Communs)" in entry.content[0].value
     assert entry.source.title == "A feed"
+
+
+def test_title_of_a_subscription_is_its_name_everywhere(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs", body="Bonjour"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    (entry,) = (e for e in entries(installation) if e.title == "Les communs")
+    assert (entry.source.title, entry.author) == ("A feed", "A feed")
+    for title in ("My name", "Another"):
+        installation.configure([publisher.url("/feed")], f'title = "{title}"\n', CLIPPING)
+        report = installation.run()
+        assert report.not_modified == 1
+        (entry,) = (e for e in entries(installation) if e.title == "Les communs")
+        assert (entry.source.title, entry.author) == (title, title)
+        source = f"_source/{title.lower().replace(' ', '-')}"
+        for name in ("index", "communs", "all", source):
+            page = (installation.outputs / f"{name}.html").read_text()
+            assert f"from {title}" in page
+            assert "A feed" not in page
+    assert installation.run().written == ()
 
 
 def test_unchanged_run_writes_nothing(installation, publisher):

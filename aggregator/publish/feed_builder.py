@@ -26,7 +26,7 @@ from aggregator.text.folding import digest
 # atom:updated of a feed without entries. It must not depend on the clock, or two machines would write
 # two files. The W3C's validator doubts dates before 1990.
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
-FORMAT_VERSION = 3  # increase it when a document or page changes for the same stories
+FORMAT_VERSION = 4  # increase it when a document or page changes for the same stories
 
 
 class FeedBuilder:

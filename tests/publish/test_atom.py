@@ -195,6 +195,7 @@ def is_unambiguous(text):
 
 
 line = st.text(max_size=30).map(one_line).filter(bool).filter(is_unambiguous)
+name = st.from_regex(r"[A-Z][a-zé’]{1,8}( [A-Z][a-z]{1,8})?", fullmatch=True)
 html = (
     st.text(max_size=60)
     .map(lambda text: clean_html(text, "https://a.example/"))
@@ -211,7 +212,7 @@ maybe = st.none
 def published_entries(draw):
     content = draw(html)
     categories = st.builds(Category, line, maybe() | web, maybe() | line)
-    authors = st.builds(Author, line, st.just(None), maybe() | web)
+    authors = st.builds(Author, name, st.just(None), maybe() | web)
     enclosures = st.builds(
         Enclosure,
         web,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
+import feedparser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,6 @@ from aggregator.publish.atom import render_atom
 from aggregator.publish.opml import render_opml
 from aggregator.text.uris import to_uri
 from tests.atomrules import complaints
-from tests.pristine import feedparser
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")

@@ -4,10 +4,10 @@ import json
 from datetime import timedelta
 from html import escape
 
+import feedparser
 import pytest
 
 from tests.harness import NOON, Installation, item, rss
-from tests.pristine import feedparser
 
 BODY = escape(
     '<p>Un texte<a href="#fn1" id="r1">1</a></p><img src="/a.jpg" alt="Un arbre">'

@@ -6,9 +6,10 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
+import feedparser
+
 from tests.harness import LOOPBACK, NOON, Installation, item, rss
 from tests.origin import Answer
-from tests.pristine import feedparser
 
 DAY = timedelta(days=1)
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs #P2P\n"

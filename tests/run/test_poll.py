@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import feedparser
 import pytest
 from sqlalchemy import create_engine
 
@@ -20,7 +21,6 @@ from aggregator.store import migrate
 from tests.databases import sqlite_only
 from tests.harness import NOON, InThisProcess, item, rss
 from tests.origin import Answer, origin
-from tests.pristine import feedparser
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
+import feedparser
 import pytest
 
 from tests.harness import NOON, item, rss
-from tests.pristine import feedparser
 
 DAY = timedelta(days=1)
 

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import feedparser
 import pytest
 from starlette.requests import Request
 
@@ -22,7 +23,6 @@ from aggregator.serve.static_files import OutputFiles
 from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
 from tests.databases import sqlite_only
 from tests.harness import item, rss
-from tests.pristine import feedparser
 
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs\n"
 ATOM = "application/atom+xml; charset=utf-8"

@@ -3,10 +3,10 @@
 from contextlib import closing
 from datetime import timedelta
 
+import feedparser
 import pytest
 
 from tests.harness import NOON, Installation, item, rss
-from tests.pristine import feedparser
 
 DAY = timedelta(days=1)
 LATER = NOON + 200 * DAY

@@ -4,11 +4,11 @@ import re
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
+import feedparser
 import pytest
 
 from tests.databases import new_state
 from tests.harness import NOON, Installation, item, rss
-from tests.pristine import feedparser
 
 DAY = timedelta(days=1)
 WORDS = (

@@ -28,6 +28,7 @@ Four more corrections are applied where they belong:
 """
 
 import re
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -55,6 +56,7 @@ _TEXTS = {
     "media_description": _TEXT,
     "media_text": _TEXT,
 }
+_lock = threading.Lock()  # a thread must not restore the parsers while another one parses
 _MEDIA = ("media_content", "media_thumbnail", "media_player", "itunes_image")
 
 
@@ -65,17 +67,18 @@ def parse(body: bytes, content_type: str) -> Any:
     get what it documents.
     """
     api = feedparser.api
-    originals = api.StrictFeedParser, api.LooseFeedParser
-    api.StrictFeedParser, api.LooseFeedParser = _StrictParser, _LooseParser
-    try:
-        return feedparser.parse(
-            BytesIO(body),
-            response_headers={"content-type": content_type},
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
-    finally:
-        api.StrictFeedParser, api.LooseFeedParser = originals
+    with _lock:
+        originals = api.StrictFeedParser, api.LooseFeedParser
+        api.StrictFeedParser, api.LooseFeedParser = _StrictParser, _LooseParser
+        try:
+            return feedparser.parse(
+                BytesIO(body),
+                response_headers={"content-type": content_type},
+                sanitize_html=False,
+                resolve_relative_uris=False,
+            )
+        finally:
+            api.StrictFeedParser, api.LooseFeedParser = originals
 
 
 _Start = Callable[[Any, dict[str, str]], None]

@@ -45,9 +45,9 @@ def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFe
         notes.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
     is_ours = draft.generator == GENERATOR
     drafts = [_without_additions(entry, from_aggregator=is_ours) for entry in drafts]
-    base = link or draft.base
+    home = link or draft.base
     entries = identify(
-        key, feed, drafts, [_entry(entry, base, declared, language) for entry in drafts]
+        key, feed, drafts, [_entry(entry, feed, home, declared, language) for entry in drafts]
     )
     if len(entries) < len(drafts):
         notes.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
@@ -94,15 +94,15 @@ def _without_additions(draft: EntryDraft, *, from_aggregator: bool) -> EntryDraf
 
 
 def _entry(
-    draft: EntryDraft, feed_base: str, feed_language: str | None, setting: str | None
+    draft: EntryDraft, feed: Feed, home: str, feed_language: str | None, setting: str | None
 ) -> Entry:
     """The entry without its identity: ``key``, ``id`` and ``page`` follow in `identify`.
 
-    ``feed_base``: the feed's link, or else its address. ``feed_language`` is the one that the feed
+    ``home``: the feed's link, or else its address. ``feed_language`` is the one that the feed
     declares, ``setting`` the operator's.
     """
-    link = absolute(draft.base or feed_base, draft.link) if draft.link else None
-    base = draft.content_base or _content_base(link, feed_base)
+    link = absolute(draft.base or home, draft.link) if draft.link else None
+    base = draft.content_base or _content_base(link, feed.link) or home
     page, anchors = link or "", draft.guid or link or draft.title_html
     content = clean_html(draft.content_html, base, page=page, anchors=anchors)
     summary = clean_html(draft.summary_html, base, page=page, anchors=anchors)
@@ -139,12 +139,13 @@ def _entry(
     )
 
 
-def _content_base(link: str | None, feed_base: str) -> str:
+def _content_base(link: str | None, feed_link: str | None) -> str | None:
     """What relative addresses mean without an xml:base: the entry's page, if it is on the feed's site.
 
     The link of a linkblog is another site's page, while its pictures are on its own.
     """
-    return link if link and host(link) == host(feed_base) else feed_base
+    is_own = link and (feed_link is None or host(link) == host(feed_link))
+    return link if is_own else feed_link
 
 
 def _with_summary(text: str, summary: str) -> str:

@@ -62,6 +62,11 @@ def test_feed_without_a_link_uses_its_address():
     assert 'href="https://cdn.example/feeds/k"' in entry.content
 
 
+def test_feed_without_a_link_has_the_site_of_its_entries():
+    (entry,) = read(rss(f"<item>{LINK}<description>{HTML}</description></item>", "")).entries
+    assert 'href="https://blog.example/2026/post/k"' in entry.content
+
+
 def test_relative_link_of_the_feed():
     document = rss(
         "<item><link>p</link></item>", CHANNEL.replace("https://blog.example/", "/blog/")

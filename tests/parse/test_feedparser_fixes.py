@@ -1,5 +1,8 @@
 """What feedparser reads wrongly, and its correction."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import feedparser
 import pytest
 
 from aggregator.model import Author, Enclosure
@@ -49,3 +52,12 @@ def test_author_without_an_address_gets_none():
 def test_enclosure_without_a_type_gets_none():
     document = ATOM.replace('href="e.ogg" type="audio/ogg" length="x"', 'href="e.ogg"')
     assert feed(document).entries[0].enclosures == (Enclosure("https://b.example/e.ogg"),)
+
+
+def test_threads_parse_at_the_same_time():
+    """Each of them gets the corrections, and nobody else does."""
+    document = rss(item(more="<guid>g</guid>", body="Words " * 2000))
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(entry, [document] * 64))
+    assert all(read.text for read in entries)
+    assert "texts" not in feedparser.parse(document).entries[0]

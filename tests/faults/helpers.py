@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forkserver import REPOSITORY
 from tests.origin import Answer
 
 if TYPE_CHECKING:
     from tests.faults.world import World
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def needs(available: object, what: str) -> None:
@@ -72,11 +70,6 @@ def count_calls(log: Path) -> dict[str, int]:
         if match and match[1] in counts:
             counts[match[1]] += 1
     return counts
-
-
-def reset_sigint() -> None:
-    """Restore the default action of SIGINT, which shells disable for background jobs."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def without_root_override() -> list[str]:

@@ -14,7 +14,6 @@ from sqlmodel import create_engine
 
 from tests.faults.catalogue import fault
 from tests.faults.helpers import (
-    REPOSITORY,
     check_old_or_new,
     check_one_line,
     delay_answer,
@@ -25,6 +24,7 @@ from tests.faults.helpers import (
     without_root_override,
 )
 from tests.faults.world import SECOND, World
+from tests.forkserver import REPOSITORY
 
 HINT = 'if it is damaged, "aggregator restore'
 

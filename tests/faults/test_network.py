@@ -294,7 +294,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory, publishers: Origin) -> Itera
         serve(second=True)
         for name, (answer, _) in FAULTS.items():
             publishers[make_path(name)] = answer
-        process = world.start("-v", "run", "--all", clock=SECOND, env=env)
+        process = world.start("-v", "run", "--all", clock=SECOND, env=env, may_fork=False)
         out, storm.err, storm.peak_bytes = communicate_and_measure(process)
         assert process.returncode == 0, storm.err
         assert out == ""

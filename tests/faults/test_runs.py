@@ -28,11 +28,11 @@ from tests.faults.helpers import (
     faketime,
     is_polled,
     needs,
-    reset_sigint,
     strace,
     wait_until,
 )
 from tests.faults.world import FIRST, HOSTS, SECOND, World, interrupt
+from tests.forkserver import reset_sigint
 from tests.origin import Answer
 
 
@@ -47,11 +47,11 @@ from tests.origin import Answer
 )
 def test_killed_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    used_world.call("run", "--all")
+    used_world.call("run", "--all", may_fork=False)
     run_seconds = time.monotonic() - began
     for _ in rounds:
         used_world.copy_from(baseline.root)
-        process = used_world.start("run", "--all")
+        process = used_world.start("run", "--all", may_fork=False)
         time.sleep(rng.uniform(0.2, 1.0) * run_seconds)
         process.kill()
         process.communicate()
@@ -150,12 +150,12 @@ def test_terminated_while_publishers_are_polled(used_world, baseline, case):
 )
 def test_terminated_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    used_world.call("run", "--all")
+    used_world.call("run", "--all", may_fork=False)
     run_seconds = time.monotonic() - began
     for _ in rounds:
         used_world.copy_from(baseline.root)
         number = rng.choice([signal.SIGTERM, signal.SIGINT])
-        process = used_world.start("run", "--all")
+        process = used_world.start("run", "--all", may_fork=False)
         time.sleep(rng.uniform(0, 1.1) * run_seconds)
         code, err = interrupt(process, number)
         check_end(number, code, err)
@@ -431,7 +431,7 @@ def test_another_environment(world, case, multilingual_outputs):
         name = re.sub(r"-(?!.*_)", "", locale.lower())
         needs(locale == "C" or name in locales, f"the locale {locale}")
     environment = MINIMAL_ENVIRONMENT | variables
-    settings = {"umask": 0o077} if case == "umask 077" else {}
+    settings = {"umask": 0o077} if case == "umask 077" else {"may_fork": False}
     assert world.call("run", env=environment, **settings) == ("", "")
     assert "العربية.atom".encode() in os.listdir(os.fsencode(world.outputs))  # noqa: PTH208  # in bytes
     world.check_outputs(multilingual_outputs)

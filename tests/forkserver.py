@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-_ENVIRONMENT = dict(os.environ)
+# Without it, as users start it: what cannot be written stays in a buffer.
+_ENVIRONMENT = {name: os.environ[name] for name in os.environ.keys() - {"PYTHONUNBUFFERED"}}
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 _MAX_REQUEST_BYTES = 100_000
 _PR_SET_CHILD_SUBREAPER = 36
@@ -57,6 +58,7 @@ def start(
     """
     program = ["tests.faults.program", clock] if clock else ["aggregator"]
     env = dict(os.environ if env is None else env)
+    env.pop("PYTHONUNBUFFERED", None)
     for stream in ("stdout", "stderr"):
         settings.setdefault(stream, subprocess.PIPE)
     settings |= {"cwd": folder, "encoding": "utf-8", "errors": "replace"}

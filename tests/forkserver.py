@@ -42,31 +42,37 @@ def reset_sigint() -> None:
 
 
 def start(
-    folder: Path,
-    *arguments: str,
-    clock: str | None = None,
+    folder: Path, *arguments: str, clock: str | None = None, **settings: Any
+) -> "subprocess.Popen[str]":
+    """Start the program in a folder. ``clock``: the time at which its clock stands still."""
+    program = ["tests.faults.program", clock] if clock else ["aggregator"]
+    return start_module([*program, *arguments], cwd=folder, **settings)
+
+
+def start_module(
+    command: Sequence[str],
+    *,
     before: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     preexec_fn: Callable[[], object] = reset_sigint,
     may_fork: bool = True,
     **settings: Any,
 ) -> "subprocess.Popen[str]":
-    """Start the program in a folder. Stdout and stderr are pipes by default.
+    """Start a module with arguments, as ``python -m`` does. Stdout and stderr are pipes by default.
 
-    ``clock``: the time at which its clock stands still. ``before``: a prefix of its command line.
-    ``may_fork``: whether it may be a fork. The other settings are those of `subprocess.Popen`.
+    ``before``: a prefix of the command line. ``may_fork``: whether it may be a fork. The other
+    settings are those of `subprocess.Popen`.
     """
-    program = ["tests.faults.program", clock] if clock else ["aggregator"]
     env = dict(os.environ if env is None else env)
     env.pop("PYTHONUNBUFFERED", None)
     for stream in ("stdout", "stderr"):
         settings.setdefault(stream, subprocess.PIPE)
-    settings |= {"cwd": folder, "encoding": "utf-8", "errors": "replace"}
+    settings |= {"encoding": "utf-8", "errors": "replace"}
     is_plain = not before and preexec_fn is reset_sigint and "umask" not in settings
     if may_fork and is_plain and sys.platform == "linux" and _starts_equally(env):
-        return _Fork([*program, *arguments], env=env, **settings)
+        return _Fork(command, env=env, **settings)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (env.get("PYTHONPATH"), str(REPOSITORY))))
-    command = [*before, sys.executable, "-m", *program, *arguments]
+    command = [*before, sys.executable, "-m", *command]
     return subprocess.Popen(command, env=env, preexec_fn=preexec_fn, **settings)
 
 

@@ -34,9 +34,14 @@ def tool(name: str) -> str:
     return str(path)
 
 
-def strace(*options: str) -> list[str]:
-    """Prefix of a command that runs it and its children under strace with these options."""
-    return [tool("strace"), "-f", "-qq", *options]
+def strace(calls: str, injected: str = "", log: Path = Path(os.devnull)) -> list[str]:
+    """Prefix of a command that runs it and its children under strace.
+
+    ``calls``: the system calls that are written to the ``log``, separated by commas. ``injected``:
+    what happens at each of them, such as "error=EIO". Other calls run at full speed.
+    """
+    options = [tool("strace"), "-f", "--seccomp-bpf", "-qq", "-o", str(log), f"--trace={calls}"]
+    return [*options, f"--inject={calls}:{injected}"] if injected else options
 
 
 def faketime(offset: str, **settings: str) -> dict[str, str]:

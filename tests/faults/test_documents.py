@@ -220,7 +220,7 @@ def test_entities(world, tmp_path):
     world.origin["/outside"] = b"<!ENTITY a 'outside'>"
     documents = attacks(world, secret)
     log = tmp_path / "strace"
-    before = strace("-o", str(log), "-e", "trace=open,openat,openat2,connect,stat,access")
+    before = strace("open,openat,openat2,connect,stat,access", log=log)
     lines = serve(world, {name: document for name, (document, _) in documents.items()}, before)
     for name, (_, words) in documents.items():
         assert not words or any(words in line for line in lines[name]), (name, lines.get(name))

@@ -676,8 +676,8 @@ CONNECT_ERRORS = {
     promises="P2 P3 P5 P9 P10",
     cases=list(CONNECT_ERRORS),
 )
-def test_no_network(used_world, baseline, case, tmp_path):
-    without_network = strace("-o", str(tmp_path / "log"), "-e", f"inject=connect:error={case}")
+def test_no_network(used_world, baseline, case):
+    without_network = strace("connect", f"error={case}")
     feeds = {name: data for name, data in used_world.files().items() if name.endswith(".atom")}
     schedule = used_world.rows("SELECT url, next_poll_at, failures FROM feed ORDER BY url")
     for clock in ("2026-11-24T13:00", "2026-11-24T13:30", "2026-11-24T14:00"):

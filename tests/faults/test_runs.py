@@ -92,7 +92,7 @@ def test_killed_in_first_run(world, baseline, rng, rounds):
 def kill_at_calls(world, start, command, before, after, rng, rounds):
     log = world.root.parent / "log"
     world.copy_from(start)
-    tracing = strace("-e", f"trace={','.join(CALLS)}", "-o", str(log))
+    tracing = strace(",".join(CALLS), log=log)
     world.call(command, "--all", before=tracing)
     counts = {name: number for name, number in count_calls(log).items() if number}
     world.check_outputs(after)
@@ -101,9 +101,7 @@ def kill_at_calls(world, start, command, before, after, rng, rounds):
         name = rng.choice(sorted(counts))
         number = rng.randint(1, counts[name])
         print(f"killed at {name} {number} of {counts[name]}")
-        inject = strace(
-            "-o", str(log), "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
-        )
+        inject = strace(name, f"signal=KILL:when={number}")
         world.call(command, "--all", before=inject, code=None)
         check_old_or_new(world, before, after)
         world.check_intact()
@@ -512,7 +510,7 @@ LIMITS = {
 )
 def test_few_resources(used_world, baseline, case):
     number = int("".join(filter(str.isdigit, case)) or 0)
-    before = strace("-o", "/dev/null", "-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")
+    before = strace("fork,vfork,clone,clone3", "error=EAGAIN")
 
     def set_limits():
         reset_sigint()

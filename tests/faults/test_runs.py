@@ -96,18 +96,22 @@ def kill_at_calls(world, start, command, before, after, rng, rounds):
     world.call(command, "--all", before=tracing)
     counts = {name: number for name, number in count_calls(log).items() if number}
     world.check_outputs(after)
+    codes = []
     for _ in rounds:
         world.copy_from(start)
         name = rng.choice(sorted(counts))
         number = rng.randint(1, counts[name])
         print(f"killed at {name} {number} of {counts[name]}")
         inject = strace(name, f"signal=KILL:when={number}")
-        world.call(command, "--all", before=inject, code=None)
+        killed = world.start(command, "--all", before=inject)
+        killed.communicate(timeout=120)
+        codes.append(killed.returncode)
         check_old_or_new(world, before, after)
         world.check_intact()
         world.call(command, "--all")
         world.check_outputs(after)
         world.check_clean()
+    assert -signal.SIGKILL in codes
 
 
 @fault(

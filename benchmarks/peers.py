@@ -32,23 +32,21 @@ make_reader("db.sqlite").update_feeds(scheduled=False, workers=4)
 # The minimum of our own program: it imports the same HTTP and database packages, and requests each
 # feed as we do. Nothing is parsed, stored, matched or published.
 _REQUESTS = """
-import asyncio, json, pathlib
-import aiohttp, httpx, sqlmodel
-from httpx_aiohttp import AiohttpTransport
+import asyncio, ipaddress, json, pathlib
+import sqlmodel
+from aggregator.fetch.client import Client
 
+loopback = (ipaddress.ip_network("127.0.0.0/8"),)
 etags_file = pathlib.Path("etags")
 etags = json.loads(etags_file.read_text())
 
 async def main():
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=True), cookie_jar=aiohttp.DummyCookieJar()
-    )
     slots = asyncio.Semaphore(16)
     async def request(url):
         async with slots:
-            answer = await client.get(url, headers={"If-None-Match": etags[url]})
+            answer = await client.request(url, {"If-None-Match": etags[url]}, loopback, seconds=30)
         etags[url] = answer.headers["ETag"]
-    async with httpx.AsyncClient(transport=AiohttpTransport(client=session)) as client:
+    async with Client() as client:
         await asyncio.gather(*map(request, etags))
 
 asyncio.run(main())

@@ -1,6 +1,7 @@
 """The commands that read the database: status, tags, explain."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -32,8 +33,10 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     if json:
         console.json(rows)
         return
-    console.table(rows)
+    console.table([replace(row, notes=()) for row in rows])  # they are long
     for row in rows:
+        for note in row.notes:
+            console.info(f'"{row.subscription}": {note}')
         if row.moved_to:
             console.info(f'"{row.subscription}" has moved; in {config_file}, write')
             console.info(f'    url = "{row.moved_to}"')
@@ -43,11 +46,13 @@ def status(context: typer.Context, json: AsJson = False) -> None:
 
 def tags(context: typer.Context, json: AsJson = False) -> None:
     """Show each tag: its feed, clippings, entries and aliases."""
-    from aggregator.inspect.status import tag_status
+    from aggregator.inspect.status import private_bookmarks, tag_status
 
     console, project = get_console(context), load_project(context)
     with open_store(project) as store:
         rows = tag_status(project.config, project.clippings, store)
+        for warning in private_bookmarks(project.config, project.clippings, store):
+            console.warn(warning)
     console.json(rows) if json else console.table(rows)
 
 
@@ -93,7 +98,8 @@ def _match_lines(match: Mapping[str, Any]) -> Iterator[str]:
         line = f"    {evidence['weight']:<6} {evidence['kind']}"
         where, detail = evidence["where"], evidence["detail"]
         if evidence["kind"] == "similar":
-            yield f"{line}: similar to “{where}” in {detail}"
+            similar = f"“{where}”" if where else "private clippings"
+            yield f"{line}: similar to {similar} in {detail}"
         elif evidence["kind"] == "decision":
             yield f"{line}: your decision"
         elif evidence["kind"] == "narrower":

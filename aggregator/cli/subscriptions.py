@@ -98,13 +98,15 @@ def import_opml(
 @export_app.command("opml")
 def export_opml(context: typer.Context) -> None:
     """Print the subscriptions as OPML."""
+    from aggregator.model import Role
     from aggregator.publish.opml import render_subscriptions
 
     config = load_project(context).config
-    with_secrets = [s.title for s in config.subscriptions if s.key != s.url or s.authorization]
+    subscriptions = [s for s in config.subscriptions if s.role is not Role.PRIVATE_CLIPPINGS]
+    with_secrets = [s.title for s in subscriptions if s.key != s.url or s.authorization]
     if with_secrets:
         get_console(context).warn(f"secrets were left out of: {', '.join(with_secrets)}")
-    sys.stdout.buffer.write(render_subscriptions(config.site, config.subscriptions))
+    sys.stdout.buffer.write(render_subscriptions(config.site, subscriptions))
     sys.stdout.buffer.flush()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aggregator.clippings.bookmarks import is_bookmarks, parse_bookmarks
 from aggregator.clippings.clipping_entries import make_publishable
+from aggregator.clippings.json_bookmarks import is_json_bookmarks, parse_json_bookmarks
 from aggregator.clippings.plain_text import is_plain_text, parse_plain_text
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
@@ -29,6 +30,7 @@ def parse_clippings(
     """
     formats: tuple[tuple[Callable[[bytes], bool], Parser], ...] = (
         (is_bookmarks, parse_bookmarks),
+        (is_json_bookmarks, parse_json_bookmarks),
         (is_plain_text, parse_plain_text),
         (lambda _: True, parse_feed),
     )

@@ -10,9 +10,11 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from aggregator.errors import Diagnostic
 from aggregator.model import Clipping
+from aggregator.text.decoding import decode_document
 from aggregator.text.folding import fold
 from aggregator.text.utf8 import decode_utf8
 
@@ -21,14 +23,15 @@ _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _TAB_COLUMNS = 2  # one tab indents a bullet, two indent an excerpt
 _BULLET_COLUMNS = 3  # a bullet further to the right belongs to an excerpt
 _MAX_TITLE_LENGTH = 80
+_HEAD_BYTES = 4096
 
 Line = tuple[int, str]
 Warnings = list[tuple[int | None, str]]  # line and message
 
 
 def is_plain_text(data: bytes) -> bool:
-    """Whether ``data`` is neither HTML or XML nor JSON."""
-    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{")
+    """Whether ``data`` is neither HTML or XML nor JSON, in any encoding."""
+    return decode_document(data[:_HEAD_BYTES]).lstrip()[:1] not in ("<", "{")
 
 
 def parse_plain_text(data: bytes, file: str) -> tuple[tuple[Clipping, ...], tuple[Diagnostic, ...]]:
@@ -67,12 +70,22 @@ def _parse_block(block: list[Line], warnings: Warnings) -> Clipping:
     elif lines and _LINK.fullmatch(lines[0][1]):
         link = lines.pop(0)[1]
     tags = _pop_tags(lines, warnings)
+    warnings += _find_indented_clippings(lines)
     excerpt = re.sub(r"\n{3,}", "\n\n", "\n".join(line for _, line in lines)).strip()
     if not title:
         title = _shorten(excerpt) or link or ""
         message = f'no title: shown as "{title}"' if title else "an empty clipping"
         warnings.append((first_number, message))
     return Clipping(title, link, excerpt, tags)
+
+
+def _find_indented_clippings(lines: list[Line]) -> Iterator[tuple[int, str]]:
+    """A warning for each bullet with a link of its own: it looks like a clipping of its own."""
+    filled = [(number, line) for number, line in lines if line]
+    for (number, line), (_, following) in pairwise(filled):
+        if line.startswith("•") and _LINK.fullmatch(following):
+            message = f"part of the clipping above: at most {_BULLET_COLUMNS} columns may precede"
+            yield number, f"{message} the bullet of a clipping"
 
 
 def _shorten(text: str) -> str:

@@ -19,7 +19,7 @@ from aggregator.fetch.domains import domain_of
 from aggregator.model import Config, RunReport
 from aggregator.run import pipeline
 from aggregator.run.match import MatcherCache, load_vocabulary, match
-from aggregator.run.poll import NullProgress, PollResult, plan_subscriptions, poll_feeds
+from aggregator.run.poll import NullProgress, plan_subscriptions, poll_feeds
 from aggregator.run.publish import publish
 from aggregator.run.stale import SITE_PART, OutputWriter, RenderPart, RenderPlanner
 from aggregator.run.timing import StageTimer
@@ -69,7 +69,8 @@ class Jobs:
                 plan, self.store, self.fetcher, self.parser, NullProgress(), StageTimer(), now,
                 write_lock=self.locks.write_lock, online=self._is_online(project),
             )  # fmt: skip
-            self._note_answers(result)
+            if result.answered:
+                self._last_answer_at = time.monotonic()
             if result.new or result.modified:
                 async with self.locks.write_lock():
                     vocabulary, clippings = load_vocabulary(
@@ -93,10 +94,6 @@ class Jobs:
             return True
         hosts = {domain_of(subscription.url) for subscription in project.config.subscriptions[:100]}
         return False if len(hosts) > 1 else None
-
-    def _note_answers(self, result: PollResult) -> None:
-        if result.fetched or result.not_modified or (result.troubles and not result.offline):
-            self._last_answer_at = time.monotonic()
 
     async def match_and_place(self, job: Job) -> None:
         """Match and place all that is stored, and queue a job for each part to render."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aggregator.config.bucket import check_bucket
 from aggregator.config.credentials import authorization_header, database_url, variable_name
-from aggregator.config.field_types import is_one_line
+from aggregator.config.field_types import feed_key, is_one_line
 from aggregator.config.locate import Path
 from aggregator.config.schema import FeedsToml, SubscriptionTable
 from aggregator.text import urls
@@ -39,20 +39,26 @@ def check_tables(table: FeedsToml, environment: Mapping[str, str]) -> Errors:
 
 def _check_addresses(table: FeedsToml) -> Errors:
     """Each address and title occurs once, among subscriptions and clippings."""
-    owners: dict[str, str] = {}  # by the normalized address
+    owners: dict[str, str] = {}  # by the address without what several spellings differ in
     keys: set[str] = set()
     addresses: dict[str, str] = {}  # by title
     for url in filter(urls.is_web, table.clippings.files):
-        if urls.link_key(url) in owners:
+        if feed_key(url) in owners:
             yield ("clippings", "files"), f'"{urls.redact(url)}" is listed twice'
-        owners[urls.link_key(url)] = "[clippings] files"
+        owners[feed_key(url)] = "[clippings] files"
         keys.add(urls.without_secrets(url))
+    for name in table.clippings.public:
+        if name not in table.clippings.files:
+            message = f'"{urls.redact(name)}" is not in "files" of [clippings]'
+            yield ("clippings", "public"), message
     for position, subscription in enumerate(table.subscriptions):
         path = "subscriptions", position
         title, address = subscription.title, urls.redact(subscription.url)
-        link, key = urls.link_key(subscription.url), urls.without_secrets(subscription.url)
+        link, key = feed_key(subscription.url), urls.without_secrets(subscription.url)
         if link in owners:
             message = f'"{address}" is subscribed twice: "{owners[link]}" has the same address'
+            if subscription.auth or urls.without_userinfo(subscription.url) != subscription.url:
+                message += ": add a fragment such as #second to tell the accounts apart"
             yield (*path, "url"), message
             continue
         owners[link] = title or address

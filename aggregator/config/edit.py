@@ -7,6 +7,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
+from aggregator.config.field_types import feed_key
 from aggregator.text import urls
 
 
@@ -60,7 +61,7 @@ def add_subscriptions(text: str, new: Iterable[NewSubscription]) -> tuple[str, i
 
 
 def _key(url: str) -> str:
-    return urls.link_key(urls.without_secrets(url))
+    return feed_key(urls.without_secrets(url))
 
 
 def _with_unique_title(subscription: NewSubscription, titles: set[str]) -> NewSubscription:

@@ -94,6 +94,14 @@ def _parse_network(value: object) -> object:
         raise ValueError('expected a network such as "10.0.0.5/32" or "fd00::/8"') from None
 
 
+def feed_key(url: str) -> str:
+    """A key that is equal for all spellings of a feed's address.
+
+    The fragment counts: no server sees it, so it tells two accounts at one address apart.
+    """
+    return f"{urls.link_key(url)}#{urlsplit(url).fragment}"
+
+
 def is_one_line(value: str) -> bool:
     """Whether a name fits on one line of a feed or a message."""
     return not any(c in value for c in "\t\r\n") and not XML_ILLEGAL.search(value)

@@ -18,6 +18,7 @@ from aggregator.config.credentials import (
     split_credentials,
 )
 from aggregator.config.locate import Path, find_line, line_numbers
+from aggregator.config.private_addresses import is_private_address
 from aggregator.config.schema import FeedsToml, SubscriptionTable, valid_names
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.model import (
@@ -125,7 +126,9 @@ def _make_config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
     subscriptions = [_make_subscription(each, environment) for each in table.subscriptions]
     for url in filter(urls.is_web, table.clippings.files):
         clippings = SubscriptionTable(url=url, allow_private=table.clippings.allow_private)
-        subscriptions.append(_make_subscription(clippings, environment, Role.CLIPPINGS))
+        is_private = is_private_address(url) and url not in table.clippings.public
+        role = Role.PRIVATE_CLIPPINGS if is_private else Role.CLIPPINGS
+        subscriptions.append(_make_subscription(clippings, environment, role))
     return Config(
         site=Site(site.title, site.url.rstrip("/") + "/", site.author, site.language),
         clippings=tuple(file for file in table.clippings.files if not urls.is_web(file)),
@@ -145,6 +148,7 @@ def _make_config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
         feeds=tuple(CombinedFeed(**dict(feed)) for feed in table.feeds),
         semantic=table.matching.semantic,
         keep_unmatched_days=table.store.keep_unmatched_days,
+        public_clippings=table.clippings.public,
     )
 
 
@@ -157,7 +161,7 @@ def _make_subscription(
     return Subscription(
         url=url,
         key=urls.without_secrets(url),
-        title=table.title or urls.redact(url),
+        title=table.title or _title(url, role),
         tags=table.tags,
         language=table.language,
         headers=tuple((name, resolve(v, environment)) for name, v in table.headers.items()),
@@ -166,3 +170,10 @@ def _make_subscription(
         allow_private=table.allow_private,
         role=role,
     )
+
+
+def _title(url: str, role: Role) -> str:
+    """The address without its secret, which may be in the path."""
+    if role is Role.PRIVATE_CLIPPINGS and is_private_address(urls.without_secrets(url)):
+        return f"https://{urls.host(url)}/…"
+    return urls.redact(url)

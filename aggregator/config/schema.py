@@ -53,7 +53,10 @@ class ClippingsTable(_Table):
     """Where the reader's clippings are."""
 
     files: Texts = _key(
-        (), "Files, globs or web addresses: text exports, bookmark HTML, Atom or RSS"
+        (), "Files, globs or web addresses: text exports, bookmark HTML or JSON, Atom or RSS"
+    )
+    public: Texts = _key(
+        (), "Those of files that may be published although they are private, or their address is"
     )
     allow_private: Networks = _key((), "Private networks that the addresses may be in")
 
@@ -64,7 +67,9 @@ class SubscriptionTable(_Table):
     url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
     title: Text | None = _key(None, "Name in messages and pages; default: the address")
     tags: Texts = _key((), "Tags for every entry of this feed")
-    language: Language | None = _key(None, "Language, if the feed declares none (BCP 47)")
+    language: Language | None = _key(
+        None, "Language of the entries; else that of each text, or else the feed's (BCP 47)"
+    )
     headers: dict[str, str] = _key(
         {}, 'Extra request headers; a value "env:NAME" is read from the environment'
     )

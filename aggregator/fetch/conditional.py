@@ -1,10 +1,11 @@
 """Conditional requests (RFC 9110): the headers of a request, and the meaning of its answer. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from aggregator.fetch.domains import domain_of
 from aggregator.fetch.freshness import caching, http_date
@@ -18,17 +19,16 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.text.characters import HEADER_VALUE
-from aggregator.text.urls import without_secrets
+from aggregator.text.urls import absolute, without_secrets, without_userinfo
 
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, "
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.1"
 )
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
-WITH_BODY = frozenset({HTTPStatus.OK, HTTPStatus.IM_USED})
 HOST_BUSY = frozenset({403, 429, 503})  # Retry-After applies to the host, not only to the URL
-_CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "A-IM"})
+_WHOLE_RANGE = re.compile(r"bytes 0-(\d{1,15})/(\d{1,15})", re.ASCII)
 _MAX_CLOCK_SKEW = timedelta(days=1)
 _ADVICE = {
     204: "empty answer; stored entries stay",
@@ -46,12 +46,28 @@ class Answer:
     """An HTTP answer with a decoded ``body``.
 
     The names of ``headers`` are case-insensitive. ``public``: it came from the public Internet.
+    ``cookies``: the values of Set-Cookie.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     public: bool
+    cookies: tuple[str, ...] = ()
+
+
+def has_document(status: int) -> bool:
+    """Whether an answer with this status may contain the feed.
+
+    It is any success: 203 comes from proxies, 202 from caches that are filling.
+    """
+    return status // 100 == 2 and status != HTTPStatus.NO_CONTENT
+
+
+def is_redirect(answer: Answer) -> bool:
+    """Whether to follow it. A 300 may name the server's choice (RFC 9110 section 15.4.1)."""
+    has_choice = answer.status == HTTPStatus.MULTIPLE_CHOICES and "Location" in answer.headers
+    return answer.status in _REDIRECTS or has_choice
 
 
 def request_headers(
@@ -82,9 +98,22 @@ def request_headers(
     return headers
 
 
-def unconditional(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without conditions, to request the whole document."""
-    return {name: value for name, value in headers.items() if name not in _CONDITIONS}
+def with_cookie(headers: Mapping[str, str], cookie: str) -> dict[str, str]:
+    """The headers with ``cookie`` added to the cookies that feeds.toml sets."""
+    cookies = [value for name, value in headers.items() if name.lower() == "cookie"]
+    others = {name: value for name, value in headers.items() if name.lower() != "cookie"}
+    return {**others, "Cookie": "; ".join([*cookies, cookie])}
+
+
+def redirect_target(url: str, answer: Answer) -> str | None:
+    """Where a redirect from ``url`` leads, or None if that is no web address.
+
+    Without a fragment, which is never sent, and without user name and password: the publisher
+    chooses the address, and these would be sent as ours.
+    """
+    location = (answer.headers.get("Location") or "").strip()
+    target = absolute(url, location) if location else None
+    return without_userinfo(urldefrag(target).url) if target else None
 
 
 def same_origin(first: str, second: str) -> bool:
@@ -118,7 +147,7 @@ def classify(
         return NotModified(key, validators, moved_to, freshness)
     if status == HTTPStatus.GONE:
         return Gone(key)
-    if status in WITH_BODY:
+    if has_document(status) and not _is_part(answer):
         if not answer.body.strip():
             return FetchFailed(key, _ADVICE[204], None, freshness)
         return Fetched(
@@ -136,6 +165,14 @@ def classify(
     is_host_wide = status in HOST_BUSY and freshness.retry_after and answer.public
     host = domain_of(url) if is_host_wide else None
     return FetchFailed(key, _explain_status(status, headers), status, freshness, host)
+
+
+def _is_part(answer: Answer) -> bool:
+    """Whether a 206, which we never request, may leave out a part of the document."""
+    if answer.status != HTTPStatus.PARTIAL_CONTENT:
+        return False
+    span = _WHOLE_RANGE.fullmatch(answer.headers.get("Content-Range") or "")
+    return span is None or int(span[1]) + 1 != int(span[2])
 
 
 def _explain_status(status: int, headers: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ Here no step gives more than a few MiB, the total is bounded, and a stream witho
 error.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +17,8 @@ ACCEPTED = "gzip, deflate, br, zstd"
 _STEP_BYTES = 256 * 1024  # of output
 _INPUT_STEP_BYTES = 4096  # zlib copies the unused rest of its input after each member
 _GZIP = b"\x1f\x8b"
+# How XML, HTML and JSON begin, in UTF-8 or UTF-16.
+_TEXT = re.compile(rb"[\xef\xbb\xbf\xff\xfe\0\s]*+[<{\[]")
 _MAX_MEMBERS = 4096  # of a gzip file; each costs a decompressor
 MAX_CODINGS = 3  # each may decode up to the whole limit
 # zstandard bounds a step by its input only, and a block of 4 bytes may decode to 128 KiB.
@@ -31,35 +34,47 @@ class Undecodable(Exception):
     """The body is broken or truncated, or its coding is unknown; the message says which."""
 
 
+def split_codings(header: str) -> list[str]:
+    """The names in a Content-Encoding or Transfer-Encoding header, without quotes and parameters."""
+    names = (coding.partition(";")[0].strip(" \t\"'").lower() for coding in header.split(","))
+    return [name for name in names if name not in ("", "identity")]
+
+
 def decode(body: bytes, codings: str, max_bytes: int) -> bytes:
     """Decode ``body``. ``codings`` is the Content-Encoding header, in the order of encoding.
 
-    A gzip file without that header is decoded too: some servers send it like that.
-    Raises TooLarge past ``max_bytes``, and Undecodable.
+    A name that we do not know is ignored if the rest gives a text: servers send "aws-chunked",
+    "UTF-8" or "none" with a plain body, and browsers ignore these too. A gzip file without its name
+    is decoded too. A plain body that is declared as compressed is an error, as in browsers and
+    curl. Raises TooLarge past ``max_bytes``, and Undecodable.
     """
-    names = [name.strip().lower() for name in codings.split(",")]
-    names = [name for name in names if name not in ("", "identity")]
+    declared = split_codings(codings)
+    names = [name for name in declared if name in _DECODERS]
+    unknown = [name for name in declared if name not in _DECODERS]
     if len(names) > MAX_CODINGS:
         raise Undecodable(f"more than {MAX_CODINGS} encodings, one in another")
     if not names and body.startswith(_GZIP):
         names = ["gzip"]
-    for coding in reversed(names):
-        if not body:
-            continue
-        if coding not in _DECODERS:
-            raise Undecodable(f'unsupported encoding "{coding[:20]}"')
-        decoded = bytearray()
-        try:
-            for piece in _DECODERS[coding](body):
-                decoded += piece
-                if len(decoded) > max_bytes:
-                    raise TooLarge
-        except (zlib.error, brotli.error, zstandard.ZstdError) as error:
-            raise Undecodable(f"the answer's compression ({coding}) is broken") from error
-        body = bytes(decoded)
+    for name in reversed(names):
+        body = _decode_one(body, name, max_bytes)
     if len(body) > max_bytes:
         raise TooLarge
+    if unknown and body and not _TEXT.match(body):
+        raise Undecodable(f'unsupported encoding "{unknown[0][:20]}"')
     return body
+
+
+def _decode_one(body: bytes, coding: str, max_bytes: int) -> bytes:
+    decoded = bytearray()
+    try:
+        for piece in _DECODERS[coding](body) if body else ():
+            decoded += piece
+            if len(decoded) > max_bytes:
+                raise TooLarge
+    except (zlib.error, brotli.error, zstandard.ZstdError) as error:
+        reason = ": it is not compressed" if _TEXT.match(body) else ""
+        raise Undecodable(f"the answer's compression ({coding}) is broken{reason}") from error
+    return bytes(decoded)
 
 
 def _truncated(coding: str) -> Undecodable:
@@ -86,7 +101,8 @@ def _inflate(body: bytes, window_bits: int, coding: str) -> Iterator[bytes]:
     raise Undecodable(f"the {coding} stream has more than {_MAX_MEMBERS} members")
 
 
-_gzip = partial(_inflate, window_bits=16 + zlib.MAX_WBITS, coding="gzip")
+# 32: the header says whether it is gzip or zlib. Some servers confuse them, and curl reads both.
+_gzip = partial(_inflate, window_bits=32 + zlib.MAX_WBITS, coding="gzip")
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:

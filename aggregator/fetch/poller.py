@@ -10,11 +10,12 @@ from typing import Self
 from aggregator.fetch import conditional
 from aggregator.fetch.client import (
     Client,
-    MalformedResponse,
     NoResponse,
+    PrivateAddress,
     RequestFailed,
-    Resolver,
 )
+from aggregator.fetch.connections import Resolver, resolve
+from aggregator.fetch.cookies import ChainCookies
 from aggregator.fetch.domains import domain_of
 from aggregator.model import Deferred, FetchFailed, FetchOutcome, Network, Poll, Subscription
 from aggregator.text import urls
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 5
 MAX_CONCURRENT = 16
-TOTAL_SECONDS = 30.0  # httpx's own timeouts are per read: a byte a second would never end
+TOTAL_SECONDS = 30.0  # of a poll; other limits are per read, and a byte a second would never end
 GAP_SECONDS = 1.0
 MAX_TIMEOUTS = 5  # of one host in a row; then it counts as down
 _HUB_SECONDS = 10.0
@@ -68,7 +69,7 @@ class Fetcher:
         *,
         total_seconds: float = TOTAL_SECONDS,
         gap_seconds: float = GAP_SECONDS,
-        resolver: Resolver | None = None,
+        resolver: Resolver = resolve,
     ) -> None:
         self._user_agent = user_agent
         self._total_seconds = total_seconds
@@ -135,17 +136,20 @@ class Fetcher:
         permanent = True
         warnings: tuple[str, ...] = ()
         seconds = self._total_seconds
+        cookies = ChainCookies()
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 if skipped := self._skip(key, url, now):
                     return skipped
                 headers = conditional.request_headers(poll, url, at_origin, self._user_agent, now)
+                if cookie := cookies.header(url):
+                    headers = conditional.with_cookie(headers, cookie)
                 answer, seconds = await self._get(poll.subscription, url, headers, seconds)
                 logger.debug(
                     "HTTP %d, %d bytes from %s", answer.status, len(answer.body), url,
                     extra={"subscription": poll.subscription.title},
                 )  # fmt: skip
-                if answer.status not in conditional.REDIRECTS:
+                if not conditional.is_redirect(answer):
                     moved = url if permanent and url != poll.url == poll.subscription.url else None
                     outcome = conditional.classify(poll, url, answer, moved, warnings, now)
                     if isinstance(outcome, FetchFailed) and outcome.host:
@@ -153,17 +157,22 @@ class Fetcher:
                         self._holds[outcome.host] = now + wait
                     return outcome
                 permanent = permanent and answer.status in conditional.PERMANENT
-                location = answer.headers.get("Location", "").strip()
-                target = urls.absolute(url, location) if location else None
+                target = conditional.redirect_target(url, answer)
                 if target is None:
                     return FetchFailed(key, f"HTTP {answer.status} redirects to no web address")
-                target = urls.without_userinfo(target)
+                cookies.keep(url, answer.cookies)
                 at_origin = at_origin and conditional.same_origin(url, target)
                 if url.startswith("https:") and target.startswith("http:"):
                     warnings = (f"redirects from https to {urls.redact(target)}",)
                 url = target
+        except PrivateAddress as error:
+            if url != poll.subscription.url:  # a stranger chose it: do not advise to allow it
+                reason = f"redirects to a private address ({error.address}), refused"
+                return FetchFailed(key, reason)
+            return FetchFailed(key, error.reason, unreached=error.unreached, local=error.local)
         except RequestFailed as error:
-            return FetchFailed(key, error.reason, unreached=error.unreached)
+            local = error.local and url == poll.url
+            return FetchFailed(key, error.reason, unreached=error.unreached, local=local)
         except TimeoutError:
             return FetchFailed(key, _too_slow(self._total_seconds), unreached=True)
         reason = f"too many redirects ({MAX_REDIRECTS}), the last to {urls.redact(url)}"
@@ -201,27 +210,18 @@ class Fetcher:
         """The answer, and how many of the seconds remain. Waiting for the host takes none."""
         clock = asyncio.get_running_loop().time
         host = urls.host(url)
-        while True:
-            # After a redirect, another worker may be sending a request to this host.
-            async with self._throttles[domain_of(url)]:
-                deadline = clock() + seconds
-                timeouts = self._timeouts.pop(host, 0)
-                try:
-                    answer = await self._client.request(
-                        url, headers, subscription.allow_private, seconds
-                    )
-                except (NoResponse, TimeoutError):
-                    self._timeouts[host] = timeouts + 1
-                    raise
-                except MalformedResponse:
-                    # Some scripts send a body after their 304, and aiohttp parses it as another
-                    # answer. Ask again without conditions, once.
-                    whole = conditional.unconditional(headers)
-                    if whole == headers:
-                        raise
-                    headers, seconds = whole, deadline - clock()
-                else:
-                    return answer, deadline - clock()
+        # After a redirect, another worker may be sending a request to this host.
+        async with self._throttles[domain_of(url)]:
+            deadline = clock() + seconds
+            timeouts = self._timeouts.pop(host, 0)
+            try:
+                answer = await self._client.request(
+                    url, headers, subscription.allow_private, seconds
+                )
+            except (NoResponse, TimeoutError):
+                self._timeouts[host] = timeouts + 1
+                raise
+            return answer, deadline - clock()
 
     def _is_down(self, url: str) -> bool:
         """Whether the host timed out 5 times in a row.

@@ -16,7 +16,9 @@ MIN_INTERVAL, MAX_INTERVAL = HOUR, DAY  # of a feed with recent entries
 SILENT_AFTER, SILENT_INTERVAL = 365 * DAY, 7 * DAY
 GONE_INTERVAL = 30 * DAY
 REFUSED_INTERVAL = 4 * HOUR  # after a 403 or 429 without Retry-After
-MAX_HINT = DAY  # ttl and sy: often come from a template; longer ones are errors
+# Freshness, ttl and sy: often come from a template, such as one for files that never change. Longer
+# ones are errors: a feed is polled daily.
+MAX_HINT = DAY
 MAX_PER_HOST = 300  # polls in one run: five minutes
 MAX_GAPS = 10  # between recent entries
 POLLS_PER_GAP = 4
@@ -33,8 +35,11 @@ def spread(key: str) -> float:
 def entry_rhythm(
     dates: Iterable[datetime], now: datetime
 ) -> tuple[timedelta | None, datetime | None]:
-    """The median gap between recent entries, and the date of the newest; None if unknown."""
-    recent = sorted((min(date, now) for date in dates), reverse=True)[: MAX_GAPS + 1]
+    """The median gap between recent entries, and the date of the newest; None if unknown.
+
+    Entries of the same second count once: they say nothing about the rhythm.
+    """
+    recent = sorted({min(date, now) for date in dates}, reverse=True)[: MAX_GAPS + 1]
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(recent)]
     return timedelta(seconds=median(gaps)) if gaps else None, recent[0] if recent else None
 
@@ -109,7 +114,8 @@ def after_success(
     interval, reason = _interval(state, now)
     bounds = [(now + interval, reason), *_bounds(subscription, state, caching, now)]
     at, reason = max(bounds, key=lambda bound: bound[0])
-    at += spread(state.key) * min(_JITTER * interval, _MAX_JITTER)
+    later = at + spread(state.key) * min(_JITTER * interval, _MAX_JITTER)
+    at = max(at, min(later, now + DAY))  # what is due after a day is not polled later
     return _after_skipped(at, reason, state.hints)
 
 
@@ -144,6 +150,8 @@ def _interval(state: FeedState, now: datetime) -> tuple[timedelta, str]:
     if is_silent(state, now):
         return SILENT_INTERVAL, f"silent since {state.newest_at:%Y-%m-%d}"
     gap, quiet = state.gap or timedelta(0), max(now - state.newest_at, timedelta(0))
+    if not gap and quiet / QUIET_POLLS < MIN_INTERVAL:
+        return MIN_INTERVAL, "too few entries have dates to tell how often new ones appear"
     if gap / POLLS_PER_GAP >= quiet / QUIET_POLLS:
         interval, reason = gap / POLLS_PER_GAP, f"an entry about every {format_duration(gap)}"
     else:
@@ -160,7 +168,7 @@ def _bounds(
     delays = [
         (subscription.min_interval, "min_interval in feeds.toml"),
         (caching.retry_after, "the publisher's Retry-After"),
-        (fresh, "fresh until then (Cache-Control or Expires)"),
+        (min(fresh, MAX_HINT) if fresh else None, "fresh until then (Cache-Control or Expires)"),
         (min(hints.ttl, MAX_HINT) if hints.ttl else None, "the feed's ttl"),
     ]
     bounds = [(now + delay, reason) for delay, reason in delays if delay]

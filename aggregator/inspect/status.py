@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from aggregator.clippings import private_warning
 from aggregator.fetch.domains import domain_of
 from aggregator.fetch.schedule import held_until, poll_url
 from aggregator.fetch.transitions import BROKEN_AFTER
@@ -35,8 +36,8 @@ class SubscriptionStatus:
 
     ``state`` is the feed's condition, or one of: waiting (the publisher asked us to come later),
     broken (failing for three days), parked (workers failed at it, not the publisher). ``why`` is
-    the reason for the time of the next poll, ``error`` the last failure, ``warning`` what was odd
-    about the document.
+    the reason for the time of the next poll, ``error`` the last failure, ``warning`` what was damaged
+    in the document, ``notes`` what was guessed or left out.
     """
 
     subscription: str
@@ -50,6 +51,7 @@ class SubscriptionStatus:
     warning: str | None
     moved_to: str | None
     url: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def subscription_status(config: Config, store: "Store", now: datetime) -> list[S
                 warning=state.warning,
                 moved_to=state.move.url if state.move and state.move.adopted else None,
                 url=urls.redact(subscription.url),
+                notes=tuple((state.notes or "").splitlines()),
             )
         )
     return rows
@@ -158,6 +161,12 @@ def tag_status(config: Config, clippings: Sequence[Clipping], store: "Store") ->
             )
         )
     return sorted(rows, key=lambda row: (-row.clippings, -row.entries, row.tag))
+
+
+def private_bookmarks(config: Config, clippings: Sequence[Clipping], store: "Store") -> list[str]:
+    """A warning, if bookmarks are held back."""
+    _, all_clippings = load_vocabulary(config, clippings, store)
+    return private_warning(all_clippings)
 
 
 def explain_entries(

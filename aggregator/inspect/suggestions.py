@@ -10,6 +10,7 @@ from functools import cache
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
+from aggregator.clippings import without_private_tags
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.fetch.domains import domain_of
 from aggregator.match.tokens import Words, read_words
@@ -227,6 +228,7 @@ class Alias:
 
 def suggest_aliases(config: Config, clippings: Sequence[Clipping]) -> list[Alias]:
     """Pairs of tags of the clippings that may be synonyms, and are not joined by an alias."""
+    clippings = without_private_tags(clippings, config.tag_names)
     vocabulary = build_tag_vocabulary(config, clippings)
     tags = sorted(
         (tag for tag in vocabulary.tags if tag.clippings), key=lambda tag: (-tag.clippings, tag.key)

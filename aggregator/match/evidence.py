@@ -14,6 +14,7 @@ from aggregator.model import (
     StoredEntry,
     Subscription,
 )
+from aggregator.text.labels import label_names
 from aggregator.text.urls import link_key
 
 # Probability that a match is right if there is only this evidence.
@@ -40,7 +41,7 @@ class DirectEvidence:
         ]
         self._clippings: defaultdict[str, list[Clipping]] = defaultdict(list)  # by link
         for clipping in clippings:
-            if clipping.link:
+            if clipping.link and not clipping.private:  # evidence is published
                 self._clippings[link_key(clipping.link)].append(clipping)
         self._decisions: defaultdict[int, dict[str, bool]] = defaultdict(dict)  # by entry, by tag
         for decision in decisions:
@@ -60,7 +61,7 @@ class DirectEvidence:
         for clipping in self._clippings.get(stored.entry.page or "", ()):
             evidence = Evidence(EvidenceKind.CLIPPED, clipping.title, "link", _CLIPPED)
             yield from ((key, evidence) for key in self._keys(clipping.tags))
-        if stored.role is Role.CLIPPINGS or stored.pruned_at:
+        if stored.role is not Role.SUBSCRIPTION or stored.pruned_at:
             return
         if subscription := self._subscriptions.get(stored.feed_url):
             title = subscription.title
@@ -77,7 +78,7 @@ class DirectEvidence:
     def _find_categories(self, stored: StoredEntry) -> Iterator[tuple[str, Evidence]]:
         names: dict[str, str] = {}  # by key
         for category in stored.entry.categories:
-            for name in (category.term, category.label or ""):
+            for name in (*label_names(category.term), *label_names(category.label or "")):
                 if key := self._vocabulary.key(name):
                     names.setdefault(key, name)
         for key, name in names.items():

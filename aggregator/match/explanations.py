@@ -145,5 +145,6 @@ def _spell(term: str, words: Words, stems: Sequence[str]) -> str:
 
 
 def _join_titles(titles: Sequence[str]) -> str:
-    limit = _MAX_TITLE_CHARACTERS
-    return " / ".join(t if len(t) <= limit else f"{t[: limit - 1].rstrip()}…" for t in titles)
+    """The titles in one line. Private clippings have none."""
+    limit, public = _MAX_TITLE_CHARACTERS, filter(None, titles)
+    return " / ".join(t if len(t) <= limit else f"{t[: limit - 1].rstrip()}…" for t in public)

@@ -131,7 +131,7 @@ class Matcher:
 
     def _is_readable(self, stored: StoredEntry) -> bool:
         """A clipping has the tags of its reader, and a pruned entry has no text."""
-        return bool(self._tags) and stored.role is not Role.CLIPPINGS and not stored.pruned_at
+        return bool(self._tags) and stored.role is Role.SUBSCRIPTION and not stored.pruned_at
 
     def _candidates(
         self, stored: StoredEntry, scores: DocumentScores | None, share: float

@@ -22,6 +22,7 @@ from aggregator.model import (
     Subscription,
 )
 from aggregator.text.folding import fold
+from aggregator.text.labels import label_names
 from aggregator.text.query import Query, Term, evaluate, parse_query, terms
 
 _MAX_NEWS_AGE = timedelta(days=30)
@@ -113,7 +114,11 @@ class QueryMatcher:
             ),
             "title": lambda: _contains_words(entry.title, value),
             "text": lambda: _contains_words(f"{entry.title}\n{entry.text}", value),
-            "category": lambda: any(value == fold(c.label or c.term) for c in entry.categories),
+            "category": lambda: any(
+                value == fold(name)
+                for c in entry.categories
+                for name in label_names(c.label or c.term)
+            ),
             "author": lambda: any(value in fold(author.name) for author in entry.authors),
             "is": lambda: _is_clipping(copy) or _is_clipped(copy),
         }

@@ -37,7 +37,10 @@ _Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A clipping, or an entry that the reader confirmed; ``tags`` are indices."""
+    """A clipping, or an entry that the reader confirmed; ``tags`` are indices.
+
+    ``title`` is empty for a private clipping, because explanations contain it.
+    """
 
     title: str
     tags: tuple[int, ...]

@@ -37,6 +37,8 @@ class Trainer:
     ) -> None:
         tags = vocabulary.tag_indices
         valid_decisions = [decision for decision in decisions if vocabulary.key(decision.tag)]
+        training = training_clippings(clippings, valid_decisions)
+        self._is_private = [clipping.private for clipping in training]
         labelled = [
             read_document(
                 clipping.title,
@@ -44,7 +46,7 @@ class Trainer:
                 None,
                 frozenset(tags[key] for key in map(vocabulary.key, clipping.tags) if key),
             )
-            for clipping in training_clippings(clippings, valid_decisions)
+            for clipping in training
         ]
         sample = list(map(read_entry, entries))
         rejections = [
@@ -72,16 +74,17 @@ class Trainer:
         ``fitted`` is a result of `fit_weights`, to fit once for several models.
         """
         clippings = [*self._clippings[: left_out.start], *self._clippings[left_out.stop :]]
+        private = [*self._is_private[: left_out.start], *self._is_private[left_out.stop :]]
         statistics = compute_statistics(clippings, self._tag_count, len(self._lexicon.terms))
         weights, shifts = fitted or self.fit_weights(left_out)
         examples = tuple(
             TrainingExample(
-                clipping.document.title.text,
+                "" if is_private else clipping.document.title.text,
                 tuple(sorted(clipping.document.tags)),
                 clipping.vector,
                 clipping.meaning,
             )
-            for clipping in clippings
+            for clipping, is_private in zip(clippings, private, strict=True)
         )
         return TagModel(self._lexicon, statistics, weights, shifts, examples)
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from aggregator.model import Clipping, Subscription, Tag, TagSettings
 from aggregator.text.folding import digest, fold
 
-_VERSION = "4"  # increase it when matching changes, so that stored entries are matched again
+_VERSION = "5"  # increase it when matching changes, so that stored entries are matched again
 _matching_fields = attrgetter(
     "key", "name", "phrases", "rules", "excluded_phrases", "threshold", "recall", "broader"
 )
@@ -138,7 +138,9 @@ def _fingerprint(
     return digest(
         _VERSION,
         *(repr(_matching_fields(tag)) for tag in tags),
-        *sorted(repr((c.link, c.title, c.excerpt, c.tags)) for c in clippings),
+        *sorted(
+            f"{(c.link, c.title, c.excerpt, c.tags)}{'private' * c.private}" for c in clippings
+        ),
         *sorted(repr((s.url, s.tags)) for s in subscriptions if s.tags),
         *placement_settings,
     )

@@ -43,6 +43,7 @@ from aggregator.model.feed import (
     PollHints,
     SeenDocument,
     SeenEntry,
+    Source,
     Validators,
 )
 from aggregator.model.output import (
@@ -52,7 +53,6 @@ from aggregator.model.output import (
     PublishedEntry,
     Reason,
     RunReport,
-    Source,
     StageCost,
     Trouble,
 )

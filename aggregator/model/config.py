@@ -1,5 +1,6 @@
 """feeds.toml and the clippings, as values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -13,6 +14,7 @@ class Role(Enum):
 
     SUBSCRIPTION = "subscription"  # its entries are matched and republished
     CLIPPINGS = "clippings"  # its entries are the reader's own clippings
+    PRIVATE_CLIPPINGS = "private clippings"  # the same, and nothing of them is published
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class PublishSettings:
 
     ``live``: entries in a live feed; ``per_source``: of one subscription at most. ``backfill``: old
     entries that may enter a live feed at once. ``summary_only``: keys of the subscriptions that are
-    republished as summaries. ``also``: feeds of our own beside those of the tags. ``archive_all``:
+    republished as summaries. ``source_titles``: the titles in feeds.toml, by key of the subscription;
+    they replace the publishers' own. ``also``: feeds of our own beside those of the tags. ``archive_all``:
     "all" has an archive. ``compress``: codings ("gzip", "br") of precompressed siblings.
     ``metrics``: the path of the file for Prometheus. ``allow_private``: for the hub. ``bucket``:
     the object storage that ``directory`` names, if it names one.
@@ -108,6 +111,7 @@ class PublishSettings:
     backfill: int
     explain: bool
     summary_only: frozenset[str] = frozenset()
+    source_titles: Mapping[str, str] = field(default_factory=dict)
     per_source: int = 20
     also: tuple[str, ...] = ("all", "unmatched", "near-miss")
     archive_all: bool = False
@@ -122,6 +126,8 @@ class PublishSettings:
 class Config:
     """feeds.toml, validated. Paths are as written there, relative to its folder.
 
+    ``public_clippings``: those of ``clippings`` that may be published although they are marked as
+    private.
     ``semantic``: entries are also compared with the clippings by meaning (sentence embeddings).
     ``keep_unmatched_days``: how long entries without a tag keep their content; 0 means for ever.
     """
@@ -135,6 +141,7 @@ class Config:
     feeds: tuple[CombinedFeed, ...] = ()
     semantic: bool = False
     keep_unmatched_days: int = 180
+    public_clippings: tuple[str, ...] = ()
 
     @property
     def sources(self) -> list[Subscription]:
@@ -143,16 +150,22 @@ class Config:
         return sorted(sources, key=lambda source: (source.title, source.key))
 
     @property
-    def clippings_keys(self) -> tuple[str, ...]:
-        """The keys of polled feeds that contain clippings."""
-        return tuple(s.key for s in self.subscriptions if s.role is Role.CLIPPINGS)
+    def tag_names(self) -> tuple[str, ...]:
+        """The tags that feeds.toml names, and their aliases."""
+        of_tags = (name for tag in self.tags for name in (*tag.aliases, *tag.broader, tag.name))
+        return (*(tag for s in self.subscriptions for tag in s.tags), *of_tags)
+
+    def keys(self, role: Role) -> tuple[str, ...]:
+        """The keys of the polled feeds with this role."""
+        return tuple(s.key for s in self.subscriptions if s.role is role)
 
 
 @dataclass(frozen=True, slots=True)
 class Clipping:
     """A passage that the reader kept. ``excerpt`` is plain text with blank lines between paragraphs.
 
-    ``clipped_at``: known only where the format has it (bookmark files, feeds).
+    ``clipped_at``: known only where the format has it (bookmark files, feeds). ``private``: matching
+    learns from it, and nothing of it is published.
     """
 
     title: str
@@ -160,3 +173,4 @@ class Clipping:
     excerpt: str
     tags: tuple[str, ...]
     clipped_at: datetime | None = None
+    private: bool = False

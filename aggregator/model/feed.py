@@ -70,6 +70,8 @@ class FeedState:
     between its recent entries, ``newest_at`` the time of the newest. ``failing_since_at`` is
     when the present streak of failures began, ``operator_notified`` whether the operator knows it.
     ``gone_at`` is the first of the 410 answers, ``gone_confirmed`` whether they were believed.
+    ``notes`` are those of the last document (`ParsedFeed.notes`), one per line; ``reader_version`` is
+    that of the program which read it.
     """
 
     key: str
@@ -93,6 +95,8 @@ class FeedState:
     warning: str | None = None
     is_silent: bool = False
     last_error: str | None = None
+    notes: str | None = None
+    reader_version: int = 0
 
     @property
     def condition(self) -> FeedCondition:
@@ -174,7 +178,7 @@ class FetchFailed:
 
     ``status`` is the HTTP status where that is the trouble. ``host`` is set where the publisher's
     Retry-After is for everything on this registrable domain. ``unreached``: there was no HTTP
-    answer at all, so that it may be our own network.
+    answer at all, so that it may be our own network. ``local``: no request was sent.
     """
 
     key: str
@@ -183,6 +187,7 @@ class FetchFailed:
     caching: Caching = Caching()
     host: str | None = None
     unreached: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +259,28 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """A related resource, usually large (RFC 4287 section 4.2.7.2)."""
+    """A related resource: audio, video, a document, a picture (RFC 4287 section 4.2.7.2).
+
+    ``title`` is plain text: a name, a caption, or what a picture shows.
+    """
 
     url: str
     type: str | None = None
     length_bytes: int | None = None
+    duration_seconds: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The feed from which an entry comes: an atom:source (RFC 4287 section 4.2.11)."""
+
+    id: str
+    title: str
+    link: str | None = None
+    self_url: str | None = None
+    updated: datetime | None = None
+    rights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +302,9 @@ class Entry:
     ``page`` is the link's `urls.link_key` where the link is this entry's own page, so that two
     feeds that carry one story are seen to do so (None where many entries share a link).
     ``title`` and ``text`` are plain; ``summary`` and ``content`` are sanitised HTML with
-    absolute links. ``published`` and ``updated`` are None where the publisher says nothing
-    believable.
+    absolute links. ``image`` is the address of the entry's picture. ``source`` is set
+    where this feed republishes an entry of another feed. ``published`` and ``updated`` are None
+    where the publisher says nothing believable.
     """
 
     key: str
@@ -299,6 +322,8 @@ class Entry:
     updated: datetime | None = None
     language: str | None = None
     rights: str | None = None
+    image: str | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +332,7 @@ class SeenEntry:
 
     ``digest`` is that of its bytes. ``names`` are digests of its guid, page and atom:id, which
     identify it if no other entry shares them; ``own_name`` is a digest of guid, link and title
-    together. ``date`` is when it was published, or else updated.
+    together. ``date`` is when it was published, or else updated. ``notes`` are `ParsedFeed.notes`.
     """
 
     digest: str
@@ -315,6 +340,7 @@ class SeenEntry:
     names: tuple[str, ...]
     own_name: str
     date: datetime | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +355,8 @@ class SeenDocument:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A document understood. ``warnings`` say what was odd and how it was read.
+    """A document understood. ``warnings`` report damage and how the document was read; ``notes``
+    report, once each, guesses and omissions in its entries.
 
     ``known`` are the entries of the document that were not read, because they stood in the
     document before just so; ``seen`` is what to remember of the document, None if it is odd.
@@ -344,6 +371,7 @@ class ParsedFeed:
     known: tuple[SeenEntry, ...] = ()
     seen: SeenDocument | None = None
     is_cut: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def keys(self) -> list[str]:

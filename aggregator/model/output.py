@@ -6,19 +6,7 @@ from enum import Enum
 from urllib.parse import quote
 
 from aggregator.model.config import Site
-from aggregator.model.feed import Author, Category, Enclosure, FeedEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """atom:source, the attribution of a republished entry (RFC 4287 section 4.2.11)."""
-
-    id: str
-    title: str
-    link: str | None = None
-    self_url: str | None = None
-    updated: datetime | None = None
-    rights: str | None = None
+from aggregator.model.feed import Author, Category, Enclosure, FeedEvent, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +26,7 @@ class Reason:
 class PublishedEntry:
     """An entry exactly as an output feed contains it. ``content`` and ``summary`` are HTML.
 
-    ``related``: addresses of other copies of the story. ``reasons``: why the entry is in the feed,
+    ``image``: the address of its picture. ``related``: addresses of other copies of the story. ``reasons``: why the entry is in the feed,
     one per tag. ``lead``: the first words as plain text.
     """
 
@@ -58,6 +46,7 @@ class PublishedEntry:
     related: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
     lead: str = ""
+    image: str | None = None
 
 
 class ChannelKind(Enum):

@@ -1,17 +1,19 @@
 """Parse a document of any kind into `model.ParsedFeed`, or `ParseFailed` with the reason."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import Fetched, ParsedFeed, ParseFailed, SeenDocument
-from aggregator.parse.drafts import NotAFeed
+from aggregator.parse.drafts import UNKNOWN_FORMAT, NotAFeed
+from aggregator.parse.encoding import to_utf8
 from aggregator.parse.entities import UnsafeEntities, refuse_unsafe_entities
 from aggregator.parse.html_links import read_page
 from aggregator.parse.incremental import parse_xml
 from aggregator.parse.jsonfeed_reader import looks_like_json, read_jsonfeed
 from aggregator.parse.normalize import normalize_feed
+from aggregator.parse.references import correct_references
 from aggregator.parse.sanitize import one_line, text_from_html
-from aggregator.parse.utf16 import to_utf8
 from aggregator.text.urls import redact
 
 _ROOT = re.compile(rb"<([A-Za-z][\w:.-]*)")
@@ -31,20 +33,23 @@ def parse_document(
 ) -> ParsedFeed | ParseFailed:
     """Parse RSS, Atom, RDF, CDF or JSON Feed. Never raises for a bad document.
 
-    ``language`` is used if the feed states none. Entries in ``previous``, the previous document, are
+    ``language`` is the one that the operator states. Entries in ``previous``, the previous document, are
     not parsed again: they are returned as ``known``.
     """
     is_json = looks_like_json(fetched.body)
     try:
         if is_json:
             return normalize_feed(fetched.key, read_jsonfeed(fetched, now), language)
-        fetched = to_utf8(fetched)
-        refuse_unsafe_entities(fetched.body, fetched.content_type)
-        return parse_xml(fetched, now, language, previous)
+        fetched, note = to_utf8(fetched)
+        refuse_unsafe_entities(fetched.body)
+        fetched = replace(fetched, body=correct_references(fetched.body))
+        parsed = parse_xml(fetched, now, language, previous)
+        return replace(parsed, notes=(note, *parsed.notes)) if note else parsed
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:
-        kind = None if is_json else _kind(fetched)
+        # A truncated feed is still a feed.
+        kind = None if is_json or str(error) != UNKNOWN_FORMAT else _kind(fetched)
         return ParseFailed(fetched.key, f"not a feed: {kind or error}")
     except MemoryError:
         raise  # the child process has reached its limit

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aggregator.model import Author, Category, Enclosure, PollHints
+from aggregator.model import Author, Category, Enclosure, PollHints, Source
+
+UNKNOWN_FORMAT = "unknown format"
 
 
 class NotAFeed(Exception):
@@ -14,10 +16,12 @@ class NotAFeed(Exception):
 class EntryDraft:
     """An entry as the document states it; the HTML is not sanitised.
 
-    ``base`` resolves relative links, ``content_base`` those in the content if it has its own.
+    ``base`` is the xml:base that applies to the link, ``content_base`` the one that applies to all
+    other addresses; both are absolute, or empty if there is none. ``image`` is the address of the
+    picture. ``notes``: see `model.ParsedFeed`.
     """
 
-    base: str
+    base: str = ""
     content_base: str = ""
     guid: str = ""
     atom_id: str = ""
@@ -32,13 +36,17 @@ class EntryDraft:
     updated: datetime | None = None
     language: str = ""
     rights: str = ""
+    image: str = ""
+    source: Source | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class FeedDraft:
     """A feed as the document states it. ``authors`` apply to entries that name none.
 
-    ``is_cut``: the document ends too early.
+    ``base`` is absolute: the feed's xml:base, or else its address. ``is_cut``: the document ends too
+    early.
     """
 
     base: str
@@ -48,7 +56,9 @@ class FeedDraft:
     language: str = ""
     rights: str = ""
     authors: list[Author] = field(default_factory=list)
+    generator: str = ""
     entries: list[EntryDraft] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     hints: PollHints = field(default_factory=PollHints)
     is_cut: bool = False

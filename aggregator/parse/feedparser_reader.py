@@ -1,21 +1,20 @@
-"""RSS, RDF, Atom and CDF through feedparser. The one file that imports it."""
+"""RSS, RDF, Atom and CDF through feedparser."""
 
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 import feedparser
 
 from aggregator.model import Fetched
-from aggregator.parse.drafts import FeedDraft, NotAFeed
-from aggregator.parse.feedparser_fixes import is_other_rdf, remove_illegal_references
+from aggregator.parse.drafts import UNKNOWN_FORMAT, FeedDraft, NotAFeed
+from aggregator.parse.feedparser_fixes import is_other_rdf, parse
 from aggregator.parse.to_draft import make_feed_draft
-from aggregator.parse.xml_repair import close_truncated, fix_declared_encoding, limit_entries
+from aggregator.parse.xml_repair import close_truncated, limit_entries
 
 _HARMLESS = (
     feedparser.exceptions.NonXMLContentType,  # RSS as text/html: the body decides
-    feedparser.exceptions.CharacterEncodingOverride,  # see the warning below
+    feedparser.exceptions.CharacterEncodingOverride,  # `encoding` has decided
 )
 
 
@@ -24,25 +23,19 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
 
     Raises NotAFeed if feedparser recognises neither a format nor an entry.
     """
-    body = fix_declared_encoding(fetched.body)
-    warnings = ["some bytes are not in the declared encoding"] if body != fetched.body else []
+    body, warnings = fetched.body, []
     closed_body = close_truncated(body)
     if closed_body is not None:
         body = closed_body
         warnings.append("truncated; only complete entries were read")
-    short_body, left_out = limit_entries(remove_illegal_references(body))
+    short_body, left_out = limit_entries(body)
     if left_out:
         warnings.append(f"{left_out} entries in the middle of the document were left out")
-    parsed = feedparser.parse(
-        BytesIO(short_body),
-        response_headers={"content-type": fetched.content_type},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    parsed = parse(short_body, fetched.content_type)
     # HTML is not "bozo", so the format is tested.
     version = parsed.get("version")
     if not parsed.entries and (not version or is_other_rdf(version, body)):
-        raise NotAFeed("unknown format")
+        raise NotAFeed(UNKNOWN_FORMAT)
     warnings += _warnings(parsed)
     draft = make_feed_draft(parsed, replace(fetched, body=body), warnings, now)
     return replace(draft, is_cut=closed_body is not None)
@@ -51,8 +44,6 @@ def read_xmlfeed(fetched: Fetched, now: datetime) -> FeedDraft:
 def _warnings(parsed: Any) -> list[str]:
     """What feedparser found wrong in a document that it read."""
     error = parsed.get("bozo_exception")
-    if isinstance(error, feedparser.exceptions.CharacterEncodingOverride):
-        return [f"read as {parsed['encoding']} instead of the declared encoding"]
     if error is None or isinstance(error, _HARMLESS):
         return []
     where = str(error).removeprefix("<unknown>:")  # expat's name for a document without one

@@ -20,14 +20,14 @@ from hashlib import sha256
 
 from aggregator import __version__
 from aggregator.model import Entry, Fetched, ParsedFeed, SeenDocument, SeenEntry
+from aggregator.parse import READER_VERSION
 from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.feedparser_reader import read_xmlfeed
-from aggregator.parse.normalize import normalize_feed, page_of
+from aggregator.parse.identity import copy_name, page_of
+from aggregator.parse.normalize import first_notes, normalize_feed
 from aggregator.parse.pieces import Pieces, cut_document
 from aggregator.text.folding import digest
 from aggregator.text.urls import link_key
-
-READER_VERSION = 1  # increase it when the same document gives other entries than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,8 @@ class _CutDocument:
 
     def parse(self, entries: Sequence[bytes]) -> tuple[FeedDraft, ParsedFeed]:
         """Parse the document with only these ``entries``."""
-        body = self.pieces.select_after_empty(entries)
+        body = self.pieces.select(entries)
         draft = read_xmlfeed(replace(self.fetched, body=body), self.now)
-        draft = replace(draft, entries=draft.entries[1:])
         return draft, normalize_feed(self.fetched.key, draft, self.language)
 
     def context(self, draft: FeedDraft) -> str:
@@ -59,6 +58,7 @@ class _CutDocument:
             draft.base,
             draft.language,
             draft.link,
+            draft.generator,
             repr(draft.authors),
         )
 
@@ -67,7 +67,7 @@ def parse_xml(
     fetched: Fetched, now: datetime, language: str | None, previous: SeenDocument | None
 ) -> ParsedFeed:
     """Parse an XML feed; entries in ``previous`` are not parsed again where this changes nothing."""
-    pieces = cut_document(fetched.body, fetched.content_type)
+    pieces = cut_document(fetched.body)
     if pieces is None:
         return normalize_feed(fetched.key, read_xmlfeed(fetched, now), language)
     document = _CutDocument(fetched, pieces, now, language)
@@ -78,7 +78,7 @@ def parse_xml(
 def _parse_all(document: _CutDocument) -> ParsedFeed:
     draft, parsed = document.parse(document.pieces.entries)
     entries = _seen_entries(document.pieces.entries, draft, parsed)
-    if parsed.warnings or entries is None or not _are_distinct(entries):
+    if parsed.warnings or not parsed.entries or entries is None or not _are_distinct(entries):
         return parsed
     return replace(parsed, seen=SeenDocument(document.context(draft), _encode(entries)))
 
@@ -108,7 +108,7 @@ def _parse_new(document: _CutDocument, previous: SeenDocument) -> ParsedFeed | N
     entries = [match or next(in_order) for match in matches]
     return replace(
         parsed,
-        warnings=(),  # "no entries" would be wrong: there are known ones
+        notes=first_notes(note for entry in entries for note in entry.notes),
         known=known_entries,
         seen=SeenDocument(previous.context, _encode(entries)),
     )
@@ -128,14 +128,20 @@ def _seen_entries(
             names=_names(entry_draft, entry, home),
             own_name=digest(entry_draft.guid, entry.link or "", entry.title),
             date=entry.published or entry.updated,
+            notes=tuple(entry_draft.notes),
         )
         for piece, entry_draft, entry in zip(pieces, draft.entries, parsed.entries, strict=True)
     ]
 
 
 def _names(draft: EntryDraft, entry: Entry, home: str | None) -> tuple[str, ...]:
-    """Digests of the guid, page and atom:id, by which `normalize` tells entries apart."""
-    values = {"guid": draft.guid, "page": page_of(entry, home), "id": draft.atom_id}
+    """Digests of all by which `identity` tells entries apart."""
+    values = {
+        "guid": draft.guid,
+        "page": page_of(entry, home),
+        "id": draft.atom_id,
+        "copy": copy_name(entry),
+    }
     return tuple(digest(kind, value) for kind, value in values.items() if value)
 
 
@@ -161,9 +167,9 @@ def _sharing_differs(entries: Iterable[SeenEntry], before: set[str], after: set[
 
 
 def _encode(entries: Iterable[SeenEntry]) -> str:
-    """JSON: [[digest, key, [*names, own_name], date], …]."""
+    """JSON: [[digest, key, [*names, own_name], date, *notes], …]."""
     rows = [
-        [e.digest, e.key, [*e.names, e.own_name], e.date.isoformat() if e.date else None]
+        [e.digest, e.key, [*e.names, e.own_name], e.date.isoformat() if e.date else None, *e.notes]
         for e in entries
     ]
     return json.dumps(rows, separators=(",", ":"))
@@ -171,6 +177,13 @@ def _encode(entries: Iterable[SeenEntry]) -> str:
 
 def _decode(text: str) -> list[SeenEntry]:
     return [
-        SeenEntry(key_digest, key, tuple(names), own_name, date and datetime.fromisoformat(date))
-        for key_digest, key, (*names, own_name), date in json.loads(text)
+        SeenEntry(
+            piece_digest,
+            key,
+            tuple(names),
+            own_name,
+            datetime.fromisoformat(date) if date else None,
+            tuple(notes),
+        )
+        for piece_digest, key, (*names, own_name), date, *notes in json.loads(text)
     ]

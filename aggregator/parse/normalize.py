@@ -1,50 +1,70 @@
-"""Drafts -> `model.ParsedFeed`: clean every field, and identify every entry."""
+"""Drafts -> `model.ParsedFeed`: clean every field, and resolve every address."""
 
 import re
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from aggregator.model import Author, Category, Enclosure, Entry, Feed, ParsedFeed
+from aggregator.model import Category, Enclosure, Entry, Feed, ParsedFeed
 from aggregator.parse.drafts import EntryDraft, FeedDraft
-from aggregator.parse.sanitize import clean_html, one_line, remove_illegal, text_from_html
-from aggregator.text.atom_ids import is_atom_id, mint_id
-from aggregator.text.folding import digest
-from aggregator.text.urls import absolute, is_web, link_key
+from aggregator.parse.identity import identify
+from aggregator.parse.persons import merge_persons
+from aggregator.parse.sanitize import clean_html, one_line, text_from_html
+from aggregator.text.atom_ids import is_atom_id
+from aggregator.text.languages import language_of
+from aggregator.text.urls import absolute, host
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
-_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_ENTRIES = 300  # of one document
 _MAX_TITLE_CHARACTERS = 1000
 _MAX_DERIVED_TITLE_CHARACTERS = 80
+_MAX_NOTES = 5
+_COMPARED_WORDS = 12
 
 
 def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFeed:
     """Sanitise, make links absolute, and give every entry its key and id.
 
-    ``key`` is that of the subscription: its address without secrets. ``language`` is used if the
-    feed states none.
+    ``key`` is that of the subscription: its address without secrets. ``language`` is the one that
+    the operator states; it overrides all others.
     """
-    language = _language(draft.language) or language
+    declared = _language(draft.language)
     link = absolute(draft.base, draft.link) if draft.link else None
     feed = Feed(
         id=draft.id if is_atom_id(draft.id) else key,
         title=_title(draft.title_html) or link or key,
         link=link,
-        language=language,
+        language=language or declared,
         rights=one_line(text_from_html(draft.rights)) or None,
     )
-    warnings = list(draft.warnings)
+    notes = list(draft.notes)
     drafts = _newest(draft.entries)
     if len(drafts) < len(draft.entries):
-        warnings.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
-    entries = _identify(key, feed, drafts, [_entry(entry, language) for entry in drafts])
+        notes.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
+    base = link or draft.base
+    entries = identify(
+        key, feed, drafts, [_entry(entry, base, declared, language) for entry in drafts]
+    )
     if len(entries) < len(drafts):
-        warnings.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
-    if not entries:
-        warnings.append("the feed has no entries")
-    return ParsedFeed(key, feed, entries, tuple(warnings), draft.hints, is_cut=draft.is_cut)
+        notes.append(f"{len(drafts) - len(entries)} duplicate entries were dropped")
+    notes += (note for entry in drafts for note in entry.notes)
+    return ParsedFeed(
+        key,
+        feed,
+        entries,
+        tuple(draft.warnings),
+        draft.hints,
+        is_cut=draft.is_cut,
+        notes=first_notes(notes),
+    )
+
+
+def first_notes(notes: Iterable[str]) -> tuple[str, ...]:
+    """Each note once, and not too many. Two notes that differ only in an example are one."""
+    by_kind: dict[str, str] = {}
+    for note in notes:
+        by_kind.setdefault(note.partition(", such as")[0], note)
+    return tuple(by_kind.values())[:_MAX_NOTES]
 
 
 def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
@@ -59,34 +79,65 @@ def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
     return [drafts[index] for index in sorted(-index for _, index in newest)]
 
 
-def _entry(draft: EntryDraft, language: str | None) -> Entry:
-    """The entry without its identity: ``key``, ``id`` and ``page`` follow in `_identify`."""
-    content_base = draft.content_base or draft.base
-    content = clean_html(draft.content_html, content_base)
+def _entry(
+    draft: EntryDraft, feed_base: str, feed_language: str | None, setting: str | None
+) -> Entry:
+    """The entry without its identity: ``key``, ``id`` and ``page`` follow in `identify`.
+
+    ``feed_base``: the feed's link, or else its address. ``feed_language`` is the one that the feed
+    declares, ``setting`` the operator's.
+    """
+    link = absolute(draft.base or feed_base, draft.link) if draft.link else None
+    base = draft.content_base or _content_base(link, feed_base)
+    content = clean_html(draft.content_html, base)
     same = draft.summary_html == draft.content_html
-    summary = content if same else clean_html(draft.summary_html, content_base)
+    summary = content if same else clean_html(draft.summary_html, base)
     if not content:
         content, summary = summary, ""
     elif summary == content:
         summary = ""
-    text = text_from_html(content or summary)
-    link = absolute(draft.base, draft.link) if draft.link else None
+    text = text_from_html(content)
+    title = _title(draft.title_html) or _derived_title(text) or link or "(untitled)"
+    declared = _language(draft.language) or feed_language
+    language = language_of(f"{title}\n{text}", declared, setting)
+    if not setting and declared and language != declared:
+        draft.notes.append(
+            f'some texts are not in "{declared}", as declared, such as "{title[:40]}"'
+        )
     return Entry(
         key="",
         id="",
-        title=_title(draft.title_html) or _derived_title(text) or link or "(untitled)",
+        title=title,
         link=link,
         summary=summary,
         content=content,
-        text=text,
-        authors=tuple(dict.fromkeys(a for a in map(_author, draft.authors) if a.name)),
+        text=_with_summary(text, text_from_html(summary)),
+        authors=merge_persons(draft.authors),
         categories=tuple(dict.fromkeys(c for c in map(_category, draft.categories) if c.term)),
-        enclosures=tuple(dict.fromkeys(_enclosures(draft))),
+        enclosures=tuple(dict.fromkeys(_enclosures(draft, base))),
         published=draft.published,
         updated=draft.updated,
-        language=_language(draft.language) or language,
+        language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
+        image=absolute(base, draft.image) if draft.image else None,
+        source=draft.source,
     )
+
+
+def _content_base(link: str | None, feed_base: str) -> str:
+    """What relative addresses mean without an xml:base: the entry's page, if it is on the feed's site.
+
+    The link of a linkblog is another site's page, while its pictures are on its own.
+    """
+    return link if link and host(link) == host(feed_base) else feed_base
+
+
+def _with_summary(text: str, summary: str) -> str:
+    """All words of an entry: its text, and its summary if that is no part of it."""
+    start = " ".join(summary.split()[:_COMPARED_WORDS])
+    if not start or start in " ".join(text.split()):
+        return text
+    return f"{text}\n\n{summary}"
 
 
 def _title(html: str) -> str:
@@ -101,15 +152,6 @@ def _derived_title(text: str) -> str:
     return (line[:_MAX_DERIVED_TITLE_CHARACTERS].rpartition(" ")[0] or line[:40]) + "…"
 
 
-def _author(author: Author) -> Author:
-    email = one_line(author.email or "")
-    return Author(
-        name=one_line(text_from_html(author.name)) or email,
-        email=email if _EMAIL.fullmatch(email) else None,
-        uri=author.uri if author.uri and is_web(author.uri) else None,
-    )
-
-
 def _category(category: Category) -> Category:
     term = one_line(text_from_html(category.term or category.label or ""))
     label = one_line(text_from_html(category.label or ""))
@@ -117,64 +159,18 @@ def _category(category: Category) -> Category:
     return Category(term, scheme, label if label != term and label else None)
 
 
-def _enclosures(draft: EntryDraft) -> list[Enclosure]:
+def _enclosures(draft: EntryDraft, base: str) -> list[Enclosure]:
+    """The enclosures with absolute addresses, without pictures that the content shows."""
     enclosures = []
     for enclosure in draft.enclosures:
-        url = absolute(draft.base, enclosure.url) if enclosure.url else None
+        url = absolute(base, enclosure.url) if enclosure.url else None
         media_type = one_line(enclosure.type or "")
         if url:
             valid_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else None
-            enclosures.append(Enclosure(url, valid_type, enclosure.length_bytes))
+            enclosures.append(replace(enclosure, url=url, type=valid_type))
     return enclosures
 
 
 def _language(value: str) -> str | None:
     value = value.strip().replace("_", "-")
     return value if _LANGUAGE.fullmatch(value) else None
-
-
-def _identify(
-    feed_key: str, feed: Feed, drafts: list[EntryDraft], entries: list[Entry]
-) -> tuple[Entry, ...]:
-    """Give each entry its ``page``, ``key`` and ``id``, and leave out exact copies.
-
-    The key is the guid, else the page, else a digest of title and date or text. A guid or page
-    that several entries of the document share identifies none of them: a guid is then completed by
-    link and title, a page is not used.
-    """
-    home = link_key(feed.link) if feed.link else None
-    link_uses = Counter(link_key(entry.link) for entry in entries if entry.link)
-    guids = [remove_illegal(draft.guid) for draft in drafts]
-    guid_uses = Counter(guids)
-    atom_id_uses = Counter(draft.atom_id for draft in drafts)
-    first_by_key: dict[str, Entry] = {}
-    identified: dict[str, Entry] = {}
-    for draft, guid, entry in zip(drafts, guids, entries, strict=True):
-        page = page_of(entry, home)
-        if page and link_uses[page] > 1:
-            page = None
-        at = entry.published or entry.updated
-        date = str(at) if at else ""
-        if guid and guid_uses[guid] == 1:
-            key = guid
-        elif guid:
-            key = f"{guid}|{digest(entry.link or '', entry.title)}"
-        elif page:
-            key = page
-        else:
-            key = digest(entry.link or "", entry.title, date or entry.text)
-        if first_by_key.setdefault(key, entry) != entry:
-            key = f"{key}|{digest(entry.text, date, *(e.url for e in entry.enclosures))}"
-        is_own_id = is_atom_id(draft.atom_id) and atom_id_uses[draft.atom_id] == 1
-        atom_id = draft.atom_id if is_own_id else mint_id(feed_key, page, key)
-        identified.setdefault(key, replace(entry, key=key, page=page, id=atom_id))
-    return tuple(identified.values())
-
-
-def page_of(entry: Entry, home: str | None) -> str | None:
-    """The `link_key` of the entry's link, None if that is the home page of the feed or of any site.
-
-    A home page identifies no entry, however many link to it.
-    """
-    page = link_key(entry.link) if entry.link else None
-    return page if page != home and urlsplit(entry.link or "").path[1:] else None

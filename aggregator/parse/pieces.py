@@ -1,7 +1,6 @@
 """Cut an XML feed into its head, entries and tail, so that part of it can be read by itself.
 
-The parts are the document's own bytes. Only plain documents are cut: well-formed, in the one
-encoding that they declare, without a document type. No comment, CDATA section or processing
+Only plain documents are cut: well-formed, without a document type. No comment, CDATA section or processing
 instruction may cross a cut, and only white space may stand between entries. No entry may have an
 xml:base of its own, which feedparser would apply to the next entry too.
 """
@@ -10,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aggregator.parse.entities import XML_ENCODING
 from aggregator.parse.normalize import MAX_ENTRIES
 from aggregator.parse.xml_repair import is_wellformed
 
@@ -21,15 +19,6 @@ _SECTION_STARTS = (b"<!", b"<?")
 _OUTER_TAG = re.compile(
     rb"""<(?:[\w.-]+:)?(?:rss|feed|RDF|channel)\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE
 )
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_CODECS = {  # supersets of ASCII, each with the codec by which feedparser reads it
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "us-ascii": "ascii",
-    "iso-8859-1": "windows-1252",
-    "iso-8859-15": "iso-8859-15",
-    "windows-1252": "windows-1252",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +38,10 @@ class Pieces:
         """The document with only these ``entries``."""
         return b"".join((self.head, *entries, self.tail))
 
-    def select_after_empty(self, entries: Sequence[bytes]) -> bytes:
-        """The document with an empty entry and these ``entries``.
 
-        feedparser forgets the feed's description and summary only at the end of an entry, and would
-        read the first entry in another way than the others.
-        """
-        name = b"item" if self.entries[0].startswith(b"<item") else b"entry"
-        return self.select([b"<%b></%b>" % (name, name), *entries])
-
-
-def cut_document(body: bytes, content_type: str) -> Pieces | None:
-    """The pieces of a document, None if it is not plain enough."""
-    if not _is_plain(body, content_type) or _ENTRY_BASE.search(body):
+def cut_document(body: bytes) -> Pieces | None:
+    """The pieces of a document in UTF-8, None if it is not plain enough."""
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body or _ENTRY_BASE.search(body):
         return None
     tags = list(_ENTRY_TAG.finditer(body))
     start_tags, end_tags = tags[::2], tags[1::2]
@@ -82,24 +62,6 @@ def cut_document(body: bytes, content_type: str) -> Pieces | None:
     )
     complete = all(map(_has_complete_sections, (pieces.head, *pieces.entries, pieces.tail)))
     return pieces if complete else None
-
-
-def _is_plain(body: bytes, content_type: str) -> bool:
-    """Whether document and header agree on one encoding, and every byte is valid in it."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        return False
-    declaration = XML_ENCODING.match(body)
-    charset = _CHARSET.search(content_type)
-    encodings = {declaration[1].decode().lower()} if declaration else set()
-    encodings |= {charset[1].lower()} if charset else set()
-    codec = _CODECS.get(encodings.pop() if encodings else "utf-8")
-    if encodings or codec is None:
-        return False
-    try:
-        body.decode(codec)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _has_complete_sections(piece: bytes) -> bool:

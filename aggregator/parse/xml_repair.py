@@ -5,33 +5,12 @@ from xml.parsers import expat
 
 from aggregator.parse.drafts import NotAFeed
 
-_WIDE_DECLARATION = re.compile(
-    rb"""^(<\?xml[^>]{0,100}?encoding\s*=\s*["'])(?:utf-?(?:16|32)|ucs)[^"']*""", re.IGNORECASE
+_ROOT = re.compile(
+    rb"<(/?)((?:[\w.-]+:)?(?:rss|feed|rdf|channel))(?![\w:.-])[^<>]*>", re.IGNORECASE
 )
-_ROOT = re.compile(rb"<(/?)((?:[\w.-]+:)?(?:rss|feed|rdf|channel))\b[^<>]*>", re.IGNORECASE)
 _ENTRY_START = re.compile(rb"<(?:item|entry)[\s>]")
 _ENTRY_END = re.compile(rb"</(?:item|entry)\s*>|<(?:item|entry)\s[^<>]*/>")
 _MAX_ENTRIES_AT_EACH_END = 500
-
-
-def fix_declared_encoding(body: bytes) -> bytes:
-    """Correct a document whose real encoding is UTF-8, although feedparser would use another.
-
-    Two cases: the declaration says UTF-16 or UTF-32 in plain ASCII; or a few bytes are invalid (a
-    title cut within a character), for which feedparser would read everything as windows-1252.
-    """
-    if body.startswith(b"<?xml"):
-        body = _WIDE_DECLARATION.sub(rb"\1utf-8", body, count=1)
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        if b"\0" in body:  # UTF-16 or UTF-32
-            return body
-        text = body.decode("utf-8", "replace")
-        invalid = text.count("\ufffd")
-        valid = len(text) - len(text.encode("ascii", "ignore")) - invalid
-        return text.encode() if invalid < valid else body
-    return body
 
 
 def close_truncated(body: bytes) -> bytes | None:

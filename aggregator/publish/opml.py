@@ -12,10 +12,15 @@ def render_subscriptions(site: Site, subscriptions: Iterable[Subscription]) -> b
     return _render(site, outlines)
 
 
+_FOR_THE_OPERATOR = ("unmatched", "near-miss")  # channels that show what the tags miss
+
+
 def render_opml(site: Site, feeds: Iterable[OutputFeed]) -> bytes:
-    """The feeds we publish, in the order given."""
+    """The feeds that people subscribe to, in the order given."""
     outlines = []
     for feed in feeds:
+        if feed.channel.kind is ChannelKind.OWN and feed.channel.name in _FOR_THE_OPERATOR:
+            continue
         mark = "#" if feed.channel.kind is ChannelKind.TAG else ""
         outlines.append(
             {

@@ -34,6 +34,10 @@ _REASONS = {
     EvidenceKind.SIMILAR: N_("similar to “%(where)s”: %(detail)s"),
     EvidenceKind.MEANING: N_("similar in meaning to “%(where)s”"),
 }
+_PRIVATE_REASONS = {  # of evidence that names no clipping
+    EvidenceKind.SIMILAR: N_("similar to the clippings of this tag: %(detail)s"),
+    EvidenceKind.MEANING: N_("similar in meaning to the clippings of this tag"),
+}
 _PHRASES = {
     "title": N_("“%(detail)s” in the title"),
     "lead": N_("“%(detail)s” in the lead"),
@@ -78,6 +82,8 @@ class Translator:
         """Explain why a tag matches."""
         phrase = _PHRASES.get(evidence.where, _PHRASES["body"])
         message = _REASONS.get(evidence.kind, phrase)
+        if not evidence.where:  # all similar clippings are private
+            message = _PRIVATE_REASONS.get(evidence.kind, message)
         return self.gettext(message, detail=evidence.detail, where=evidence.where)
 
     def condition(self, condition: str) -> str:

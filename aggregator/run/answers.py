@@ -18,6 +18,7 @@ from aggregator.model import (
     Trouble,
     Validators,
 )
+from aggregator.parse import READER_VERSION
 from aggregator.text import urls
 
 
@@ -94,6 +95,9 @@ def accept(
         parsed = replace(parsed, seen=None)
     new_state, events = transitions.on_fetched(
         subscription, state, outcome, parsed, body_hash, now, same_feed=same_feed
+    )
+    new_state = replace(
+        new_state, notes="\n".join(parsed.notes) or None, reader_version=READER_VERSION
     )
     warnings = [*outcome.warnings, *parsed.warnings]
     if outcome.moved_to:

@@ -10,9 +10,9 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from aggregator.clippings import clipping_from_entry
+from aggregator.clippings import clipping_from_entry, without_private_tags
 from aggregator.match import Vocabulary, build_vocabulary
-from aggregator.model import Clipping, Config, Entry, MatchedEntry
+from aggregator.model import Clipping, Config, Entry, MatchedEntry, Role
 from aggregator.run.timing import StageTimer
 from aggregator.text.folding import digest
 
@@ -85,9 +85,17 @@ class MatcherCache:
 def load_vocabulary(
     config: Config, clippings: Sequence[Clipping], store: "Store"
 ) -> tuple[Vocabulary, list[Clipping]]:
-    """The tags, and all clippings: those of the files and those of polled bookmark feeds."""
-    polled = store.clippings.polled_entries(config.clippings_keys)
-    all_clippings = [*clippings, *map(clipping_from_entry, polled)]
+    """The tags, and all clippings: those of the files and those of polled bookmark feeds.
+
+    No tag is known that only private clippings have, unless feeds.toml names it.
+    """
+    all_clippings = [*clippings]
+    for role in (Role.CLIPPINGS, Role.PRIVATE_CLIPPINGS):
+        is_private = role is Role.PRIVATE_CLIPPINGS
+        for key in sorted(config.keys(role)):
+            entries = store.clippings.polled_entries(key)
+            all_clippings += (clipping_from_entry(e, key, private=is_private) for e in entries)
+    all_clippings = without_private_tags(all_clippings, config.tag_names)
     return build_tag_vocabulary(config, all_clippings), all_clippings
 
 

@@ -45,7 +45,8 @@ class OfflineDetector:
             return False
         if self._online is not None:
             return True
-        hosts = {domain_of(poll.url) for poll in polls}
+        silent = {subscription.key for subscription, _ in self._deferred}
+        hosts = {domain_of(poll.url) for poll in polls if poll.subscription.key in silent}
         worked_before = any(not states[s.key].failures for s, _ in self._deferred)
         return len(hosts) >= MIN_SILENT_HOSTS and worked_before
 

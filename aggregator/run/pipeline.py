@@ -10,15 +10,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aggregator.clippings import entries_from_clippings
+from aggregator.clippings import entries_from_clippings, private_warning
 from aggregator.match import Vocabulary, unknown_tags
-from aggregator.model import Clipping, Config, Feed, PublishSettings, RunReport
+from aggregator.model import Clipping, Config, Feed, PublishSettings, Role, RunReport
+from aggregator.parse import READER_VERSION
 from aggregator.run.match import load_vocabulary, match
 from aggregator.run.poll import PollResult, Progress, plan_polls, poll_feeds
 from aggregator.run.prune import prune_batch
 from aggregator.run.publish import place_stories, publish
 from aggregator.run.stale import OutputWriter
 from aggregator.run.timing import StageTimer
+from aggregator.text.languages import detect_language
 from aggregator.text.urls import redact
 
 if TYPE_CHECKING:
@@ -119,7 +121,15 @@ def match_and_place(
     """
     with timer.stage("group"):
         site = Feed(config.site.url, config.site.title, config.site.url, None, None)
-        store.clippings.save(entries_from_clippings(clippings), site, now)
+        store.clippings.save(
+            entries_from_clippings(clippings),
+            site,
+            now,
+            detect_language=detect_language,
+            version=READER_VERSION,
+        )
+        roles = (Role.CLIPPINGS, Role.PRIVATE_CLIPPINGS)
+        store.clippings.save_roles({role: config.keys(role) for role in roles})
         new_stories = store.stories.group_entries(now)
         timer.add("group", entries=new_stories)
     with timer.stage("match"):
@@ -130,7 +140,7 @@ def match_and_place(
         timer.add("prune", entries=pruned)
     with timer.stage("place"):
         timer.add("place", entries=place_stories(config, vocabulary, store, now))
-    warnings = list(unknown_tags(vocabulary, config.feeds))
+    warnings = [*unknown_tags(vocabulary, config.feeds), *private_warning(clippings)]
     if not any(clipping.tags for clipping in clippings):
         warnings.append(
             "no clippings with tags: only names, rules and categories are matched; "

@@ -32,7 +32,9 @@ from aggregator.model import (
     RunReport,
     Subscription,
     Trouble,
+    Validators,
 )
+from aggregator.parse import READER_VERSION
 from aggregator.run import answers
 from aggregator.run.answers import AnswerEffect, AnswerKind
 from aggregator.run.offline import OfflineDetector
@@ -78,13 +80,14 @@ class NullProgress:
 
 @dataclass(slots=True)
 class PollResult:
-    """What polling has done so far."""
+    """What polling has done so far. ``answered``: at least one feed has, so our network works."""
 
     fetched: int = 0
     not_modified: int = 0
     waiting: int = 0
     new: int = 0
     modified: int = 0
+    answered: bool = False
     offline: bool = False
     troubles: list[Trouble] = field(default_factory=list)
     events: list[FeedEvent] = field(default_factory=list)
@@ -160,11 +163,16 @@ def plan_subscriptions(
         else:
             _log(subscription, "not due; the next poll is at %s", state.next_poll_at)
     polls = [
-        Poll(subscription, schedule.poll_url(subscription, state), state.validators)
+        Poll(subscription, schedule.poll_url(subscription, state), _validators(state))
         for subscription, state in schedule.limit_per_host(due)
     ]
     logger.debug("%d of %d subscriptions are due", len(polls), len(subscriptions))
     return PollPlan(polls, states, holds, len(subscriptions) - len(polls))
+
+
+def _validators(state: FeedState) -> Validators:
+    """None for a document that another version has read: an unchanged one must be read again."""
+    return state.validators if state.reader_version == READER_VERSION else Validators()
 
 
 def _log(subscription: Subscription, message: str, *arguments: object) -> None:
@@ -243,11 +251,11 @@ class _Poller:
     async def take(self, subscription: Subscription, outcome: FetchOutcome) -> None:
         """Process one answer, and store the batch if it is full."""
         if isinstance(outcome, Fetched):
-            self._count_deferred_failures()
+            self._note_answer()
             effect = await self._process_document(subscription, outcome)
         elif (
             isinstance(outcome, FetchFailed)
-            and outcome.unreached
+            and self._may_be_our_network(subscription, outcome)
             and self._detector.defer(subscription, outcome)
         ):
             self._progress.polled(subscription, outcome.reason)
@@ -262,10 +270,11 @@ class _Poller:
     def _process_status(
         self, subscription: Subscription, outcome: NotModified | Gone | FetchFailed | Deferred
     ) -> AnswerEffect:
-        """An answer without a document. Any but `Deferred` proves that the network works."""
+        """An answer without a document, or none. An answer proves that the network works."""
         if isinstance(outcome, Deferred):
             return answers.defer(subscription, outcome)
-        self._count_deferred_failures()
+        if not (isinstance(outcome, FetchFailed) and (outcome.unreached or outcome.local)):
+            self._note_answer()
         state = self._plan.states[subscription.key]
         match outcome:
             case FetchFailed():
@@ -279,12 +288,13 @@ class _Poller:
         state = self._plan.states[subscription.key]
         self._timer.add("fetch", size=len(outcome.body))
         body_hash = hashlib.sha256(outcome.body).hexdigest()
-        if body_hash == state.body_hash:  # the server ignores conditional requests
+        is_same = body_hash == state.body_hash and state.reader_version == READER_VERSION
+        if is_same:  # the server ignores conditional requests
             return answers.keep(subscription, state, outcome, self._now)
         # Incremental parsing does not suit a partial document (RFC 3229), which leaves out entries
         # that still exist; nor clippings, since an entry pruned as a subscription's must come back.
         is_first = state.succeeded_at is None
-        parse_all = is_first or outcome.partial or subscription.role is Role.CLIPPINGS
+        parse_all = is_first or outcome.partial or subscription.role is not Role.SUBSCRIPTION
         with self._timer.stage("store"):
             previous = None if parse_all else self._store.feeds.last_document(subscription)
         parsed = await self._parser.parse(outcome, self._now, subscription.language, previous)
@@ -355,8 +365,22 @@ class _Poller:
             self._progress.polled(answer.subscription, f"{new} new, {modified} modified")
             _log(answer.subscription, "stored: %d new, %d modified", new, modified)
 
+    def _may_be_our_network(self, subscription: Subscription, failure: FetchFailed) -> bool:
+        """Whether our network may be to blame.
+
+        A portal may let all names lead to its own private address; then the guard refuses feeds
+        that worked before. A new feed at a private address is an error in feeds.toml.
+        """
+        ever_succeeded = self._plan.states[subscription.key].succeeded_at is not None
+        return failure.unreached and (ever_succeeded or not failure.local)
+
+    def _note_answer(self) -> None:
+        """A feed has answered, so our network works."""
+        self.result.answered = True
+        self._count_deferred_failures()
+
     def _count_deferred_failures(self) -> None:
-        """A feed has answered: the failures deferred so far count as those of their feeds."""
+        """The failures deferred so far count as those of their feeds."""
         for subscription, failure in self._detector.note_answer():
             effect = self._fail(subscription, failure)
             self.result.add(effect)

@@ -1,16 +1,23 @@
 """A project on disk: feeds.toml and the clippings files that it names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.clippings import clipping_from_entry, parse_clippings
+from aggregator.clippings import clipping_from_entry, parse_clippings, private_warning
 from aggregator.config import parse_config
 from aggregator.errors import ConfigError, Diagnostic
 from aggregator.files.atomic import folder_lock, sweep, write_atomically
-from aggregator.model import Clipping, Config, Fetched, ParseFailed, Validators
+from aggregator.model import Clipping, Config, Fetched, ParseFailed, Role, Validators
+from aggregator.text.decoding import decode_document
+from aggregator.text.markup import read_markup
 from aggregator.text.utf8 import decode_utf8
+
+_PRIVATE_ADDRESS = (
+    "the address is a secret, so its bookmarks are used for matching and not published, "
+    'unless "public" of [clippings] lists it'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,21 @@ def open_project(path: Path, environment: Mapping[str, str], now: datetime) -> P
     diagnostics: list[Diagnostic] = []
     clippings: list[Clipping] = []
     warnings: list[Diagnostic] = []
+    public = set(_expand(config.public_clippings, root, file, []))
     for name in _expand(config.clippings, root, file, diagnostics):
         try:
             file_clippings, file_warnings = _read_clippings(root / name, name, now)
         except ConfigError as error:
             diagnostics += error.diagnostics
             continue
+        if name in public:
+            file_clippings = tuple(replace(c, private=False) for c in file_clippings)
         clippings += file_clippings
         warnings += file_warnings
+        warnings += (Diagnostic(name, None, text) for text in private_warning(file_clippings))
+    for subscription in config.subscriptions:
+        if subscription.role is Role.PRIVATE_CLIPPINGS:
+            warnings.append(Diagnostic(file, None, f'"{subscription.title}": {_PRIVATE_ADDRESS}'))
     if diagnostics:
         raise ConfigError(tuple(diagnostics))
     return Project(root, config, tuple(clippings), tuple(warnings))
@@ -110,10 +124,25 @@ def _read_clippings(
         if isinstance(parsed, ParseFailed):
             message = f"neither clippings nor a bookmark file; {parsed.reason}"
             raise ConfigError((Diagnostic(file, None, message),))
-        warnings = tuple(Diagnostic(file, None, warning) for warning in parsed.warnings)
-        return tuple(map(clipping_from_entry, parsed.entries)), warnings
+        notes = (*parsed.warnings, *parsed.notes)
+        warnings = [Diagnostic(file, None, note) for note in notes]
+        count = _count_entries(data)
+        if len(parsed.entries) != count is not None:
+            message = f"of {count} entries in the file, {len(parsed.entries)} were read"
+            warnings.append(Diagnostic(file, None, message))
+        link = parsed.feed.link or ""
+        return tuple(clipping_from_entry(entry, link) for entry in parsed.entries), tuple(warnings)
 
     return parse_clippings(data, file, parse_feed)
+
+
+def _count_entries(data: bytes) -> int | None:
+    """The number of entries in an XML feed, counted without parsing it; None for JSON."""
+    document = decode_document(data)
+    if document.lstrip().startswith("{"):
+        return None
+    names = (markup.name.rpartition(":")[2] for markup in read_markup(document))
+    return sum(1 for name in names if name in ("item", "entry"))
 
 
 def _read(path: Path, name: str, otherwise: str) -> bytes:

@@ -240,9 +240,9 @@ class RenderPlanner:
 def clippings_by_channel(
     clippings: Iterable[Clipping], vocabulary: Vocabulary
 ) -> dict[str, list[Clipping]]:
-    """The clippings of each tag, by the key of the tag's channel."""
+    """The public clippings of each tag, by the key of the tag's channel."""
     by_channel: dict[str, list[Clipping]] = {}
-    for clipping in clippings:
+    for clipping in (clipping for clipping in clippings if not clipping.private):
         for tag in dict.fromkeys(map(vocabulary.key, clipping.tags)):
             if tag is not None:
                 by_channel.setdefault(channel_key(ChannelKind.TAG, tag), []).append(clipping)

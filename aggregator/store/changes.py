@@ -17,6 +17,8 @@ SIGNIFICANT_CHARACTERS = 200
 SIGNIFICANT_SHARE = 0.1
 MAX_COMPARED_CHARACTERS = 20_000  # difflib takes quadratic time
 
+_MIN_TEXT_CHARACTERS = 60  # shorter texts may be equal by chance
+_REVISION = re.compile(r"#\d+$")  # the BBC counts the editions of an article in its guid
 _NUMBER = re.compile(r"\d+")
 _QUERY = re.compile(r"""[?#][^"'\s>]*""")
 
@@ -35,6 +37,9 @@ def content_hash(entry: Entry) -> str:
         *(f"author={a.name}\x1e{a.uri or ''}" for a in entry.authors),
         *(f"category={c.term}\x1e{c.scheme or ''}" for c in entry.categories),
         *(f"enclosure={e.url}" for e in entry.enclosures),
+        entry.image and f"image={entry.image}",
+        entry.rights and entry.source and f"rights={entry.rights}",
+        entry.source and f"source={entry.source.id}\x1e{entry.source.title}",
     ]
     return digest(*(part for part in parts if part))
 
@@ -112,34 +117,66 @@ def revise(old: Entry, new: Entry, now: datetime, *, significant: bool) -> Entry
     )
 
 
+def correct(old: Entry, new: Entry) -> Entry:
+    """The stored ``old`` as a later version of this program reads it in ``new``.
+
+    The dates by which stories are sorted and announced stay. A date of publication was perhaps read
+    wrongly.
+    """
+    return replace(
+        new,
+        id=old.id,
+        published=new.published or old.published,
+        updated=old.updated or new.updated,
+    )
+
+
 def find_twin(
-    entry: Entry, candidates: Iterable[tuple[int, Entry]], *, all_keys_new: bool
+    entry: Entry,
+    candidates: Iterable[tuple[int, Entry]],
+    *,
+    all_keys_new: bool,
+    is_reread: bool = False,
 ) -> int | None:
     """The stored entry that the publisher now serves as ``entry`` under another key; None if none.
 
     ``candidates``: ids and entries of the feed that are no longer in its document. They are compared
-    by page, by title and date, by title and text; in each case the text must agree.
-    ``all_keys_new``: no key of the document is known, so the publisher has re-issued its archive,
-    perhaps with other dates.
+    by page, by title and date, by title and text, by date and text; in each case the text must
+    agree. ``all_keys_new``: no key of the document is known, so the publisher has re-issued its
+    archive, perhaps with other dates. ``is_reread``: another version of this program read ``old``,
+    perhaps another part of the entry as its text.
     """
-    for is_twin in (_has_same_page, _has_same_date, _has_same_text):
+    for is_twin in (_has_same_page, _has_same_date, _has_same_text, _has_new_title):
         for entry_id, old in candidates:
             if is_twin(old, entry, all_keys_new):
                 return entry_id
+    if is_reread:
+        return next((i for i, old in candidates if _may_be_misread(old, entry)), None)
     return None
+
+
+def _may_be_misread(old: Entry, new: Entry) -> bool:
+    if _date(old) is None or _date(old) != _date(new):
+        return False
+    return old.title == new.title or (old.link is not None and old.link == new.link)
+
+
+def _date(entry: Entry) -> datetime | None:
+    return entry.published or entry.updated
 
 
 def _has_same_page(old: Entry, new: Entry, _: bool) -> bool:
     if new.page is None or old.page != new.page:
         return False
+    if _REVISION.sub("", old.key) == _REVISION.sub("", new.key):
+        return True
     return fold(old.title) == fold(new.title) or (
         bool(old.text and new.text) and is_revision(old.text, new.text)
     )
 
 
 def _has_same_date(old: Entry, new: Entry, _: bool) -> bool:
-    date = new.published or new.updated
-    if date is None or date != (old.published or old.updated):
+    if _date(new) is None or _date(new) != _date(old):
         return False
     return fold(old.title) == fold(new.title) and is_revision(old.text, new.text)
 
@@ -151,3 +188,10 @@ def _has_same_text(old: Entry, new: Entry, all_keys_new: bool) -> bool:
         return True
     is_dated = old.published or old.updated or new.published or new.updated
     return not is_dated and old.text == new.text
+
+
+def _has_new_title(old: Entry, new: Entry, _: bool) -> bool:
+    """Whether the publisher corrected the title, and the address with it."""
+    if _date(new) is None or _date(new) != _date(old) or len(new.text) < _MIN_TEXT_CHARACTERS:
+        return False
+    return old.text == new.text or are_similar(old.text, new.text)

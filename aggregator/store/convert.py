@@ -1,5 +1,7 @@
 """Converts between rows and `model` values."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import func
@@ -16,6 +18,7 @@ from aggregator.model import (
     Feed,
     Match,
     Role,
+    Source,
     StoredEntry,
 )
 from aggregator.store.changes import content_hash
@@ -60,15 +63,29 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
         "categories": [
             {"term": c.term, "scheme": c.scheme, "label": c.label} for c in entry.categories
         ],
-        "enclosures": [
-            {"url": e.url, "type": e.type, "length_bytes": e.length_bytes} for e in entry.enclosures
-        ],
+        "enclosures": [_drop_none(asdict(enclosure)) for enclosure in entry.enclosures],
         "published": entry.published,
         "updated": entry.updated,
         "language": entry.language,
         "rights": entry.rights,
+        "image": entry.image,
+        "source": _source_to_json(entry.source) if entry.source else None,
         "content_hash": content_hash(entry),
     }
+
+
+def _source_to_json(source: Source) -> dict[str, Any]:
+    updated = source.updated.isoformat() if source.updated else None
+    return _drop_none(asdict(source) | {"updated": updated})
+
+
+def _source_from_json(value: dict[str, Any]) -> Source:
+    updated = value.get("updated")
+    return Source(**value | {"updated": datetime.fromisoformat(updated) if updated else None})
+
+
+def _drop_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 _HEAD_NAMES = """id feed_id story_id key atom_id title link page published updated language
@@ -88,6 +105,8 @@ def entry_from_row(row: AnyRow, *, whole: bool = True) -> Entry:
             "categories": tuple(Category(**category) for category in row.categories),
             "enclosures": tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
             "rights": row.rights,
+            "image": row.image,
+            "source": _source_from_json(row.source) if row.source else None,
         }
     return Entry(
         key=row.key,

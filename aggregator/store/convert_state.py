@@ -23,6 +23,8 @@ _PLAIN_COLUMNS = [
     "warning",
     "is_silent",
     "last_error",
+    "notes",
+    "reader_version",
 ]
 
 

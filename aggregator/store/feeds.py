@@ -48,11 +48,18 @@ _SELECT_DOCUMENT = (
     .where(FEEDS.c.url == bindparam("key"))
 )
 # The page of a source shows these columns.
-_SHOWN_COLUMNS = ("failing_since_at", "last_error", "gone_confirmed", "is_silent", "warning")
+_SHOWN_COLUMNS = (
+    "failing_since_at",
+    "last_error",
+    "gone_confirmed",
+    "is_silent",
+    "warning",
+    "notes",
+)
 NEW_FEED: Values = {
     "entries": 0, "next_poll_reason": "", "hints": {}, "failures": 0, "operator_notified": False,
     "gone_confirmed": False, "moved_count": 0, "move_adopted": False, "is_silent": False,
-    "dirty": True, "rendered": "",
+    "dirty": True, "rendered": "", "reader_version": 0,
 }  # fmt: skip
 
 
@@ -136,7 +143,9 @@ class FeedStore:
                     feed,
                     answer.parsed.entries,
                     [entry.key for entry in answer.parsed.known],
-                    answer.subscription.role is Role.CLIPPINGS,
+                    answer.subscription.role is not Role.SUBSCRIPTION,
+                    is_reread=feed.first_succeeded_at is not None
+                    and feed.reader_version != answer.state.reader_version,
                 )
                 for feed, answer in zip(feeds, answers, strict=True)
             ]
@@ -161,8 +170,10 @@ class FeedStore:
             _insert_events(connection, (events for *_, events in updates))
 
     def events(self, limit: int) -> list[FeedEvent]:
-        """The latest events of all subscriptions, latest first."""
-        query = select(EVENTS).order_by(EVENTS.c.id.desc()).limit(limit)
+        """The latest events of all subscriptions but private ones, latest first."""
+        private = select(FEEDS.c.url).where(FEEDS.c.role == Role.PRIVATE_CLIPPINGS.value)
+        public = select(EVENTS).where(EVENTS.c.key.not_in(private))
+        query = public.order_by(EVENTS.c.id.desc()).limit(limit)
         with self._database.connect() as connection:
             return [feed_event(row) for row in fetch_all(connection, query)]
 

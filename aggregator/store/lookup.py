@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
@@ -20,13 +21,15 @@ class Document:
     """The entries of a feed's document.
 
     ``feed``: its row. ``unread_keys``: keys of entries that incremental parsing skipped. ``is_kept``:
-    the entries are clippings, which are never pruned.
+    the entries are clippings, which are never pruned. ``is_reread``: another version of this program
+    read the feed before, so a difference may be its correction and not the publisher's.
     """
 
     feed: AnyRow
     entries: Sequence[Entry]
     unread_keys: Sequence[str] = ()
     is_kept: bool = False
+    is_reread: bool = False
 
     @property
     def is_clippings_file(self) -> bool:
@@ -40,8 +43,13 @@ class Document:
 
 
 def compare_with_row(document: Document, row: AnyRow, entry: Entry) -> EntryChange:
-    """Compare an entry with its row. A pruned entry that is now a clipping gets its content back."""
+    """Compare an entry with its row. A pruned entry that is now a clipping gets its content back.
+
+    The hash does not show all that another version of this program may have read wrongly.
+    """
     if row.pruned_at and document.is_kept:
+        return EntryChange.MODIFIED
+    if document.is_reread and not row.pruned_at:
         return EntryChange.MODIFIED
     return compare(row.content_hash, entry)
 
@@ -110,14 +118,21 @@ class StoredEntryLookup:
         for document, entries, present_ids in zip(self._documents, unknown, present, strict=True):
             own_rows = similar.get(document.feed.id, {})
             pages, titles = {e.page for e in entries if e.page}, {e.title for e in entries}
+            dates = {e.published for e in entries if e.published}
             candidates = {
                 entry_id: convert.entry_from_row(row)
                 for entry_id, row in sorted(own_rows.items())
-                if entry_id not in present_ids and (row.page in pages or row.title in titles)
+                if entry_id not in present_ids
+                and (row.page in pages or row.title in titles or row.published in dates)
             }
             renamed: dict[str, AnyRow] = {}
             for entry in entries if candidates else ():
-                twin = find_twin(entry, candidates.items(), all_keys_new=not present_ids)
+                twin = find_twin(
+                    entry,
+                    candidates.items(),
+                    all_keys_new=not present_ids,
+                    is_reread=document.is_reread,
+                )
                 if twin is not None:
                     renamed[entry.key] = own_rows[twin]
                     del candidates[twin]
@@ -127,20 +142,26 @@ class StoredEntryLookup:
     def _similar_rows(
         self, unknown: Sequence[Sequence[Entry]]
     ) -> defaultdict[int, dict[int, AnyRow]]:
-        """Rows with the page or title of an unknown entry, by feed id and entry id."""
+        """Rows with the page, title or date of an unknown entry, by feed id and entry id."""
         pages: set[str] = set()
         titles: set[str] = set()
+        dates: set[datetime] = set()
         feeds: set[int] = set()
         for document, entries in zip(self._documents, unknown, strict=True):
             if entries and not document.is_first and not document.is_clippings_file:
                 feeds.add(document.feed.id)
                 pages.update(entry.page for entry in entries if entry.page)
                 titles.update(entry.title for entry in entries)
+                dates.update(entry.published for entry in entries if entry.published)
         rows: defaultdict[int, dict[int, AnyRow]] = defaultdict(dict)
         if feeds:
             of_feeds = select(ENTRIES).where(ENTRIES.c.feed_id.in_(feeds))
-            # Two queries: each condition has an index, but both together have none.
-            for is_similar in (ENTRIES.c.page.in_(pages), ENTRIES.c.title.in_(titles)):
+            # Three queries: each condition has an index, but all together have none.
+            for is_similar in (
+                ENTRIES.c.page.in_(pages),
+                ENTRIES.c.title.in_(titles),
+                ENTRIES.c.published.in_(dates),
+            ):
                 for row in fetch_all(self._connection, of_feeds.where(is_similar)):
                     rows[row.feed_id][row.id] = row
         return rows

@@ -15,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from aggregator.model import MatchedEntry, StoredEntry, StoryEntry
+from aggregator.model import MatchedEntry, Role, StoredEntry, StoryEntry
 from aggregator.store import convert
 from aggregator.store.connection import Database
 from aggregator.store.rows import (
@@ -78,7 +78,10 @@ class MatchStore:
             return sum(_save_batch(connection, b, fingerprint, now) for b in chunks(matched))
 
     def find_entries(self, text: str, page: str) -> list[StoryEntry]:
-        """The entries whose id, key, link or story's id is ``text``, or whose page is ``page``."""
+        """The entries whose id, key, link or story's id is ``text``, or whose page is ``page``.
+
+        Those of private feeds are left out.
+        """
         entry = ENTRIES.c
         stories = select(STORIES.c.id).where(STORIES.c.atom_id == text)
         is_meant = or_(
@@ -91,7 +94,7 @@ class MatchStore:
         query = (
             select(ENTRIES)
             .join(FEEDS, entry.feed_id == FEEDS.c.id)
-            .where(is_meant)
+            .where(is_meant, FEEDS.c.role != Role.PRIVATE_CLIPPINGS.value)
             .order_by(entry.first_seen_at, FEEDS.c.url, entry.key)
             .limit(MAX_QUERY_PARAMETERS)
         )

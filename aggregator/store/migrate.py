@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aggregator.errors import StorageError
 
-HEAD = "0009"
+HEAD = "0010"
 _MIGRATION_LOCK = 7_216_021  # an advisory lock
 
 

@@ -23,7 +23,8 @@ from aggregator.store.rows import (
 from aggregator.store.tables import ENTRIES, FEEDS, MINHASH_BANDS, STORIES
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import fold
-from aggregator.text.similarity import bands, is_same_story
+from aggregator.text.similarity import bands, is_excerpt, is_revision, is_same_story
+from aggregator.text.urls import is_same_site
 
 MAX_DISTANCE = timedelta(days=14)  # between the dates of two copies of one text
 BANDS_KEPT = timedelta(days=30)  # how long an entry is compared with new entries by its text
@@ -37,23 +38,30 @@ _COLUMNS = [
         "atom_id",
         "page",
         "title",
+        "link",
         "text",
         "published",
         "updated",
         "first_seen_at",
     ]
 ]
+_FEED_COLUMNS = [FEEDS.c.url, FEEDS.c.role, FEEDS.c.link.label("home")]
 _NEW_STORY: Values = {"revisions": 0, "ever_published": False, "placement_pending": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What grouping compares of an entry."""
+    """What grouping compares of an entry.
+
+    ``owns_page``: the entry's link leads to its feed's own site. ``is_clipping``: the reader's.
+    """
 
     feed_id: int
     title: str
     text: str
     date: datetime
+    owns_page: bool = True
+    is_clipping: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class StoryStore:
     def group_entries(self, now: datetime) -> int:
         """Assign each new entry to a story; return the number of new stories.
 
+        The entries of private feeds get none, so they are never published.
+
         The result does not depend on the order of answers: clippings come first, then entries by
         date. Revised stories get their new dates. One transaction for each batch of entries.
         """
@@ -86,8 +96,10 @@ class StoryStore:
             ENTRIES.c.key,
         )
         in_feed = ENTRIES.c.feed_id == FEEDS.c.id
-        ungrouped = select(ENTRIES.c.id).join(FEEDS, in_feed).where(ENTRIES.c.story_id.is_(None))
-        entries = select(*_COLUMNS, FEEDS.c.url).join(FEEDS, in_feed).order_by(*order)
+        is_public = FEEDS.c.role != Role.PRIVATE_CLIPPINGS.value
+        without_story = ENTRIES.c.story_id.is_(None)
+        ungrouped = select(ENTRIES.c.id).join(FEEDS, in_feed).where(without_story, is_public)
+        entries = select(*_COLUMNS, *_FEED_COLUMNS).join(FEEDS, in_feed).order_by(*order)
         with self._database.transaction() as connection:
             ids = [row.id for row in fetch_all(connection, ungrouped.order_by(*order))]
         new_stories = 0
@@ -131,7 +143,7 @@ class StoryIndex:
     def __init__(self) -> None:
         self.stories: dict[str, GroupedStory] = {}
         self.new_stories: list[GroupedStory] = []
-        self._by_page: dict[str, str] = {}
+        self._by_page: defaultdict[str, list[str]] = defaultdict(list)
         self._by_band: defaultdict[str, set[str]] = defaultdict(set)
         self._members: defaultdict[str, list[Member]] = defaultdict(list)
 
@@ -140,8 +152,9 @@ class StoryIndex:
         self.stories |= {story.atom_id: story for story in stories}
 
     def add_pages(self, pages: Iterable[tuple[str, str]]) -> None:
-        """Add (page, atom:id of its story); the last one of a page counts."""
-        self._by_page |= dict(pages)
+        """Add (page, atom:id of its story)."""
+        for page, atom_id in pages:
+            self._add_page(page, atom_id)
 
     def add_band(self, band: str, atom_id: str) -> None:
         """A story has an entry with this band."""
@@ -154,7 +167,7 @@ class StoryIndex:
     @property
     def known_ids(self) -> set[str]:
         """The ids of the stories that were found by page or band."""
-        return set(self._by_page.values()).union(*self._by_band.values())
+        return set().union(*self._by_page.values(), *self._by_band.values())
 
     def assign(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory:
         """The story of an entry, which may be a new one."""
@@ -163,13 +176,23 @@ class StoryIndex:
             story = self._new_story(row)
         self._members[story.atom_id].append(_member(row))
         if row.page:
-            self._by_page.setdefault(row.page, story.atom_id)
+            self._add_page(row.page, story.atom_id)
         for band in row_bands:
             self._by_band[band].add(story.atom_id)
         return story
 
+    def _add_page(self, page: str, atom_id: str) -> None:
+        if atom_id not in self._by_page[page]:
+            self._by_page[page].append(atom_id)
+
     def _by_page_of(self, row: AnyRow) -> GroupedStory | None:
-        return self.stories.get(self._by_page.get(row.page or "", ""))
+        """The story about the entry's page, if it does not hide what this entry says."""
+        new = _member(row)
+        for atom_id in self._by_page.get(row.page or "", ()):
+            members = self._members[atom_id]
+            if not members or any(tell_the_same(member, new) for member in members):
+                return self.stories.get(atom_id)
+        return None
 
     def _by_id_of(self, row: AnyRow) -> GroupedStory | None:
         """The story with the entry's own id.
@@ -181,9 +204,12 @@ class StoryIndex:
         if story is None:
             return None
         is_minted = row.page is not None and row.atom_id == mint_id("", row.page, "")
-        members = self._members[story.atom_id]
-        same_title = any(fold(member.title) == fold(row.title) for member in members)
-        return story if is_minted or same_title or not members else None
+        new, members = _member(row), self._members[story.atom_id]
+        is_same = any(
+            tell_the_same(member, new) if is_minted else fold(member.title) == fold(row.title)
+            for member in members
+        )
+        return story if is_same or not members else None
 
     def _by_text_of(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory | None:
         """A story of other feeds with the same text, at most 14 days apart."""
@@ -217,9 +243,22 @@ def fallback_id(row: AnyRow) -> str:
     return mint_id(row.url, None, row.key)
 
 
+def tell_the_same(first: Member, second: Member) -> bool:
+    """Whether two entries about one page may be published as one.
+
+    They may if both are on their publisher's own site, if one is a clipping, or if one has no text of
+    its own. Else they are two comments on a page, and nobody's comment is lost.
+    """
+    if first.is_clipping or second.is_clipping or (first.owns_page and second.owns_page):
+        return True
+    return is_excerpt(first.text, second.text) or is_revision(first.text, second.text)
+
+
 def _member(row: AnyRow) -> Member:
     date = row.updated or row.published or row.first_seen_at
-    return Member(row.feed_id, row.title, row.text, date)
+    owns_page = is_same_site(row.link or "", row.home or row.url)
+    is_clipping = row.role == Role.CLIPPINGS.value
+    return Member(row.feed_id, row.title, row.text, date, owns_page, is_clipping)
 
 
 def _group_batch(connection: Connection, rows: Sequence[AnyRow]) -> int:
@@ -256,7 +295,7 @@ def _load_index(
     of_story = ENTRIES.c.story_id == STORIES.c.id
     for batch in chunks(sorted({row.page for row in rows if row.page})):
         query = select(ENTRIES.c.page, STORIES.c.atom_id).join(STORIES, of_story)
-        query = query.where(ENTRIES.c.page.in_(batch)).order_by(STORIES.c.id.desc())
+        query = query.where(ENTRIES.c.page.in_(batch)).order_by(STORIES.c.id)
         index.add_pages((row.page, row.atom_id) for row in fetch_all(connection, query))
     for batch in chunks(sorted({name for names in bands_by_id.values() for name in names})):
         query = (
@@ -274,7 +313,11 @@ def _load_index(
             GroupedStory(row.atom_id, row.updated, row.id) for row in fetch_all(connection, query)
         )
     for batch in chunks(sorted(index.stories)):
-        query = select(*_COLUMNS, STORIES.c.atom_id.label("story")).join(STORIES, of_story)
-        for entry in fetch_all(connection, query.where(STORIES.c.atom_id.in_(batch))):
+        members = (
+            select(*_COLUMNS, *_FEED_COLUMNS, STORIES.c.atom_id.label("story"))
+            .join(STORIES, of_story)
+            .join(FEEDS, ENTRIES.c.feed_id == FEEDS.c.id)
+        )
+        for entry in fetch_all(connection, members.where(STORIES.c.atom_id.in_(batch))):
             index.add_member(entry.story, _member(entry))
     return index

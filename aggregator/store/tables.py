@@ -66,6 +66,8 @@ class FeedRow(SQLModel, table=True):
     warning: str | None = None
     is_silent: bool = False
     last_error: str | None = None
+    notes: str | None = None
+    reader_version: int = 0
     dirty: bool = Field(default=True, index=True)
     rendered: str = ""
     entries: int = 0
@@ -136,6 +138,7 @@ class EntryRow(SQLModel, table=True):
         UniqueConstraint("feed_id", "key"),
         # An entry that its publisher now serves under another key is found by its title.
         Index("ix_entry_title", "feed_id", "title"),
+        Index("ix_entry_published", "feed_id", "published"),  # or by its date
         # Pruning looks only at entries that still have content.
         Index("ix_entry_whole", "changed_at", **_where("pruned_at IS NULL")),
         # Pruned entries are not matched again, unless the reader has decided about them.
@@ -161,6 +164,8 @@ class EntryRow(SQLModel, table=True):
     updated: datetime | None = None
     language: str | None = None
     rights: str | None = None
+    image: str | None = None
+    source: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     content_hash: str = Field(index=True)
     trivial_changes: int = 0
     first_seen_at: datetime

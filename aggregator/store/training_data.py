@@ -103,10 +103,14 @@ class TrainingDataStore:
                 insert_missing(connection, EMBEDDINGS, rows)
 
     def decisions(self) -> list[Decision]:
-        """The reader's decisions, by the ids of the entries."""
+        """The reader's decisions, by the ids of the entries; without those about private clippings,
+        since the title of a confirmed entry is published as evidence."""
         # One query: between two, a run may delete the clipping of a decision.
-        query = select(ENTRIES, DECISIONS.c.tag, DECISIONS.c.confirmed).join(
-            DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id
+        query = (
+            select(ENTRIES, DECISIONS.c.tag, DECISIONS.c.confirmed)
+            .join(DECISIONS, DECISIONS.c.entry_id == ENTRIES.c.id)
+            .join(FEEDS, FEEDS.c.id == ENTRIES.c.feed_id)
+            .where(FEEDS.c.role != Role.PRIVATE_CLIPPINGS.value)
         )
         with self._database.connect() as connection:
             rows = fetch_all(connection, query)

@@ -12,6 +12,7 @@ from aggregator.store.changes import (
     MAX_REVISIONS,
     MAX_TRIVIAL_CHANGES,
     content_hash_without_numbers,
+    correct,
     is_significant,
     is_trivial_change,
     revise,
@@ -42,6 +43,7 @@ class _Modification:
     old: Entry
     new: Entry
     trivial_changes: int
+    is_reread: bool
 
 
 class _Upsert:
@@ -86,7 +88,10 @@ class _Upsert:
         """The change to store. None if only numbers changed, too often or in a pruned entry."""
         row = self._stored.modified_rows.get(row.id, row)
         old, trivial_changes = convert.entry_from_row(row), row.trivial_changes
-        if row.pruned_at:  # the text is gone, so only the title can show a significant change
+        if document.is_reread and not row.pruned_at:
+            if correct(old, entry) == old:
+                return None
+        elif row.pruned_at:  # the text is gone, so only the title can show a significant change
             is_same = row.content_hash_without_numbers == content_hash_without_numbers(entry)
             if is_same and not document.is_kept:
                 return None
@@ -95,7 +100,7 @@ class _Upsert:
             trivial_changes += 1
             if trivial_changes > MAX_TRIVIAL_CHANGES:
                 return None
-        return _Modification(row, old, entry, trivial_changes)
+        return _Modification(row, old, entry, trivial_changes, document.is_reread)
 
     def _with_own_page(self, document: Document, entry: Entry) -> Entry:
         """``entry``, without its page if another entry of the feed has that page already.
@@ -113,17 +118,26 @@ class _Upsert:
         return replace(entry, page=None, id=own_id if is_minted else entry.id)
 
     def _write_modified(self) -> None:
-        """Store the modified entries. Significant changes will move the dates of their stories."""
+        """Store the modified entries. Significant changes will move the dates of their stories.
+
+        A later version of this program notifies no subscriber of its better reading.
+        """
         story_ids = (m.row.story_id for m in self._modified if m.row.story_id)
         stories = rows_by_id(self._connection, select(STORIES), story_ids)
         entries: list[Values] = []
         moves: dict[int, tuple[int, datetime]] = {}  # story id: revisions, date
         for change in self._modified:
             story = stories.get(change.row.story_id)
-            significant = is_significant(change.old, change.new) and (
-                story is None or story.revisions < MAX_REVISIONS
+            significant = (
+                not change.is_reread
+                and (story is None or story.revisions < MAX_REVISIONS)
+                and is_significant(change.old, change.new)
             )
-            entry = revise(change.old, change.new, self._now, significant=significant)
+            entry = (
+                correct(change.old, change.new)
+                if change.is_reread
+                else revise(change.old, change.new, self._now, significant=significant)
+            )
             times = {"changed_at": self._now, "trivial_changes": change.trivial_changes}
             entries.append(convert.entry_columns(entry) | times | _RESTORED | {"id": change.row.id})
             if significant and story is not None:

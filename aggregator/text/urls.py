@@ -1,7 +1,7 @@
 """URLs as values: compare them, resolve them, remove secrets from them."""
 
 import re
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, url_query_cleaner
 
@@ -11,9 +11,45 @@ _TRACKING_PARAMETERS = [
     "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "igshid",
     "mc_cid", "mc_eid", "_hsenc", "_hsmi", "mkt_tok", "oly_enc_id", "oly_anon_id", "vero_id",
     "wickedid", "s_cid", "ml_subscriber", "ml_subscriber_hash", "rb_clickid", "PHPSESSID",
-    "jsessionid", "xtor", "at_medium", "at_campaign",
+    "jsessionid", "xtor", "srsltid", "ttclid", "li_fat_id", "epik", "igsh", "mibextid", "sfnsn",
+    "smid", "ncid", "ocid", "cmpid", "emc", "wt.mc_id", "WT.mc_id", "mc_tc", "trk", "trkCampaign",
+    "spm", "si", "ref_src", "ref_url", "guccounter", "guce_referrer", "guce_referrer_sig",
+    "soc_src", "soc_trk", "ck_subscriber_id", "_bhlid", "__s", "dm_i", "hss_channel",
+    "hsCtaTracking", "_ga", "_gl", "__twitter_impression", "amp_js_v", "usqp",
 ]  # fmt: skip
-_TRACKING_PREFIX = re.compile(r"(?:utm|mtm|pk|piwik|hsa|matomo|itm)_\w+", re.IGNORECASE)
+_TRACKING_PREFIX = re.compile(
+    r"(?:utm|mtm|pk|piwik|hsa|matomo|itm|at|ns|stm|vero|pf_rd|fb|ga)_\w+", re.IGNORECASE
+)
+# Parameters that name a campaign only if their value says that the reader came from the feed.
+_TRACKING_PAIR = re.compile(
+    r"(?:source|src|ref|from|via|partner|cmp|origin|campaign|channel)=(?:rss|atom|feed)\b[\w-]*"
+    r"|feature=youtu\.be",
+    re.IGNORECASE,
+)
+# Services that count clicks: the host and path of their addresses, and the parameter with the page.
+_REDIRECTORS = (
+    (re.compile(r"(?:www\.)?google\.[a-z.]{2,6}/url"), ("q", "url")),
+    (re.compile(r"(?:l|lm)\.facebook\.com/l\.php"), ("u",)),
+    (re.compile(r"l\.instagram\.com/?"), ("u",)),
+    (re.compile(r"out\.reddit\.com/.*"), ("url",)),
+    (re.compile(r"(?:www\.)?youtube\.com/redirect"), ("q",)),
+    (re.compile(r"t\.umblr\.com/redirect"), ("z",)),
+    (re.compile(r"(?:www\.)?getpocket\.com/redirect"), ("url",)),
+    (re.compile(r"slack-redir\.net/link"), ("url",)),
+    (re.compile(r"(?:www\.)?linkedin\.com/(?:safety/go|redir/redirect)"), ("url",)),
+    (re.compile(r"steamcommunity\.com/linkfilter/?"), ("url", "u")),
+    (re.compile(r"[\w-]+\.safelinks\.protection\.outlook\.com/.*"), ("url",)),
+    (re.compile(r"(?:www\.)?bing\.com/news/apiclick\.aspx"), ("url",)),
+    (re.compile(r"(?:www\.)?scoop\.it/r"), ("u",)),
+    (re.compile(r"feedproxy\.feedly\.com/.*"), ("url",)),
+)
+# Copies that have the whole address of the page in their path or query.
+_COPY = re.compile(
+    r"https?://(?:web\.archive\.org/web/\d{1,14}(?:[a-z]{2}_)?/|via\.hypothes\.is/|href\.li/\?"
+    r"|(?:www\.)?anonym\.(?:to|es)/\?|outline\.com/|12ft\.io/)(https?:/{1,2}.+)",
+    re.IGNORECASE,
+)
+_MAX_REDIRECTS = 3
 _PART_ID = re.compile(r"[\w-]*\d{2}[\w-]*", re.ASCII)  # such as "comment-12"
 # Names of query parameters with a secret value. "keyword" and "author" must not match.
 _SECRET_NAME = (
@@ -68,9 +104,26 @@ def absolute(base: str, link: str) -> str | None:
     return joined if is_web(joined) else None
 
 
+def join(base: str, link: str) -> str:
+    """``link`` resolved against ``base``, which may itself be relative or empty."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return link
+
+
 def host(url: str) -> str:
     """The host of a URL in lower case, without its port."""
-    return (urlsplit(url).hostname or "").lower()
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def is_same_site(url: str, other: str) -> bool:
+    """Whether two hosts are equal but for ``www.``, or one is a subdomain of the other."""
+    first, second = (host(one).removeprefix("www.") for one in (url, other))
+    return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
 def link_key(url: str) -> str:
@@ -78,14 +131,16 @@ def link_key(url: str) -> str:
 
     It ignores the scheme, ``www.``, a default port, a trailing slash, the order of query
     parameters, tracking parameters, and the fragment. A fragment like ``#comment-12`` is kept: it
-    identifies a part of the page.
+    identifies a part of the page, and one like ``#/post/12`` the page of a site that is one script.
+    Of a redirector's or an archive's address the page counts.
     """
     if (simple := _SIMPLE_URL.fullmatch(url)) and "xn--" not in url.lower():
         return simple[1].lower().removeprefix("www.") + simple[2].rstrip("/")
+    url = _behind_redirectors(url)
     try:
         _, _, _, query, fragment = urlsplit(url)
-        names = [pair.partition("=")[0] for pair in query.split("&")] if query else []
-        tracking = [n for n in names if n in _TRACKING_PARAMETERS or _TRACKING_PREFIX.fullmatch(n)]
+        pairs = [pair for pair in query.split("&") if pair]
+        tracking = [pair.partition("=")[0] for pair in pairs if _is_tracking(pair)]
         cleaned = url_query_cleaner(url, tracking, remove=True) if tracking else url
         parts = urlsplit(canonicalize_url(cleaned))
         netloc = (parts.hostname or "").removeprefix("www.")
@@ -93,9 +148,45 @@ def link_key(url: str) -> str:
             netloc = f"{netloc}:{parts.port}"
     except ValueError:
         return url
-    part_id = fragment if _PART_ID.fullmatch(fragment) else ""
+    is_route = fragment.startswith(("/", "!")) and len(fragment) > 1
+    part_id = fragment if is_route or _PART_ID.fullmatch(fragment) else ""
     path = parts.path.rstrip("/")
     return urlunsplit(("", netloc, path, parts.query, part_id)).removeprefix("//")
+
+
+def _is_tracking(pair: str) -> bool:
+    name = pair.partition("=")[0]
+    return bool(
+        name in _TRACKING_PARAMETERS
+        or _TRACKING_PREFIX.fullmatch(name)
+        or _TRACKING_PAIR.fullmatch(pair)
+    )
+
+
+def _behind_redirectors(url: str) -> str:
+    """The page to which a redirector's address leads, as far as the address says it."""
+    for _ in range(_MAX_REDIRECTS):
+        if not ("?" in url or url.count("//") > 1 or ":/" in url[8:]):
+            break
+        if not (target := _target(url)):
+            break
+        url = target
+    return url
+
+
+def _target(url: str) -> str | None:
+    if copy := _COPY.fullmatch(url):
+        return re.sub(r"^(https?):/+", r"\1://", copy[1], flags=re.IGNORECASE)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    place = f"{(parts.hostname or '').lower()}{parts.path}"
+    for pattern, names in _REDIRECTORS:
+        if pattern.fullmatch(place):
+            values = dict(parse_qsl(parts.query))
+            return next((values[n] for n in names if is_web(values.get(n, ""))), None)
+    return None
 
 
 def without_secrets(url: str) -> str:

@@ -1,6 +1,11 @@
-from aggregator.clippings import clipping_from_entry, entries_from_clippings
+from aggregator.clippings import (
+    clipping_from_entry,
+    entries_from_clippings,
+    private_warning,
+    without_private_tags,
+)
 from aggregator.clippings.clipping_entries import make_publishable
-from aggregator.model import Clipping
+from aggregator.model import Category, Clipping, Entry
 
 
 def test_page_clipped_twice_is_one_entry_with_all_tags():
@@ -49,3 +54,42 @@ def test_empty_clipping_gives_no_entry():
         entries_from_clippings([make_publishable(Clipping("\x01", None, "\x02", ("Communs",)))])
         == []
     )
+
+
+def test_private_clipping_gives_no_entry():
+    private = Clipping("Secret", "https://a.example/", "x", ("Communs",), private=True)
+    public = Clipping("Open", "https://a.example/", "y", ("P2P",))
+    (entry,) = entries_from_clippings([private, public])
+    assert (entry.title, [c.term for c in entry.categories]) == ("Open", ["P2P"])
+
+
+def test_tags_of_private_clippings_only_are_hidden():
+    public = Clipping("One", None, "", ("Communs", "Pair_à_pair"))
+    private = Clipping(
+        "Two", None, "", ("communs", "PAIR A PAIR", "project_x", "named"), private=True
+    )
+    shown, hidden = without_private_tags([public, private], ["Named"])
+    assert shown == public
+    assert hidden.tags == ("Communs", "Pair_à_pair", "Named")
+    assert without_private_tags([private], [])[0].tags == ()
+
+
+def test_warning_counts_private_clippings():
+    private = Clipping("One", None, "", (), private=True)
+    assert private_warning([private, private, Clipping("Two", None, "", ())]) == [
+        "2 private bookmarks are used for matching and not published"
+    ]
+    assert private_warning([]) == []
+
+
+def entry(*terms):
+    return Entry("k", "urn:x", "T", "https://a.example/", categories=tuple(map(Category, terms)))
+
+
+def test_pinboard_has_all_tags_in_one_category():
+    feed = "https://feeds.pinboard.in/rss/u:me/"
+    assert clipping_from_entry(entry("communs .secret Pair_à_pair"), feed).tags == (
+        "communs",
+        "Pair_à_pair",
+    )
+    assert clipping_from_entry(entry("bien commun", ".secret")).tags == ("bien commun",)

@@ -17,6 +17,10 @@ BOOKMARKS = (
         (BOOKMARKS, "From bookmarks"),
         (b"<?xml version='1.0'?><rss/>", "From a feed"),
         (b' {"items": []}', "From a feed"),
+        ("<?xml version='1.0' encoding='utf-16'?><rss/>".encode("utf-16"), "From a feed"),
+        ('{"items": []}'.encode("utf-16"), "From a feed"),
+        (BOOKMARKS.decode().encode("utf-16"), "From bookmarks"),
+        (b'[{"href": "https://a.example/", "description": "From a list"}]', "From a list"),
     ],
 )
 def test_format_is_detected_by_content(data, title):

@@ -130,6 +130,16 @@ def test_bullets_in_excerpt_are_not_clippings():
     assert clipping.excerpt == "Three points:\n• one\n• two"
 
 
+def test_indented_clipping_is_reported():
+    clipping, warnings = only(
+        "• One\n    https://a.example/\n\n        • Two\n        https://b.example/\n\n    #x"
+    )
+    assert clipping.excerpt == "• Two\nhttps://b.example/"
+    assert warnings == [
+        "c.txt:4: part of the clipping above: at most 3 columns may precede the bullet of a clipping"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "tags"),
     [

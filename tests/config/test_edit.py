@@ -5,7 +5,6 @@ import pytest
 
 from aggregator.config import parse_config
 from aggregator.config.edit import NewSubscription, add_subscriptions, subscriptions_toml
-from aggregator.config.opml_import import read_opml
 from aggregator.run.project import edit_config
 
 NEW = NewSubscription(
@@ -103,28 +102,3 @@ def test_titles_stay_unique():
 def test_invalid_toml_cannot_be_edited(text):
     with pytest.raises(ValueError, match=r"."):
         add_subscriptions(text, [NEW])
-
-
-def test_opml_import():
-    feeds, warnings = read_opml(
-        b"""<opml version="1.0"><body><outline text="Folder">
-        <outline text="A &amp; B" type="rss" xmlUrl="https://a.example/?x=1&amp;y=2"/></outline>
-        <outline type="rss" text="" xmlUrl="b.example/feed"/>
-        <outline type="rss" text="C" xmlUrl="javascript://c"/></body></opml>"""
-    )
-    assert [(feed.url, feed.title, feed.folders) for feed in feeds] == [
-        ("https://a.example/?x=1&y=2", "A & B", ("Folder",)),
-        ("http://b.example/feed", "http://b.example/feed", ()),
-    ]
-    assert warnings == ['"C" has no web address: left out']
-
-
-def test_opml_warning_is_one_line():
-    text = '<opml><body><outline text="a&#10;[site]&#10;b" xmlUrl="https://[bad"/></body></opml>'
-    assert read_opml(text.encode())[1] == ['"a [site] b" has no web address: left out']
-
-
-@pytest.mark.parametrize("data", [b"", b"junk", b"<rss/>"])
-def test_invalid_opml(data):
-    with pytest.raises(ValueError, match="not an OPML list"):
-        read_opml(data)

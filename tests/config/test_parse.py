@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aggregator.config import json_schema, parse_config
 from aggregator.errors import ConfigError
-from aggregator.model import CombinedFeed
+from aggregator.model import CombinedFeed, Role
 
 GOOD = """\
 [site]
@@ -380,6 +380,105 @@ def test_urls_that_differ_only_in_secret_need_fragment():
         'feeds.toml:4: "https://a.example/feed?token=…" differs from another address only in its '
         "secret: add a fragment such as #second to tell them apart"
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("https://a.example/feed?token=T1", "https://a.example/feed?token=T2#second"),
+        ("https://me:one@a.example/feed", "https://you:two@a.example/feed#second"),
+        ("https://a.example/feed", "https://you:two@a.example/feed#second"),
+        ("https://a.example/feed#first", "https://a.example/feed#second"),
+        ("https://a.example/feed#1", "https://a.example/feed#2"),
+        ("https://a.example/feed", "https://www.a.example/feed/#second"),
+    ],
+)
+def test_fragment_tells_two_accounts_of_one_address_apart(first, second):
+    text = f"[[subscriptions]]\nurl = '{first}'\n[[subscriptions]]\nurl = '{second}'\n"
+    subscriptions = parse_config(text, "f", {}).subscriptions
+    assert len({s.key for s in subscriptions}) == len({s.title for s in subscriptions}) == 2
+    assert not any("T1" in s.key or "one" in s.key for s in subscriptions)
+    clippings = f"[clippings]\nfiles = ['{first}', '{second}']\n"
+    assert len({s.key for s in parse_config(clippings, "f", {}).subscriptions}) == 2
+
+
+def test_two_accounts_with_variables_need_a_fragment():
+    account = "[[subscriptions]]\nurl = 'https://a.example/feed{}'\nauth = 'env:{}'\n"
+    environment = {"ONE": "me:1", "TWO": "you:2"}
+    text = account.format("", "ONE") + account.format("#second", "TWO")
+    first, second = parse_config(text, "f", environment).subscriptions
+    assert first.authorization != second.authorization
+    assert (first.key, second.key) == ("https://a.example/feed", "https://a.example/feed#second")
+    assert diagnostics(account.format("", "ONE") + account.format("", "TWO"), environment) == [
+        'feeds.toml:5: "https://a.example/feed" is subscribed twice: "https://a.example/feed" has the '
+        "same address: add a fragment such as #second to tell the accounts apart"
+    ]
+
+
+def test_same_fragment_is_the_same_subscription():
+    text = "[[subscriptions]]\nurl = 'https://a.example/feed#second'\n" * 2
+    assert "is subscribed twice" in diagnostics(text)[0]
+
+
+PRIVATE_ADDRESSES = [
+    "https://feeds.pinboard.in/rss/secret:0123abc/u:me/",
+    "https://feeds.pinboard.in/json/secret:0123abc/u:me/t:communs/",
+    "https://l.example/feeds/k/all",
+    "https://l.example/linkding/feeds/0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c/unread",
+    "https://l.example/feeds/0f1e2d3c/shared",
+    "https://w.example/feed/me/T/all",
+    "https://w.example/feed/me/gNeOvHDV2rdg5Kd/tags/communs",
+    "https://w.example/me/T/unread.xml",
+    "https://www.instapaper.com/rss/123/abcDEF",
+    "https://feedbin.com/starred/abc.xml",
+    "https://feeds.delicious.com/v2/rss/me?private=abc",
+    "https://a.example/feed?token=abc",
+    "https://a.example/feed?key=abc",
+    "https://me:password@a.example/feed",
+    "https://me@a.example/feed",
+    "https://a.example/3fa85f64-5717-4562-b3fc-2c963f66afa6/feed",
+    "https://a.example/u/9f86d081884c7d659a2feaa0c55ad015/atom",
+    "https://a.example/i/?a=rss&user=me&t=xK3jD82mQp4Lz",
+    "https://calendar.example/private-0a1b2c/basic",
+]
+PUBLIC_ADDRESSES = [
+    "https://feeds.pinboard.in/rss/u:me/",
+    "https://feeds.pinboard.in/rss/u:me/t:p2p/",
+    "https://links.example/?do=atom",
+    "https://links.example/shaarli/feed/atom?&nb=all",
+    "https://l.example/feeds/shared",
+    "https://seenthis.net/people/me/feed",
+    "https://hypothes.is/stream.atom?user=me",
+    "https://links.example/feed/rss?searchtags=communs+p2p2017",
+    "https://blog.p2pfoundation.net/2018/01/18/smart-2018-le-plan-de-transition/feed",
+    "https://a.example/michelbauwens1958/MichelBauwens/HistoryOfTheCommons.xml",
+    "https://a.example/bookmarks/2026-11-24T10-00/feed?page=1234567890123456",
+    "https://a.example/collection/feed.atom",
+]
+
+
+@pytest.mark.parametrize(
+    ("url", "role"),
+    [
+        *((url, Role.PRIVATE_CLIPPINGS) for url in PRIVATE_ADDRESSES),
+        *((url, Role.CLIPPINGS) for url in PUBLIC_ADDRESSES),
+    ],
+)
+def test_clippings_with_a_secret_in_their_address_are_private(url, role):
+    files = f"[clippings]\nfiles = ['{url}', 'a.txt']\n"
+    (clippings,) = parse_config(files, "f", {}).subscriptions
+    assert clippings.role is role
+    for secret in ("secret:0", "0f1e", "gNeO", "3fa8", "9f86", "abc", "password", "xK3"):
+        assert role is Role.CLIPPINGS or secret not in clippings.title
+    (clippings,) = parse_config(f"{files}public = '{url}'\n", "f", {}).subscriptions
+    assert clippings.role is Role.CLIPPINGS
+    (other,) = parse_config(f"[[subscriptions]]\nurl = '{url}'\n", "f", {}).subscriptions
+    assert other.role is Role.SUBSCRIPTION
+
+
+def test_public_clippings_are_among_the_files():
+    text = "[clippings]\nfiles = 'a.html'\npublic = ['a.html', 'b.html']\n"
+    assert diagnostics(text) == ['feeds.toml:3: "b.html" is not in "files" of [clippings]']
 
 
 def test_allow_private_and_republish():

@@ -67,10 +67,47 @@ def test_several_codings_and_concatenated_streams():
 def test_no_coding_and_unknown_codings():
     assert decode(TEXT, "", MAX_BYTES) == decode(TEXT, "identity", MAX_BYTES) == TEXT
     assert decode(b"", "gzip", MAX_BYTES) == b""
-    with pytest.raises(Undecodable, match="unsupported encoding"):
-        decode(TEXT, "compress", MAX_BYTES)
     with pytest.raises(TooLarge):
         decode(TEXT, "", 10)
+
+
+@pytest.mark.parametrize(
+    "text", [b"<rss/>", b"\xef\xbb\xbf \n<?xml", b"{}", b" [1]", "<".encode("utf-16")]
+)
+@pytest.mark.parametrize(
+    "coding", ["aws-chunked", "UTF-8", "none", "binary", "text/xml", "compress"]
+)
+def test_unknown_coding_of_a_text_is_ignored(coding, text):
+    assert decode(text, coding, MAX_BYTES) == text
+    assert decode(gzip.compress(text), coding, MAX_BYTES) == text
+    assert decode(gzip.compress(text), f"gzip, {coding}", MAX_BYTES) == text
+    assert decode(gzip.compress(text), f"{coding},gzip", MAX_BYTES) == text
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\6\0\0sNaPpY", b"\x1f\x9d\x90<rss/>", b"10;chunk-signature=x\r\n<rss/>"]
+)
+def test_unknown_coding_of_other_bytes_is_an_error(body):
+    with pytest.raises(Undecodable, match='unsupported encoding "snappy"'):
+        decode(body, "snappy", MAX_BYTES)
+    with pytest.raises(Undecodable, match="unsupported"):
+        decode(brotli.compress(body), "br, snappy", MAX_BYTES)
+
+
+def test_names_in_quotation_marks_and_parameters():
+    packed = gzip.compress(TEXT)
+    for header in ('"gzip"', "GZip;q=1", " , gzip ,", "'gzip'", "identity, gzip"):
+        assert decode(packed, header, MAX_BYTES) == TEXT
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "zstd"])
+def test_text_declared_as_compressed_is_an_error(coding):
+    with pytest.raises(Undecodable, match=r"is broken: it is not compressed$"):
+        decode(b"<rss/>" * 9, coding, MAX_BYTES)
+
+
+def test_zlib_declared_as_gzip():
+    assert decode(zlib.compress(TEXT), "gzip", MAX_BYTES) == TEXT
 
 
 def test_gzip_without_a_header_is_decoded():

@@ -64,6 +64,9 @@ def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (f
     ("values", "least", "reason"),
     [
         ({"newest_at": None}, HOUR, "no entry has a date"),
+        ({"gap": None}, HOUR, "too few entries have dates"),
+        ({"gap": timedelta(0)}, HOUR, "too few entries have dates"),  # all at the same time
+        ({"gap": None, "newest_at": NOW - 15 * DAY}, 12 * HOUR, "no entry for 15 d"),
         ({"gap": timedelta(minutes=5)}, HOUR, "an entry about every 5 min"),  # the floor
         ({"gap": 8 * HOUR}, 2 * HOUR, "an entry about every 8 h"),
         ({"gap": 30 * DAY}, DAY, "an entry about every 30 d"),  # the ceiling
@@ -76,7 +79,10 @@ def next_delay(caching=Caching(), subscription=FEED, **values):  # noqa: B008 (f
         ({"hints": PollHints(period=2 * HOUR)}, 2 * HOUR, "sy:updatePeriod"),
         ({"hints": PollHints(period=99 * DAY)}, DAY, "sy:updatePeriod"),
         ({"lifetime": 3 * HOUR}, 3 * HOUR, "fresh"),
-        ({"caching": Caching(None, 30 * HOUR)}, 30 * HOUR, "fresh"),
+        ({"caching": Caching(None, 30 * HOUR)}, DAY, "fresh"),
+        ({"caching": Caching(7 * DAY, 7 * DAY)}, DAY, "fresh"),
+        ({"lifetime": 7 * DAY}, DAY, "fresh"),
+        ({"caching": Caching(7 * DAY, 7 * DAY, 2 * DAY)}, 2 * DAY, "Retry-After"),
         ({"caching": Caching(None, None, 3 * HOUR)}, 3 * HOUR, "Retry-After"),
         ({"lifetime": 9 * HOUR, "caching": Caching(2 * HOUR, 2 * HOUR)}, 2 * HOUR, "fresh"),
         ({"subscription": EVERY_TWO_HOURS}, 2 * HOUR, "min_interval"),
@@ -140,12 +146,15 @@ def test_skip_hours_and_skip_days_are_respected(hints, first):
 def test_next_poll_respects_every_bound(lifetime, retry, ttl, gap, hours, minute):
     now = NOW + timedelta(minutes=minute)
     seconds = timedelta(seconds=1)
-    fresh = min(lifetime * seconds, 7 * DAY)
+    fresh = min(lifetime * seconds, 7 * DAY)  # as `caching` gives it; it counts for a day
     feed_state = state(
         newest_at=now, gap=gap * seconds, hints=PollHints(ttl=ttl * seconds, skip_hours=hours)
     )
     at, _ = after_success(FEED, feed_state, Caching(fresh, fresh, retry * seconds), now)
-    assert at >= now + max(fresh, retry * seconds, min(ttl * seconds, DAY), HOUR)
+    least = max(min(fresh, DAY), retry * seconds, min(ttl * seconds, DAY), HOUR)
+    assert at >= now + least
+    if not hours:
+        assert at <= now + max(least, DAY)
     assert at.hour not in hours
 
 

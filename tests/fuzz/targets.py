@@ -1,6 +1,8 @@
 """Each parser of untrusted bytes, with its invariants. A target raises if one is violated."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,6 +13,9 @@ from aggregator.config import parse_config
 from aggregator.config.edit import NewSubscription, add_subscriptions
 from aggregator.config.opml_import import read_opml
 from aggregator.errors import ConfigError
+from aggregator.fetch.conditional import has_document
+from aggregator.fetch.content_coding import TooLarge, Undecodable, decode
+from aggregator.fetch.http_answer import CutShort, NoAnswer, Unreadable, read_answer
 from aggregator.model import (
     Author,
     Channel,
@@ -36,6 +41,7 @@ URL = "https://a.example/feed"
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")
 TAG = Channel("tag:t", ChannelKind.TAG, "T", "t", "urn:uuid:1", NOW)
 _MOST_ENTRIES = 300
+_MOST_BYTES = 100_000
 
 
 def documents(data: bytes) -> None:
@@ -108,8 +114,27 @@ def opml(data: bytes) -> None:
         assert len(parse_config(text, "feeds.toml", {}).subscriptions) == added > 0
 
 
+def answers(data: bytes) -> None:
+    """An HTTP answer whose headers have no line breaks, and whose body is bounded, or a reason."""
+    pieces = iter([data[:99], data[99:]])
+
+    async def receive() -> bytes:
+        return next(pieces, b"")
+
+    with suppress(NoAnswer, CutShort, Unreadable, Undecodable, TooLarge):
+        answer = asyncio.run(read_answer(receive, has_document, _MOST_BYTES))
+        assert 200 <= answer.status <= 999 or answer.status == 101
+        for name, value in answer.headers:
+            assert name == name.strip().lower() != ""
+            assert not set(name + value) & set("\0\r\n")
+            value.encode()  # no surrogates
+        assert len(answer.body) <= _MOST_BYTES
+        assert len(decode(answer.body, answer.codings, _MOST_BYTES)) <= _MOST_BYTES
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (documents, pages, config, clippings, queries, opml)
+    target.__name__: target
+    for target in (documents, pages, config, clippings, queries, opml, answers)
 }
 
 

@@ -43,10 +43,11 @@ def test_unsafe_entities_are_refused(body):
     assert len(parsed.reason) < 200
 
 
-def test_charset_in_the_header_hides_no_entity():
-    parsed = parse(LAUGHS.encode("cp500"), "application/xml; charset=cp500")
+@pytest.mark.parametrize("charset", ["cp500", "utf-16", "utf-7", "hz"])
+def test_charset_in_the_header_hides_no_entity(charset):
+    parsed = parse(LAUGHS.encode(charset), f"application/xml; charset={charset}")
+    assert "lol" * 10 not in repr(parsed)
     assert isinstance(parsed, ParseFailed)
-    assert "refused" in parsed.reason
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from aggregator.model import Author, Enclosure
-from aggregator.parse.feedparser_fixes import remove_illegal_references
+from aggregator.parse.references import correct_references
 from tests.harness import item, rss
 from tests.parse.test_document import ATOM, entry, feed
 
@@ -16,7 +16,7 @@ def test_illegal_character_references_are_removed():
 
 @pytest.mark.parametrize("reference", [b"&#9;", b"&#10;", b"&#x20;", b"&#xFFFD;", b"&#x10ffff;"])
 def test_legal_character_references_stay(reference):
-    assert remove_illegal_references(reference + b"&#0;") == reference
+    assert correct_references(reference + b"&#0;") == reference
 
 
 def test_missing_updated_date_is_not_the_published_one():

@@ -33,7 +33,7 @@ def many(count, first=0, date=True):
 def test_newest_300_entries_are_kept():
     newest_first = parse(rss(*many(450)))
     assert [e.title for e in newest_first.entries] == [f"Entry {n}" for n in range(300)]
-    assert "of 450 entries, the newest 300 were taken" in newest_first.warnings
+    assert "of 450 entries, the newest 300 were taken" in newest_first.notes
     oldest_first = parse(rss(*reversed(many(450))))
     assert {e.title for e in oldest_first.entries} == {f"Entry {n}" for n in range(300)}
     undated = parse(rss(*many(450, date=False)))

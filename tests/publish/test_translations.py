@@ -12,7 +12,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 import aggregator.publish
-from aggregator.model import FeedEvent, FeedEventKind
+from aggregator.model import Evidence, EvidenceKind, FeedEvent, FeedEventKind
 from aggregator.publish.translations import load_translator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -133,3 +133,14 @@ def test_plurals(language, none, one, many):
     ngettext = load_translator(language).catalogue.ngettext
     forms = [ngettext("%(num)d entry", "%(num)d entries", num) % {"num": num} for num in (0, 1, 2)]
     assert forms == [none, one, many]
+
+
+def test_reasons_without_the_titles_of_private_clippings():
+    similar = Evidence(EvidenceKind.SIMILAR, "commons, gardens", "", 0.5)
+    meaning = Evidence(EvidenceKind.MEANING, "", "", 0.5)
+    english, french = load_translator("en"), load_translator("fr")
+    assert english.reason(similar) == "similar to the clippings of this tag: commons, gardens"
+    assert english.reason(meaning) == "similar in meaning to the clippings of this tag"
+    assert french.reason(similar) == (
+        "proche des extraits de cette étiquette\u00a0: commons, gardens"
+    )

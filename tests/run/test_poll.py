@@ -1,5 +1,7 @@
 """Runs over several days, with real HTTP servers on loopback: poll times and events."""
 
+import asyncio
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -10,10 +12,14 @@ import feedparser
 import pytest
 from sqlalchemy import create_engine
 
+from aggregator.fetch.poller import Fetcher
 from aggregator.model import FeedEventKind
+from aggregator.run.poll import NullProgress, plan_polls, poll_feeds
+from aggregator.run.project import open_project
+from aggregator.run.timing import StageTimer
 from aggregator.store import migrate
 from tests.databases import sqlite_only
-from tests.harness import NOON, item, rss
+from tests.harness import NOON, InThisProcess, item, rss
 from tests.origin import Answer, origin
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -74,6 +80,29 @@ def test_retry_after_of_public_host_applies_to_all_its_feeds(installation, publi
     assert installation.run(NOON + 9 * HOUR).polled == 0
     publisher["/a"] = rss(item())
     assert installation.run(NOON + 10 * HOUR).fetched == 2
+
+
+@pytest.mark.parametrize("status", [200, 304])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cache-Control": "max-age=31536000, immutable"},
+        {"Cache-Control": "public, max-age=604800"},
+        {"Expires": "Thu, 31 Dec 2037 23:55:55 GMT"},
+    ],
+)
+def test_feed_is_polled_daily_however_long_it_is_fresh(installation, publisher, status, headers):
+    publisher["/feed"] = Answer(rss(item()).encode(), headers={"ETag": '"1"'})
+    installation.configure([publisher.url("/feed")])
+    installation.run()
+    body = rss(item("B", "https://feed.example/b")).encode() if status == 200 else b""
+    publisher["/feed"] = Answer(body, status, headers | {"ETag": '"1"'})
+    polled = [
+        hour
+        for hour in range(24, 24 + 97, 6)
+        if installation.run(NOON + hour * HOUR, everything=False).polled
+    ]
+    assert polled == [24, 48, 72, 96, 120]
 
 
 @pytest.mark.parametrize("status", [200, 304])
@@ -196,6 +225,91 @@ def test_failing_hosts_do_not_mean_offline(installation, publisher):
     installation.configure(dead)
     assert not installation.run(NOON + DAY).offline
     assert {state(installation, url).failures for url in dead} == {2}
+
+
+def test_all_hosts_refuse_and_one_subscription_is_wrong(installation):
+    """An address in feeds.toml that is refused without a request is no answer."""
+    with origin("0.0.0.0") as publishers:
+        publishers["/feed"] = rss(item())
+        working = [publishers.url("/feed", f"127.0.0.{host}") for host in (1, 2, 3)]
+        wrong = '[[subscriptions]]\nurl = "http://10.0.0.1/feed"\n'
+        installation.configure(working, wrong)
+        assert installation.run().fetched == 3
+    report = installation.run(NOON + DAY)
+    assert report.offline
+    assert len(report.troubles) == 4
+    assert {state(installation, url).failures for url in working} == {0}
+    assert state(installation, "http://10.0.0.1/feed").failures == 2
+
+
+def test_waiting_host_is_not_a_silent_one(installation, publisher):
+    (dead, *_) = unreachable()
+    publisher["/feed"] = Answer(status=429, headers={"Retry-After": "3600"})
+    with origin("127.0.0.9") as other:
+        other["/feed"] = Answer(status=302, headers={"Location": publisher.url("/feed")})
+        waiting = other.url("/feed", "127.0.0.9")
+        installation.configure([waiting, dead])
+        installation.run()
+        assert not installation.run(NOON + HOUR / 2).offline
+    assert state(installation, dead).failures == 2
+
+
+RESOLVE = socket.getaddrinfo
+
+
+def resolve_all_to(monkeypatch, address):
+    def resolve(_, *arguments, **settings):
+        return RESOLVE(address, *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def test_portal_that_answers_all_names_is_offline(installation, publisher, monkeypatch):
+    """All names lead to the portal's own address, which is private."""
+    publisher["/feed"] = rss(item())
+    urls = [publisher.url("/feed", host) for host in ("a.test", "b.test")]
+    resolve_all_to(monkeypatch, "127.0.0.1")
+    installation.configure(urls)
+    assert installation.run().fetched == 2
+    resolve_all_to(monkeypatch, "10.0.0.1")
+    report = installation.run(NOON + DAY)
+    assert report.offline
+    assert all("10.0.0.1 is a private address" in trouble.reason for trouble in report.troubles)
+    assert {state(installation, url).failures for url in urls} == {0}
+
+
+def test_new_subscriptions_with_private_addresses_are_failures(installation, monkeypatch):
+    resolve_all_to(monkeypatch, "10.0.0.1")
+    urls = ["http://a.test/feed", "http://b.test/feed"]
+    installation.configure(urls)
+    report = installation.run()
+    assert not report.offline
+    assert kinds(report) == [FeedEventKind.BROKEN] * 2
+    assert {state(installation, url).failures for url in urls} == {1}
+
+
+@pytest.mark.parametrize("online", [None, False, True])
+def test_only_an_answer_proves_that_the_network_works(installation, publisher, online):
+    """Also for a worker, which knows whether another host has answered recently."""
+
+    async def poll():
+        project = open_project(installation.root / "feeds.toml", {}, NOON)
+        store = installation.store()
+        try:
+            plan = plan_polls(project.config, store, NOON, include_not_due=True)
+            async with Fetcher("aggregator/test", gap_seconds=0) as fetcher:
+                return await poll_feeds(
+                    plan, store, fetcher, InThisProcess(), NullProgress(), StageTimer(), NOON,
+                    online=online,
+                )  # fmt: skip
+        finally:
+            store.close()
+
+    installation.configure(unreachable()[:1])
+    assert not asyncio.run(poll()).answered
+    publisher["/feed"] = Answer(status=500)
+    installation.configure([publisher.url("/feed")])
+    assert asyncio.run(poll()).answered
 
 
 def test_single_unreachable_host_is_a_failure(installation):
@@ -331,7 +445,8 @@ def test_database_of_first_version_is_upgraded(installation, publisher):
                 f"VALUES ({number + 1}, '{url}', 'subscription', '{url}', 'A', 0, '\"e\"')"
             )
     assert installation.run().fetched == 1
-    assert publisher.all_requests[0].headers["If-None-Match"] == '"e"'
+    # Another version has read the feed, so this one reads it in full, once.
+    assert "If-None-Match" not in publisher.all_requests[0].headers
     store = installation.store()
     assert list(store.feeds.states()) == [publisher.url("/feed")]
     store.close()
@@ -390,3 +505,21 @@ def test_new_guid_of_known_page_is_recognized(installation, publisher):
     assert (report.new, report.modified, count_parsed_entries(report)) == (0, 0, 1)
     publisher["/feed"] = rss(*entries("b"))  # from now on known by the new guid
     assert count_parsed_entries(installation.run(NOON + 2 * HOUR)) == 2
+
+
+def test_two_accounts_at_one_address_are_two_feeds(installation, publisher):
+    publisher["/feed"] = rss(item("Communs"))
+    address = publisher.url("/feed").removeprefix("http://")
+    urls = [f"http://me:one@{address}", f"http://you:two@{address}#second"]
+    installation.configure(urls)
+    report = installation.run()
+    assert (report.polled, report.fetched, report.troubles) == (2, 2, ())
+    sent = {
+        request.headers["Authorization"]
+        for request in publisher.all_requests
+        if request.path == "/feed"
+    }
+    assert sent == {"Basic bWU6b25l", "Basic eW91OnR3bw=="}
+    assert all("#" not in request.path for request in publisher.all_requests)
+    assert len(list((installation.outputs / "_source").glob("*.html"))) == 2
+    assert installation.run(NOON + timedelta(days=1)).not_modified == 2

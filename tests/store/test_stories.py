@@ -177,6 +177,137 @@ def test_all_entries_have_same_guid(installation, publisher):
     assert serve(installation, publisher, items, items).notices == [1, 1, 1]
 
 
+def status(number, text="Réparé."):
+    """A report of a status page: all have one guid, title and link."""
+    when = f"Mon, {number:02} Nov 2026 10:00:00 GMT"
+    guid = "<guid isPermaLink='false'>jardin</guid>"
+    return item("Le jardin", "https://blog.example/", when, f"{text} {number}", guid)
+
+
+def test_reports_of_a_status_page_are_told_apart_from_the_start(installation, publisher):
+    days = [[status(n) for n in range(last, max(0, last - 3), -1)] for last in (2, 3, 4, 5, 6)]
+    subscriber = serve(installation, publisher, *days)
+    assert subscriber.notices == [1, 1, 1, 1, 1, 1]
+    assert subscriber.read()[0].content[0].value.startswith("Réparé. 6")
+
+
+def test_corrected_report_of_a_status_page_stays_one_entry(installation, publisher):
+    before = [status(2), status(1)]
+    after = [status(2, "Réparé !"), status(1)]
+    assert len(serve(installation, publisher, before, after).notices) == 2
+
+
+def test_reports_without_dates_are_told_apart_by_their_texts(installation, publisher):
+    def report(text):
+        return item("Le jardin", "https://blog.example/", "", text, "<guid>jardin</guid>")
+
+    days = [["a", "b"], ["c", "a", "b"], ["d", "c", "a"]]
+    served = [[report(text) for text in day] for day in days]
+    assert serve(installation, publisher, *served).notices == [1, 1, 1, 1]
+
+
+def test_corrected_title_and_address_are_one_entry(installation, publisher):
+    before = [entry(1, guid="https://blog.example/semr", path="/semr", title="Le jardin: semr")]
+    after = [
+        entry(1, guid="https://blog.example/semer", path="/semer", title="Le jardin : semer",
+              body=f"Numéro Le jardin: semr. {WORDS}"),
+    ]  # fmt: skip
+    assert len(serve(installation, publisher, before, after).notices) == 1
+
+
+def test_second_post_of_the_same_minute_is_another_entry(installation, publisher):
+    first = entry(1, title="Le jardin, un", body=f"Un. {WORDS}")
+    second = entry(2, title="Le jardin, deux", body="Un tout autre texte sur le jardin. " * 9,
+                   date="Mon, 01 Nov 2026 10:00:00 GMT")  # fmt: skip
+    assert len(serve(installation, publisher, [first], [second]).notices) == 2
+
+
+def test_edition_number_in_the_guid_makes_no_new_entry(installation, publisher):
+    """The BBC appends #0, #1 … to its guids, and rewrites title and text."""
+    days = [
+        [entry(1, guid=f"https://blog.example/1#{n}", title=f"Le jardin {word}", body=word * 9)]
+        for n, word in enumerate(("ouvre", "ferme", "rouvre"))
+    ]
+    subscriber = serve(installation, publisher, *days)
+    assert len(subscriber.notices) == 1
+    assert subscriber.read()[0].title == "Le jardin rouvre"
+
+
+def test_post_that_one_document_lists_twice_is_one_entry(installation, publisher):
+    """Drupal: the same title, text and date, and "-0" at the end of the address."""
+    twice = [entry(1, guid=f"{n} at blog", path=path, title="Le jardin")
+             for n, path in ((7, "/jardin-0"), (8, "/jardin"))]  # fmt: skip
+    subscriber = serve(installation, publisher, twice, twice[:1], twice[::-1])
+    assert subscriber.notices == [1]
+    assert {e.link for e in subscriber.read()} == {"https://blog.example/jardin"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/?p={0}", "/?article{0}", "/index.php?id={0}", "/?page=x&id={0}", "/#!/jardin/{0}1"],
+)
+def test_address_with_a_query_is_a_page(installation, publisher, path):
+    """Two feeds of one blog carry its posts: each is one story."""
+    for name in "ab":
+        items = [
+            item(f"Le jardin {n}", f"https://blog.example{path.format(n)}", body=f"<p>{n}</p>")
+            for n in (1, 2, 3)
+        ]
+        document = rss(*items, title=name).replace("https://feed.example/", "https://blog.example/")
+        publisher[f"/{name}"] = (
+            document.replace("&", "&amp;").replace("<p>", "").replace("</p>", "")
+        )
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    installation.run()
+    assert len(Subscriber(installation).read()) == 3
+
+
+def test_two_comments_about_one_page_are_both_published(installation, publisher):
+    def linkblog(name, comment):
+        document = rss(item("Le jardin", "https://press.example/jardin", body=comment), title=name)
+        return document.replace("https://feed.example/", f"https://{name}.example/")
+
+    publisher["/a"] = linkblog("ann", "Un article sur le jardin que je recommande.")
+    publisher["/b"] = linkblog("bob", "Je ne suis pas du tout d’accord avec cet article.")
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    for day in range(2):
+        installation.run(NOON + day * DAY)
+        texts = " ".join(e.content[0].value for e in Subscriber(installation).read())
+        assert "recommande" in texts
+        assert "pas du tout d’accord" in texts
+
+
+def test_planet_with_the_text_of_a_post_is_no_other_entry(installation, publisher):
+    post = item("Le jardin", "https://blog.example/jardin", body=f"Numéro 1. {WORDS}")
+    publisher["/a"] = rss(post, title="Blog").replace("feed.example", "blog.example")
+    excerpt = item(
+        "Le jardin", "https://blog.example/jardin", body=f"Numéro 1. {WORDS}"[:90] + " […]"
+    )
+    publisher["/b"] = rss(excerpt, title="Planet")
+    installation.configure([publisher.url("/a"), publisher.url("/b")], ALL)
+    installation.run()
+    assert len(Subscriber(installation).read()) == 1
+
+
+def test_upgrade_corrects_entries_and_notifies_nobody(installation, publisher):
+    """What an earlier version read wrongly becomes right, and no date moves."""
+    items = [entry(n) for n in (1, 2, 3)]
+    subscriber = serve(installation, publisher, items)
+    ids = {e.id for e in subscriber.read()}
+    installation.sql(
+        "UPDATE feed SET reader_version = 0",
+        "DELETE FROM document",
+        "UPDATE entry SET content = 'Une légende', text = 'Une légende', title = 'Une légende', "
+        "content_hash = 'x'",
+    )
+    report = installation.run(NOON + DAY)
+    assert (report.new, report.modified) == (0, 3)
+    assert {e.title for e in subscriber.read()} == {f"Le jardin, {n}" for n in (1, 2, 3)}
+    assert subscriber.notices == [1, 1, 1]
+    assert {e.id for e in subscriber.read()} == ids
+    assert installation.run(NOON + 2 * DAY).not_modified == 1
+
+
 def test_link_reused_by_later_entries(installation, publisher):
     """No entry is lost because another had its link the day before."""
     bodies = ["On sème des fèves. " * 20, "Il pleut sur les bacs. " * 20, "La clé a disparu. " * 20]

@@ -84,6 +84,7 @@ GROUPS = {
     **dict.fromkeys(POSTGRES, "postgres"),
     **{f"faults/test_network.py::test_{name}": "storm" for name in STORM},
     "match/test_embedding.py": "embedder",
+    "parse/test_in_browser.py": "browser",
     "publish/test_s3.py": "s3",
     "serve/test_app.py": "served",
     "system/test_browser.py": "browser",

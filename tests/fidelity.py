@@ -74,7 +74,7 @@ _STOP_WORDS = {
     },
 }
 _TRACKING = re.compile(r"feedburner|doubleclick|/stat|pixel|gravatar|wordpress\.com/1\.0|b\.gif")
-_PLAIN_ADDRESS = re.compile(r"https?://[^\s\"'<>\\^`{|}\[\]]+")
+_PLAIN_ADDRESS = re.compile(r"https?://[^\s\"<>\\^`{|}]+")
 
 
 def problems(body: bytes, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str]]:
@@ -82,7 +82,7 @@ def problems(body: bytes, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str
     root = etree.fromstring(
         body.lstrip(),
         etree.XMLParser(
-            encoding="utf-8" if _is_utf8(body) else None,  # whatever it declares
+            encoding=_encoding(body),
             recover=True,
             resolve_entities=False,
             huge_tree=True,
@@ -164,12 +164,14 @@ def _is_media(element: etree._Element) -> bool:
     return is_media and _local(element) in ("content", "thumbnail")
 
 
-def _is_utf8(body: bytes) -> bool:
+def _encoding(body: bytes) -> str | None:
+    """UTF-8 if it is that, whatever it declares; None: what it declares."""
     try:
         body.decode()
     except UnicodeDecodeError:
-        return False
-    return True
+        declares_other = re.search(rb"encoding=.(?!utf-8)", body[:200], re.IGNORECASE)
+        return None if declares_other else "windows-1252"
+    return "utf-8"
 
 
 def _local(element: etree._Element) -> str:
@@ -195,9 +197,17 @@ def _markup(element: etree._Element) -> str:
 def _decoded_twice(text: str) -> str:
     """Text that its publisher encoded twice ("Ã©"), as the author wrote it."""
     try:
-        return text.encode("latin-1").decode()
+        return b"".join(map(_byte, text)).decode()
     except UnicodeError:
         return text
+
+
+def _byte(character: str) -> bytes:
+    """In windows-1252, or in Latin-1 for what that lacks."""
+    try:
+        return character.encode("cp1252")
+    except UnicodeEncodeError:
+        return character.encode("latin-1")
 
 
 def _tree(markup: str) -> "html.HtmlElement | None":

@@ -142,6 +142,11 @@ def _make_config(table: FeedsToml, environment: Mapping[str, str]) -> Config:
                 for each in table.subscriptions
                 if each.republish == "summary"
             ),
+            source_titles={
+                urls.without_secrets(each.url): each.title
+                for each in table.subscriptions
+                if each.title
+            },
             metrics=None if publish.metrics == "none" else publish.metrics,
             bucket=make_bucket(publish, environment),
         ),

@@ -65,7 +65,10 @@ class SubscriptionTable(_Table):
     """A feed to poll."""
 
     url: WebAddress = Field(description="Address of an RSS, Atom or JSON feed")
-    title: Text | None = _key(None, "Name in messages and pages; default: the address")
+    title: Text | None = _key(
+        None,
+        "Name in messages, pages and feeds; default: the address, in feeds the publisher's title",
+    )
     tags: Texts = _key((), "Tags for every entry of this feed")
     language: Language | None = _key(
         None, "Language of the entries; else that of each text, or else the feed's (BCP 47)"
@@ -170,6 +173,9 @@ class PublishTable(_Table):
     archive_all: StrictBool = _key(
         False,
         'Also archive "all": a second copy of every entry, by month, rewritten for each correction',
+    )
+    thumbnails: StrictBool = _key(
+        True, "Show the pictures of entries on pages: browsers load them from the publishers"
     )
     compress: tuple[Literal["gzip", "br"], ...] = _key(
         (), "Also write each output as a .gz or .br file"

@@ -100,10 +100,11 @@ class PublishSettings:
     ``live``: entries in a live feed; ``per_source``: of one subscription at most. ``backfill``: old
     entries that may enter a live feed at once. ``summary_only``: keys of the subscriptions that are
     republished as summaries. ``source_titles``: the titles in feeds.toml, by key of the subscription;
-    they replace the publishers' own. ``also``: feeds of our own beside those of the tags. ``archive_all``:
-    "all" has an archive. ``compress``: codings ("gzip", "br") of precompressed siblings.
-    ``metrics``: the path of the file for Prometheus. ``allow_private``: for the hub. ``bucket``:
-    the object storage that ``directory`` names, if it names one.
+    they replace the publishers' own. ``also``: feeds of our own beside those of the tags.
+    ``archive_all``: "all" has an archive. ``thumbnails``: pages load the pictures of entries.
+    ``compress``: codings ("gzip", "br") of precompressed siblings. ``metrics``: the path of the file
+    for Prometheus. ``allow_private``: for the hub. ``bucket``: the object storage that ``directory``
+    names, if it names one.
     """
 
     directory: str
@@ -115,6 +116,7 @@ class PublishSettings:
     per_source: int = 20
     also: tuple[str, ...] = ("all", "unmatched", "near-miss")
     archive_all: bool = False
+    thumbnails: bool = True
     compress: tuple[str, ...] = ()
     hub: str | None = None
     metrics: str | None = None

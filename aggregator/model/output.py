@@ -26,8 +26,10 @@ class Reason:
 class PublishedEntry:
     """An entry exactly as an output feed contains it. ``content`` and ``summary`` are HTML.
 
-    ``image``: the address of its picture. ``related``: addresses of other copies of the story. ``reasons``: why the entry is in the feed,
-    one per tag. ``lead``: the first words as plain text.
+    All addresses are URIs. ``source`` is the feed from which the entry comes, None if the reader
+    clipped it; ``via`` is the feed that republished it to us. ``related``: addresses of other copies
+    of the story. ``reasons``: why the entry is in the feed, one per tag. ``lead``: the first words as
+    plain text. ``image``: the address of its picture.
     """
 
     id: str
@@ -47,6 +49,7 @@ class PublishedEntry:
     reasons: tuple[Reason, ...] = ()
     lead: str = ""
     image: str | None = None
+    via: Source | None = None
 
 
 class ChannelKind(Enum):

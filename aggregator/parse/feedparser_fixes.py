@@ -189,6 +189,14 @@ def _end_guid(parser: Any) -> None:
     parser._save("guid_is_address", bool(parser.guidislink))
 
 
+def _end_published(parser: Any) -> None:
+    parser.pop("published")
+
+
+def _end_updated(parser: Any) -> None:
+    parser.pop("updated")
+
+
 def _end_image(parser: Any) -> None:
     address = parser.pop("image")
     parser.inimage = 0
@@ -214,6 +222,9 @@ class _Handlers:
     _start_media_title, _end_media_title = _start_media_title, _end_media_title
     _end_author = _end_managingeditor = _end_author
     _end_guid = _end_id = _end_guid
+    # `dates` reads them.
+    _end_published = _end_issued = _end_pubdate = _end_published
+    _end_updated = _end_modified = _end_lastbuilddate = _end_updated
     _end_image = _end_image
     _end_source = _end_source
 

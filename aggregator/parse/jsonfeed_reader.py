@@ -11,14 +11,15 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from aggregator.model import Author, Category, Enclosure, Fetched
+from aggregator.model import Author, Category, Enclosure, Fetched, Source
 from aggregator.parse.drafts import EntryDraft, FeedDraft, NotAFeed
 from aggregator.parse.persons import read_persons
+from aggregator.parse.sanitize import one_line
 from aggregator.text.dates import read_date
 from aggregator.text.decoding import decode_document
 from aggregator.text.labels import split_labels
 from aggregator.text.markup import replace_references
-from aggregator.text.urls import absolute, host
+from aggregator.text.urls import absolute, host, is_web
 
 _HEAD_BYTES = 1024
 _MAX_DIGITS = 18  # of a number that stays a number; Python refuses more than 4,300
@@ -122,6 +123,7 @@ def _entry(
         updated=_date(item, "date_modified", now, language or feed_language),
         language=language,
         image=_text(item, "image") or _text(item, "banner_image"),
+        source=_source(item, now),
     )
 
 
@@ -160,14 +162,30 @@ def _authors(holder: dict[str, Any]) -> Iterator[Author]:
 
 
 def _tags(item: dict[str, Any]) -> Iterator[str]:
-    """Those of a list, or of a string with commas between them."""
-    tags = item.get("tags")
+    """Those of a list, or of a string with commas between them; those of an aggregator are left out."""
+    tags, reader_tags = item.get("tags"), _list(item, "_reader_tags")
     if isinstance(tags, str):
         tags = list(split_labels(tags))
     for tag in tags if isinstance(tags, list) else ():
         name = (tag.get("name") or tag.get("label")) if isinstance(tag, dict) else tag
-        if isinstance(name, str):
+        if isinstance(name, str) and name not in reader_tags:
             yield _escape(name)
+
+
+def _source(item: dict[str, Any], now: datetime) -> Source | None:
+    """The feed from which an aggregator has an item, as `publish.jsonfeed` writes it."""
+    source = item.get("_source")
+    if not isinstance(source, dict) or not (_text(source, "id") and _text(source, "title")):
+        return None
+    home, address = _text(source, "home_page_url"), _text(source, "feed_url")
+    return Source(
+        id=_text(source, "id"),
+        title=one_line(_text(source, "title")),
+        link=home if is_web(home) else None,
+        self_url=address if is_web(address) else None,
+        updated=read_date(_text(source, "date_modified"), now),
+        rights=one_line(_text(source, "rights")) or None,
+    )
 
 
 def _enclosure(attachment: dict[str, Any]) -> Enclosure:

@@ -9,8 +9,10 @@ from aggregator.parse.drafts import EntryDraft, FeedDraft
 from aggregator.parse.identity import identify
 from aggregator.parse.persons import merge_persons
 from aggregator.parse.sanitize import clean_html, one_line, text_from_html
+from aggregator.text.additions import GENERATOR, is_addition, remove_footer
 from aggregator.text.atom_ids import is_atom_id
 from aggregator.text.languages import language_of
+from aggregator.text.pictures import first_picture
 from aggregator.text.urls import absolute, host
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -41,6 +43,8 @@ def normalize_feed(key: str, draft: FeedDraft, language: str | None) -> ParsedFe
     drafts = _newest(draft.entries)
     if len(drafts) < len(draft.entries):
         notes.append(f"of {len(draft.entries)} entries, the newest {len(drafts)} were taken")
+    is_ours = draft.generator == GENERATOR
+    drafts = [_without_additions(entry, from_aggregator=is_ours) for entry in drafts]
     base = link or draft.base
     entries = identify(
         key, feed, drafts, [_entry(entry, base, declared, language) for entry in drafts]
@@ -79,6 +83,16 @@ def _newest(drafts: list[EntryDraft]) -> list[EntryDraft]:
     return [drafts[index] for index in sorted(-index for _, index in newest)]
 
 
+def _without_additions(draft: EntryDraft, *, from_aggregator: bool) -> EntryDraft:
+    """The entry as its author wrote it, without the additions of an aggregator."""
+    return replace(
+        draft,
+        summary_html=remove_footer(draft.summary_html, from_aggregator=from_aggregator),
+        content_html=remove_footer(draft.content_html, from_aggregator=from_aggregator),
+        categories=[category for category in draft.categories if not is_addition(category)],
+    )
+
+
 def _entry(
     draft: EntryDraft, feed_base: str, feed_language: str | None, setting: str | None
 ) -> Entry:
@@ -89,9 +103,9 @@ def _entry(
     """
     link = absolute(draft.base or feed_base, draft.link) if draft.link else None
     base = draft.content_base or _content_base(link, feed_base)
-    content = clean_html(draft.content_html, base)
-    same = draft.summary_html == draft.content_html
-    summary = content if same else clean_html(draft.summary_html, base)
+    page, anchors = link or "", draft.guid or link or draft.title_html
+    content = clean_html(draft.content_html, base, page=page, anchors=anchors)
+    summary = clean_html(draft.summary_html, base, page=page, anchors=anchors)
     if not content:
         content, summary = summary, ""
     elif summary == content:
@@ -114,12 +128,13 @@ def _entry(
         text=_with_summary(text, text_from_html(summary)),
         authors=merge_persons(draft.authors),
         categories=tuple(dict.fromkeys(c for c in map(_category, draft.categories) if c.term)),
-        enclosures=tuple(dict.fromkeys(_enclosures(draft, base))),
+        enclosures=tuple(dict.fromkeys(_enclosures(draft, base, content))),
         published=draft.published,
         updated=draft.updated,
         language=language,
         rights=one_line(text_from_html(draft.rights)) or None,
-        image=absolute(base, draft.image) if draft.image else None,
+        image=(absolute(base, draft.image) if draft.image else None)
+        or first_picture(content or summary),
         source=draft.source,
     )
 
@@ -159,15 +174,17 @@ def _category(category: Category) -> Category:
     return Category(term, scheme, label if label != term and label else None)
 
 
-def _enclosures(draft: EntryDraft, base: str) -> list[Enclosure]:
+def _enclosures(draft: EntryDraft, base: str, content: str) -> list[Enclosure]:
     """The enclosures with absolute addresses, without pictures that the content shows."""
     enclosures = []
     for enclosure in draft.enclosures:
         url = absolute(base, enclosure.url) if enclosure.url else None
         media_type = one_line(enclosure.type or "")
-        if url:
+        is_shown = media_type.startswith("image/") and (url or "").partition("?")[0] in content
+        if url and not is_shown:
             valid_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else None
-            enclosures.append(replace(enclosure, url=url, type=valid_type))
+            title = one_line(enclosure.title or "")[:_MAX_TITLE_CHARACTERS] or None
+            enclosures.append(replace(enclosure, url=url, type=valid_type, title=title))
     return enclosures
 
 

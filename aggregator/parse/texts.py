@@ -54,6 +54,8 @@ def choose_content_and_summary(texts: Sequence[Text]) -> tuple[Text | None, Text
     The table is in docs/outputs.md: the full text, else the richest of description and summary, else
     what was written for podcast programs or about pictures. No longer text is lost.
     """
+    if len(texts) < 2:  # most entries
+        return next(iter(texts), None), None
     full = [text for text in texts if text.element in _FULL]
     short = sorted((text for text in texts if text.element in _SHORT), key=_richness, reverse=True)
     if full:

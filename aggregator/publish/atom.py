@@ -5,7 +5,7 @@ Workarounds for feedgen 1.0.0:
 - It sets ``updated`` to the current time, so we always set it, of feeds and entries.
 - It puts new entries first, so we append them.
 - It drops rel, type and length of entry links (issues 135, 143: an enclosure would become the
-  entry's own link) and most of atom:source, so our extension writes those.
+  entry's own link) and most of atom:source, so our extension writes those, and Media RSS beside them.
 - It refuses a feed in which one entry has no title, so every `PublishedEntry` has one, without
   characters that XML does not allow.
 """
@@ -19,26 +19,39 @@ from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 
 from aggregator import __version__
-from aggregator.model import OutputFeed, PublishedEntry, Source
+from aggregator.model import Enclosure, OutputFeed, PublishedEntry, Source
+from aggregator.text.additions import GENERATOR
 from aggregator.text.characters import XML_ILLEGAL
 
 _ATOM = "application/atom+xml"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _HISTORY = "http://purl.org/syndication/history/1.0"
+_MEDIA = "http://search.yahoo.com/mrss/"
+_MEDIUMS = ("image", "audio", "video")
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
-    """Marks archive documents (RFC 5005 section 4)."""
+    """Marks archive documents (RFC 5005 section 4).
 
-    archive = False
+    The only document of an archive is not marked: nothing precedes or follows it, and the validator
+    complains about a marked document without such links.
+    """
+
+    feed: OutputFeed
+
+    @property
+    def _is_marked(self) -> bool:
+        return self.feed.archive and bool(self.feed.previous or self.feed.next)
 
     def extend_ns(self) -> dict[str, str]:
         """Namespace prefixes for feedgen to declare."""
-        return {"fh": _HISTORY} if self.archive else {}
+        has_media = any(entry.image or _timed(entry) for entry in self.feed.entries)
+        media = {"media": _MEDIA} if has_media else {}
+        return media | ({"fh": _HISTORY} if self._is_marked else {})
 
     def extend_atom(self, feed: Any) -> Any:
         """Add to the ``feed`` element."""
-        if self.archive:
+        if self._is_marked:
             feed.append(feed.makeelement(f"{{{_HISTORY}}}archive"))
         return feed
 
@@ -54,15 +67,14 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen is u
         # would inherit the language of this site.
         feed.set(_XML_LANG, self.entry.language or "")
         for enclosure in self.entry.enclosures:
-            link = xml_elem("link", feed, rel="enclosure", href=enclosure.url)
-            if enclosure.type:
-                link.set("type", enclosure.type)
-            if enclosure.length_bytes is not None:
-                link.set("length", str(enclosure.length_bytes))
+            _add_enclosure(feed, enclosure)
         for address in self.entry.related:
             xml_elem("link", feed, rel="related", href=address)
+        if via := self.entry.via:
+            xml_elem("link", feed, rel="via", href=via.link or via.self_url, title=via.title)
         if self.entry.source:
             _add_source(feed, self.entry.source)
+        _add_media(feed, self.entry)
         return feed
 
 
@@ -83,7 +95,7 @@ def _without_illegal(entry: PublishedEntry) -> PublishedEntry:
 def _render(feed: OutputFeed) -> bytes:
     out = FeedGenerator()
     out.register_extension("ours", _FeedExtension, _EntryExtension, atom=True, rss=False)
-    out.ours.archive = feed.archive
+    out.ours.feed = feed
     out.id(feed.channel.id)
     out.title(feed.title)
     if feed.channel.description:
@@ -105,7 +117,7 @@ def _render(feed: OutputFeed) -> bytes:
             out.link(href=feed.address("atom", path), rel=rel, type=_ATOM)
     if feed.hub:
         out.link(href=feed.hub, rel="hub")
-    out.generator("aggregator", __version__)
+    out.generator(GENERATOR, __version__)
     for entry in feed.entries:
         _add_entry(out, entry)
     document: bytes = out.atom_str(pretty=True)
@@ -133,6 +145,36 @@ def _add_entry(out: FeedGenerator, entry: PublishedEntry) -> None:
     if entry.rights:
         item.rights(entry.rights)
     item.ours.entry = entry
+
+
+def _add_enclosure(entry: Any, enclosure: Enclosure) -> None:
+    length = enclosure.length_bytes
+    attributes = {
+        "type": enclosure.type,
+        "length": None if length is None else str(length),
+        "title": enclosure.title,
+    }
+    xml_elem("link", entry, rel="enclosure", href=enclosure.url, **_drop_empty(attributes))
+
+
+def _timed(entry: PublishedEntry) -> list[Enclosure]:
+    """The enclosures with a duration."""
+    return [enclosure for enclosure in entry.enclosures if enclosure.duration_seconds]
+
+
+def _add_media(entry: Any, published: PublishedEntry) -> None:
+    """The picture and the durations, for which Atom has no element (Media RSS 1.5.1)."""
+    for enclosure in _timed(published):
+        medium = (enclosure.type or "").partition("/")[0]
+        attributes = {
+            "type": enclosure.type,
+            "fileSize": str(enclosure.length_bytes or "") or None,
+            "medium": medium if medium in _MEDIUMS else None,
+            "duration": str(enclosure.duration_seconds),
+        }
+        xml_elem(f"{{{_MEDIA}}}content", entry, url=enclosure.url, **_drop_empty(attributes))
+    if published.image:
+        xml_elem(f"{{{_MEDIA}}}thumbnail", entry, url=published.image)
 
 
 def _add_source(entry: Any, source: Source) -> None:

@@ -23,8 +23,10 @@ from aggregator.publish.translations import load_translator
 from aggregator.text.atom_ids import mint_id
 from aggregator.text.folding import digest
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # atom:updated of a feed without entries
-FORMAT_VERSION = 3  # increase it when a document or page changes for the same stories
+# atom:updated of a feed without entries. It must not depend on the clock, or two machines would write
+# two files. The W3C's validator doubts dates before 1990.
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+FORMAT_VERSION = 4  # increase it when a document or page changes for the same stories
 
 
 class FeedBuilder:
@@ -32,7 +34,7 @@ class FeedBuilder:
 
     ``names`` maps tag keys to the names shown; ``titles`` maps channel keys to the title and
     description in feeds.toml. ``settings_digest`` covers everything that all entries and pages
-    depend on.
+    depend on, except the titles of subscriptions.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class FeedBuilder:
         self._translator = load_translator(site.language)
         self.entry = EntryBuilder(site, settings, names).build
         self.settings_digest = self._settings_digest()
+        self._source_titles = repr(sorted(settings.source_titles.items()))
 
     def fingerprint(self, channel: Channel) -> str:
         """Digest of everything that the documents of ``channel`` depend on, except stories."""
-        return digest(self.settings_digest, repr(self._with_title(channel)))
+        titled = repr(self._with_title(channel))
+        return digest(self.settings_digest, self._source_titles, titled)
 
     def has_archive(self, channel: Channel) -> bool:
         """Whether ``channel`` has archive documents."""
@@ -95,7 +99,7 @@ class FeedBuilder:
         )
 
     def _settings_digest(self) -> str:
-        settings = replace(self._settings, summary_only=frozenset(), metrics=None)
+        settings = replace(self._settings, summary_only=frozenset(), source_titles={}, metrics=None)
         summary_only = sorted(self._settings.summary_only)  # the order of a set is random
         parts = (self._site, settings, summary_only, self._names, __version__, FORMAT_VERSION)
         return digest(*map(repr, parts))

@@ -1,8 +1,8 @@
 """Renders HTML pages with Jinja2. Pure.
 
-Pages load nothing and run nothing except the tag filter of the index. Style and script are inline,
-and the Content-Security-Policy allows only their hashes, so nothing from a publisher can ever run.
-Text from publishers is shown as plain text.
+Pages load nothing except the pictures of entries, and run nothing except the tag filter of the index.
+Style and script are inline, and the Content-Security-Policy allows only their hashes, so nothing from
+a publisher can ever run. Text from publishers is shown as plain text.
 """
 
 import re
@@ -22,6 +22,7 @@ from markupsafe import Markup
 from aggregator.model import (
     ChannelKind,
     Clipping,
+    Enclosure,
     FeedEvent,
     FeedState,
     OutputFeed,
@@ -32,6 +33,7 @@ from aggregator.model import (
 from aggregator.publish.translations import load_translator
 
 _SPARKLINE_MONTHS = 12
+_MAX_ENCLOSURES = 10  # shown of one entry
 
 MonthCounts = Mapping[str, int]  # number of stories, by month such as "2026-11"
 
@@ -40,15 +42,21 @@ class Pages:
     """Renders the pages of one site.
 
     ``source_files`` maps subscription keys to the files of their pages; ``feeds`` are the heads of
-    all feeds.
+    all feeds. ``thumbnails``: show the pictures of entries, which browsers load from the publishers.
     """
 
     def __init__(
-        self, site: Site, source_files: Mapping[str, str], feeds: Sequence[OutputFeed]
+        self,
+        site: Site,
+        source_files: Mapping[str, str],
+        feeds: Sequence[OutputFeed],
+        *,
+        thumbnails: bool = True,
     ) -> None:
         self._site = site
         self._translator = load_translator(site.language)
         self._source_files = source_files
+        self._thumbnails = thumbnails
         self._feeds = {feed.channel.key: feed for feed in feeds}
 
     def index(
@@ -162,6 +170,7 @@ class Pages:
                 language=self._translator.code,
                 root=root,
                 label=self._label,
+                thumbnails=self._thumbnails,
                 style=style,
                 style_hash=_csp_hash(style),
                 script=script,
@@ -188,8 +197,12 @@ def _environment(language: str) -> Environment:
         "breakable": _breakable,
         "condition": translator.condition,
         "day": translator.day,
+        "enclosure": translator.enclosure,
         "month": translator.month,
         "news": translator.news,
+        "origin": translator.origin,
+        "other_enclosures": _other_enclosures,
+        "picture_text": _picture_text,
         "segment": quote,
     }
     return environment
@@ -203,6 +216,16 @@ def _asset(name: str) -> str:
 def _by_day(entries: Iterable[PublishedEntry]) -> list[tuple[date, list[PublishedEntry]]]:
     days = groupby(entries, key=lambda entry: entry.updated.date())
     return [(day, list(entries_of_day)) for day, entries_of_day in days]
+
+
+def _other_enclosures(entry: PublishedEntry) -> list[Enclosure]:
+    """The enclosures of an entry, apart from its picture."""
+    return [e for e in entry.enclosures if e.url != entry.image][:_MAX_ENCLOSURES]
+
+
+def _picture_text(entry: PublishedEntry) -> str:
+    """What the picture of an entry shows, empty if nobody says so."""
+    return next((e.title for e in entry.enclosures if e.title and e.url == entry.image), "")
 
 
 def _sparkline(counts: MonthCounts, last_month: str) -> list[tuple[int, float]]:

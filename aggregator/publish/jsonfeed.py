@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aggregator.model import Enclosure, OutputFeed, PublishedEntry, Reason, Source
+from aggregator.text.additions import is_addition, remove_footer
 
 _UNKNOWN_TYPE = "application/octet-stream"  # an attachment must have a type
 
@@ -31,13 +32,15 @@ def render_jsonfeed(feed: OutputFeed) -> bytes:
 
 
 def _item(entry: PublishedEntry) -> dict[str, Any]:
+    summary = remove_footer(entry.summary)  # the content has it too
     return _drop_empty(
         {
             "id": entry.id,
             "url": entry.link,
             "title": entry.title,
             "content_html": entry.content or entry.summary or str(Markup.escape(entry.title)),
-            "summary": Markup(entry.summary).striptags(),  # noqa: S704 (it becomes plain text)
+            "summary": Markup(summary).striptags(),  # noqa: S704 (it becomes plain text)
+            "image": entry.image,
             "date_published": entry.published.isoformat() if entry.published else None,
             "date_modified": entry.updated.isoformat(),
             "authors": [_drop_empty({"name": a.name, "url": a.uri}) for a in entry.authors],
@@ -46,10 +49,18 @@ def _item(entry: PublishedEntry) -> dict[str, Any]:
             "attachments": [_attachment(enclosure) for enclosure in entry.enclosures],
             "_rights": entry.rights,
             "_source": _source(entry.source) if entry.source else None,
+            "_via": _source(entry.via) if entry.via else None,
             "_related": list(entry.related),
+            "_reader_tags": _reader_tags(entry),
             "_reasons": [_reason(reason) for reason in entry.reasons],
         }
     )
+
+
+def _reader_tags(entry: PublishedEntry) -> list[str]:
+    """Those of the tags that the publisher did not write."""
+    publishers = {category.term for category in entry.categories if not is_addition(category)}
+    return [category.term for category in entry.categories if category.term not in publishers]
 
 
 def _attachment(enclosure: Enclosure) -> dict[str, Any]:
@@ -57,7 +68,9 @@ def _attachment(enclosure: Enclosure) -> dict[str, Any]:
         {
             "url": enclosure.url,
             "mime_type": enclosure.type or _UNKNOWN_TYPE,
+            "title": enclosure.title,
             "size_in_bytes": enclosure.length_bytes,
+            "duration_in_seconds": enclosure.duration_seconds or None,
         }
     )
 

@@ -11,7 +11,14 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from aggregator.model import Evidence, EvidenceKind, FeedEvent, FeedEventKind
+from aggregator.model import (
+    Enclosure,
+    Evidence,
+    EvidenceKind,
+    FeedEvent,
+    FeedEventKind,
+    PublishedEntry,
+)
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -60,6 +67,10 @@ _OWN_CHANNELS = {
         N_("Entries that almost match a tag: read them to find what your tags miss."),
     ),
 }
+_DOWNLOAD = N_("Download")
+_ACTIONS = {"audio": N_("Listen"), "video": N_("Watch"), "image": N_("Picture")}
+_MIN_BYTES = 1000  # of a size to show: many publishers write 0 or 1 instead of the true one
+_SIZE_UNITS = ("kilobyte", "megabyte", "gigabyte")  # names of CLDR
 _SINCE = re.compile(r"[A-Za-z ]+ (\d{4}-\d{2}-\d{2})(?:: (.*))?")
 _URL = re.compile(r"https?://\S+")
 
@@ -119,6 +130,38 @@ class Translator:
                 return self.gettext("failing:"), event.message
         return "", event.message
 
+    def enclosure(self, enclosure: Enclosure) -> str:
+        """What to do with an enclosure, such as "Listen (12:34)" or "Download (3 MB)"."""
+        kind = (enclosure.type or "").partition("/")[0]
+        action = self.gettext(_ACTIONS.get(kind, _DOWNLOAD))
+        if enclosure.duration_seconds:
+            detail = _duration(enclosure.duration_seconds)
+        elif (enclosure.length_bytes or 0) >= _MIN_BYTES:
+            detail = self._size(enclosure.length_bytes or 0)
+        else:
+            return action
+        return f"{action} ({detail})"
+
+    def origin(self, entry: PublishedEntry) -> str:
+        """Where an entry comes from: "from A blog", "from A blog, via A planet"."""
+        if entry.source is None:
+            return self.gettext("Clipped by the reader")
+        source = entry.source.title
+        if entry.via is None:
+            return self.gettext("from %(source)s", source=source)
+        return self.gettext("from %(source)s, via %(via)s", source=source, via=entry.via.title)
+
+    def _size(self, size_bytes: int) -> str:
+        """A size in decimal units, such as "2.4 MB" or "24 MB"."""
+        from babel.units import format_unit
+
+        value, exponent = size_bytes / 1000, 0
+        while value >= 1000 and exponent < len(_SIZE_UNITS) - 1:
+            value, exponent = value / 1000, exponent + 1
+        pattern = "0.#" if value < 10 else "#,##0"
+        unit = f"digital-{_SIZE_UNITS[exponent]}"
+        return format_unit(value, unit, "short", pattern, self._locale)
+
     def day(self, day: date) -> str:
         """A date, such as "December 1, 2026"."""
         from babel.dates import format_date  # 60 ms that only a run that renders should pay
@@ -146,6 +189,13 @@ class Translator:
         except (ValueError, UnknownLocaleError):
             return Locale(self.code)
         return locale if locale.language == self.code else Locale(self.code)
+
+
+def _duration(seconds: int) -> str:
+    """A duration, such as "12:34" or "1:02:03"."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 @cache

@@ -99,7 +99,9 @@ def accept(
     new_state = replace(
         new_state, notes="\n".join(parsed.notes) or None, reader_version=READER_VERSION
     )
-    warnings = [*outcome.warnings, *parsed.warnings]
+    reported = (state.notes or "").splitlines()
+    new_notes = [note for note in parsed.notes if note not in reported]
+    warnings = [*outcome.warnings, *parsed.warnings, *new_notes]
     if outcome.moved_to:
         redirect = f"redirects for good to {urls.redact(outcome.moved_to)}"
         warnings.append(redirect if same_feed else f"{redirect}, which is another feed")

@@ -45,7 +45,8 @@ class Renderer:
         self._writer = writer
         self._counts = store.published.counts_by_month()
         feeds = [self._builder.head(channel) for channel in planner.channels]
-        self._pages = Pages(self._site, planner.source_files, feeds)
+        thumbnails = planner.config.publish.thumbnails
+        self._pages = Pages(self._site, planner.source_files, feeds, thumbnails=thumbnails)
         self._current_feeds = [feed for feed in feeds if feed.channel.ended_at is None]
         self._states: dict[str, FeedState] = {}
         self._changed_files: list[str] = []

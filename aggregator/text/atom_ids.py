@@ -10,8 +10,10 @@ feeds. The id contains nothing of this installation (site URL, clock, database k
 import re
 from uuid import NAMESPACE_URL, uuid5
 
+_NO_IRI_CHARACTER = r"\s<>\"{}|\\^`\[\]%\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff"
 _IRI = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]+"
+    r"[A-Za-z][A-Za-z0-9+.\-]*:(?://\[[0-9A-Fa-f:.]+\])?"
+    rf"[^{_NO_IRI_CHARACTER}]*(?:%[0-9A-Fa-f]{{2}}[^{_NO_IRI_CHARACTER}]*)*"
 )
 _ACTIVE_SCHEMES = ("javascript", "data", "vbscript", "file", "about", "blob")
 
@@ -24,4 +26,5 @@ def mint_id(feed: str, page: str | None, key: str) -> str:
 
 def is_atom_id(value: str) -> bool:
     """Whether a publisher's atom:id can be kept: an absolute IRI that no program executes."""
-    return bool(_IRI.fullmatch(value)) and value.partition(":")[0].lower() not in _ACTIVE_SCHEMES
+    scheme, _, name = value.partition(":")
+    return bool(name and _IRI.fullmatch(value)) and scheme.lower() not in _ACTIVE_SCHEMES

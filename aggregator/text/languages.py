@@ -75,10 +75,11 @@ def _prose_words(text: str) -> list[str]:
     prose: list[str] = []
     for line in text.splitlines():
         words = line.split()
-        plain = [word for word in words if not _NO_PROSE.search(word)]
-        if len(plain) >= _MIN_PROSE_SHARE * len(words):
-            prose += plain
-    return [word for word in prose if _LETTER.search(word)]
+        if _NO_PROSE.search(line):
+            plain = [word for word in words if not _NO_PROSE.search(word)]
+            words = plain if len(plain) >= _MIN_PROSE_SHARE * len(words) else []
+        prose += words
+    return [word for word in prose if word.isalpha() or _LETTER.search(word)]
 
 
 def _parts(prose: str) -> list[str]:

@@ -1,6 +1,7 @@
 """URLs as values: compare them, resolve them, remove secrets from them."""
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, url_query_cleaner
@@ -66,9 +67,16 @@ _NOT_IN_URL = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SIMPLE_URL = re.compile(
     r"https?://((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?)"
 )
-_BRACKET = re.compile(r"[][]")  # a URL with a bracket may be invalid
+# An absolute URL that joining returns as it is.
+_PLAIN_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}(?:/[\w.~%/-]*)?(?:\?[\w.~%/&=+-]+)?(?:#[\w.~-]+)?",
+    re.ASCII,
+)
 # Not allowed in an IRI (RFC 3987 section 2.2), but common in links. Some readers end a link at a space.
 _NOT_IN_IRI = re.compile(r"[<>\"{}|\\^`\s]")
+_LINE_BREAKS = str.maketrans("", "", "\t\r\n")
+_AROUND_URL = "".join(map(chr, range(0x21)))  # control characters and the space
+_URL_PARTS = re.compile(r"(https?:)?([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def is_web(url: str) -> bool:
@@ -88,19 +96,19 @@ def is_web(url: str) -> bool:
 
 
 def absolute(base: str, link: str) -> str | None:
-    """``link`` resolved against ``base``, or None if the result is no http or https URL."""
-    if (
-        _SIMPLE_URL.fullmatch(link)
-        and _SIMPLE_URL.match(base)
-        and base.isascii()
-        and not _BRACKET.search(base)
-    ):
+    """``link`` resolved against ``base``, or None if the result is no http or https URL.
+
+    As browsers do it (https://url.spec.whatwg.org/#url-parsing): spaces and control characters
+    around the link and line breaks within it do not count, and a backslash is a slash.
+    """
+    if _PLAIN_URL.fullmatch(link):
         return link
+    base = base if is_web(base) else ""
     try:
-        joined = _NOT_IN_URL.sub("", urljoin(base, link.strip().replace(" ", "%20")))
+        joined = urljoin(base, _reference(base, link).replace(" ", "%20"))
     except ValueError:
         return None
-    joined = _NOT_IN_IRI.sub(lambda match: quote(match[0]), joined)
+    joined = _NOT_IN_IRI.sub(lambda match: quote(match[0]), _NOT_IN_URL.sub("", joined))
     return joined if is_web(joined) else None
 
 
@@ -110,6 +118,24 @@ def join(base: str, link: str) -> str:
         return urljoin(base, link)
     except ValueError:
         return link
+
+
+def _reference(base: str, link: str) -> str:
+    """``link`` in the form of RFC 3986, if it is a relative reference or an http or https URL.
+
+    Raises ValueError if it needs a host and has none that is valid.
+    """
+    parts = _URL_PARTS.fullmatch(link.strip(_AROUND_URL).translate(_LINE_BREAKS))
+    assert parts  # the pattern matches everything
+    scheme, path, end = parts[1] or "", parts[2].replace("\\", "/"), parts[3]
+    # "http:b" and "http:/b" are relative to a base with the same scheme.
+    if path.startswith("//") or (scheme and not base.lower().startswith(scheme.lower())):
+        path = path.lstrip("/")
+        name = path.partition("/")[0]
+        if not name or _NOT_IN_IRI.search(name):
+            raise ValueError(f"invalid host: {name!r}")
+        return f"{scheme}//{path}{end}"
+    return f"{path}{end}" or base.partition("#")[0]
 
 
 def host(url: str) -> str:
@@ -126,6 +152,7 @@ def is_same_site(url: str, other: str) -> bool:
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
+@lru_cache(maxsize=4096)  # of each entry it is asked for several times
 def link_key(url: str) -> str:
     """A key that is equal for all URLs of one page. For comparing only.
 

@@ -415,6 +415,25 @@ def test_two_accounts_with_variables_need_a_fragment():
     ]
 
 
+def test_titles_that_replace_those_of_publishers():
+    text = (
+        "[[subscriptions]]\nurl = 'https://me:secret@a.example/feed?token=x&p=1'\ntitle = 'A'\n"
+        "[[subscriptions]]\nurl = 'https://b.example/feed'\n"
+        "[[subscriptions]]\nurl = 'https://b.example/feed#second'\ntitle = 'B'\n"
+    )
+    config = parse_config(text, "f", {})
+    assert config.publish.source_titles == {
+        "https://a.example/feed?p=1": "A", "https://b.example/feed#second": "B"
+    }  # fmt: skip
+    assert config.publish.source_titles.keys() <= {s.key for s in config.subscriptions}
+
+
+def test_thumbnails():
+    assert parse_config("[clippings]\nfiles = 'c.txt'\n", "f", {}).publish.thumbnails
+    without = "[clippings]\nfiles = 'c.txt'\n[publish]\nthumbnails = false\n"
+    assert not parse_config(without, "f", {}).publish.thumbnails
+
+
 def test_same_fragment_is_the_same_subscription():
     text = "[[subscriptions]]\nurl = 'https://a.example/feed#second'\n" * 2
     assert "is subscribed twice" in diagnostics(text)[0]

@@ -143,7 +143,7 @@ def published_html(world):
     "Scripts in every field",
     produced=f"{len(VECTORS)} vectors in each text and each URL of {', '.join(FORMATS)}; our pages and the HTML of our "
     "feeds are opened in Chromium",
-    must="all entries are stored; no script runs, no dialog opens, only our own page is loaded; all links are web "
+    must="all entries are stored; no script runs, no dialog opens, only our own page and pictures are loaded; all links are web "
     "addresses; the feeds contain no active content",
     promises="P5 P6",
 )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 
 from aggregator.clippings import entries_from_clippings, parse_clippings
 from aggregator.clippings.plain_text import parse_plain_text
@@ -17,20 +16,26 @@ from aggregator.fetch.conditional import has_document
 from aggregator.fetch.content_coding import TooLarge, Undecodable, decode
 from aggregator.fetch.http_answer import CutShort, NoAnswer, Unreadable, read_answer
 from aggregator.model import (
-    Author,
     Channel,
     ChannelKind,
     Entry,
+    Feed,
     Fetched,
     OutputFeed,
     ParsedFeed,
     ParseFailed,
     PublishedEntry,
+    PublishSettings,
+    Role,
     Site,
+    StoredEntry,
+    Story,
+    StoryEntry,
 )
 from aggregator.parse.document import parse_document
 from aggregator.parse.html_links import read_page
 from aggregator.publish.atom import render_atom
+from aggregator.publish.entries import EntryBuilder
 from aggregator.text.characters import XML_ILLEGAL
 from aggregator.text.query import QueryError, evaluate, parse_query, terms
 from aggregator.text.urls import is_web
@@ -39,6 +44,8 @@ from tests.atomrules import complaints
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 URL = "https://a.example/feed"
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")
+FEED = Feed("urn:uuid:2", "A feed")
+BUILDER = EntryBuilder(SITE, PublishSettings("outputs", 50, 10, explain=True), {})
 TAG = Channel("tag:t", ChannelKind.TAG, "T", "t", "urn:uuid:1", NOW)
 _MOST_ENTRIES = 300
 _MOST_BYTES = 100_000
@@ -153,23 +160,12 @@ def _check_legal(value: object) -> None:
 
 def _check_valid(entries: tuple[Entry, ...]) -> None:
     """The entries render as a valid Atom document without active content."""
-    number = count()
-    published = tuple(
-        PublishedEntry(
-            id=entry.id,
-            title=entry.title,
-            updated=NOW - timedelta(seconds=next(number)),
-            link=entry.link,
-            published=entry.published,
-            summary=entry.summary,
-            content=entry.content or entry.summary,
-            authors=entry.authors or (Author("Somebody"),),
-            categories=entry.categories,
-            enclosures=entry.enclosures,
-            language=entry.language,
-            rights=entry.rights,
-        )
-        for entry in entries
-    )
+    published = tuple(_publish(entry, number) for number, entry in enumerate(entries))
     document = render_atom(OutputFeed(TAG, "t", SITE, NOW, published, 1))
     assert not (found := complaints(document, "https://site.example/t.atom")), found
+
+
+def _publish(entry: Entry, number: int) -> PublishedEntry:
+    stored = StoredEntry(number, URL, FEED, Role.SUBSCRIPTION, entry, NOW, NOW)
+    updated = NOW - timedelta(seconds=number)
+    return BUILDER.build(Story(number, entry.id, updated, (StoryEntry(stored, ()),)))

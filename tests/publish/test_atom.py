@@ -1,9 +1,11 @@
 """feedparser reads back what we render."""
 
 import io
+import re
 from calendar import timegm
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import feedparser
 import pytest
@@ -22,9 +24,10 @@ from aggregator.model import (
     Source,
 )
 from aggregator.parse.sanitize import clean_html, one_line, remove_illegal
-from aggregator.parse.to_draft import authors_of, enclosures_of
 from aggregator.publish.atom import render_atom
 from aggregator.publish.opml import render_opml
+from aggregator.text.uris import to_uri
+from tests.atomrules import complaints
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SITE = Site("A site", "https://site.example/", "Somebody", "fr")
@@ -43,8 +46,9 @@ ENTRY = PublishedEntry(
     authors=(Author("Ann", "ann@a.example", "https://ann.example/"), Author("Bob")),
     categories=(Category("t", "https://s.example/", "Label"), Category("u")),
     enclosures=(
-        Enclosure("https://a.example/e.mp3", "audio/mpeg", 12),
+        Enclosure("https://a.example/e.mp3", "audio/mpeg", 12, 754, "Épisode <1>"),
         Enclosure("https://a.example/f.ogg"),
+        Enclosure("https://a.example/g.jpg", "image/jpeg", title="Two trees"),
     ),
     language="en",
     rights="CC0",
@@ -52,6 +56,8 @@ ENTRY = PublishedEntry(
         "urn:f", "The feed", "https://a.example/", "https://a.example/feed", NOW, "CC BY"
     ),
     related=("https://b.example/1", "https://c.example/?x=1&y"),
+    image="https://a.example/g.jpg",
+    via=Source("urn:p", "The planet", "https://planet.example/"),
 )
 
 
@@ -61,9 +67,12 @@ def make_feed(*entries):
 
 
 def parse(document):
-    parsed = feedparser.parse(
-        io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False
-    )
+    # It gives an author without an e-mail address the one before's.
+    guesses = patch.object(feedparser.mixin._FeedParserMixin, "_sync_author_detail")
+    with guesses:
+        parsed = feedparser.parse(
+            io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False
+        )
     assert not parsed.bozo, parsed.get("bozo_exception")
     assert parsed.version == "atom10"
     return parsed
@@ -74,7 +83,7 @@ def make_datetime(parsed):
 
 
 def make_entry(entry):
-    """The `PublishedEntry` from an entry as feedparser reads it."""
+    """The `PublishedEntry` from an entry as feedparser reads it; its ``via`` is only an address."""
     links = entry.get("links", [])
     content = entry.content[0].value if "content" in entry else ""
     return PublishedEntry(
@@ -85,16 +94,49 @@ def make_entry(entry):
         published=make_datetime(entry.published_parsed) if "published" in entry else None,
         summary=entry.summary if "summary" in entry and entry.summary != content else "",
         content=content,
-        authors=tuple(authors_of(entry)),
+        authors=tuple(make_author(person) for person in entry.get("authors", [])),
         categories=tuple(
             Category(tag.term, tag.scheme, tag.label) for tag in entry.get("tags", [])
         ),
-        enclosures=tuple(enclosures_of(entry)),
+        enclosures=make_enclosures(entry),
         language=entry.title_detail.language or None,
         rights=entry.get("rights"),
         source=make_source(entry.get("source")),
         related=tuple(link.href for link in links if link.rel == "related"),
+        image=entry.media_thumbnail[0]["url"] if "media_thumbnail" in entry else None,
+        via=next((make_via(link) for link in links if link.rel == "via"), None),
     )
+
+
+def make_author(person):
+    return Author(person.name, person.get("email"), person.get("href"))
+
+
+def make_via(link):
+    return Source("", link.title, link.href)
+
+
+def with_link_to_via(entry):
+    """``entry`` with what a link can say of its ``via``."""
+    via = entry.via
+    return replace(entry, via=Source("", via.title, via.link or via.self_url)) if via else entry
+
+
+def make_enclosures(entry):
+    """RFC 4287 section 4.2.7, and the durations of Media RSS."""
+    media = {content["url"]: content for content in entry.get("media_content", [])}
+    enclosures = []
+    for link in entry.get("links", []):
+        if link.rel == "enclosure":
+            content = media.get(link.href, {})
+            media_type = link.type if link.type != "text/html" else None  # feedparser's default
+            length = int(link.length) if "length" in link else None
+            if content:
+                assert content.get("type") == media_type
+                assert content.get("filesize") == (str(length) if length else None)
+            duration = int(content["duration"]) if content else None
+            enclosures.append(Enclosure(link.href, media_type, length, duration, link.get("title")))
+    return tuple(enclosures)
 
 
 def make_source(source):
@@ -110,11 +152,11 @@ def make_source(source):
 
 def test_all_fields_are_read_back():
     parsed = parse(render_atom(make_feed(ENTRY)))
-    assert make_entry(parsed.entries[0]) == ENTRY
+    assert make_entry(parsed.entries[0]) == with_link_to_via(ENTRY)
     assert parsed.feed.id == "urn:uuid:1"
     assert parsed.feed.title == "A site: #Communs"
     assert parsed.feed.subtitle == "What we hold together"
-    assert parsed.feed.author == "Somebody"
+    assert [author.name for author in parsed.feed.authors] == ["Somebody"]
     assert make_datetime(parsed.feed.updated_parsed) == NOW
     assert [(link.rel, link.type, link.href) for link in parsed.feed.links] == [
         ("self", "application/atom+xml", "https://site.example/communs.atom"),
@@ -153,12 +195,13 @@ def is_unambiguous(text):
 
 
 line = st.text(max_size=30).map(one_line).filter(bool).filter(is_unambiguous)
+name = st.from_regex(r"[A-Z][a-zé’]{1,8}( [A-Z][a-z]{1,8})?", fullmatch=True)
 html = (
     st.text(max_size=60)
     .map(lambda text: clean_html(text, "https://a.example/"))
     .filter(is_unambiguous)
 )
-web = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9&=?;%]{0,20}", fullmatch=True)
+web = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9&=?;%é]{0,20}", fullmatch=True).map(to_uri)
 moment = st.datetimes(
     datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)
 ).map(lambda at: at.replace(microsecond=0))  # fmt: skip
@@ -169,9 +212,14 @@ maybe = st.none
 def published_entries(draw):
     content = draw(html)
     categories = st.builds(Category, line, maybe() | web, maybe() | line)
-    authors = st.builds(Author, line, st.just(None), maybe() | web)
+    authors = st.builds(Author, name, st.just(None), maybe() | web)
     enclosures = st.builds(
-        Enclosure, web, maybe() | st.just("audio/mpeg"), maybe() | st.integers(0, 10**12)
+        Enclosure,
+        web,
+        maybe() | st.sampled_from(["audio/mpeg", "video/mp4", "image/png", "application/pdf"]),
+        maybe() | st.integers(0, 10**12),
+        maybe() | st.integers(1, 10**5),
+        maybe() | line,
     )
     source = st.builds(Source, web, line, maybe() | web, maybe() | web, moment, maybe() | line)
     return PublishedEntry(
@@ -184,19 +232,23 @@ def published_entries(draw):
         content=content,
         authors=tuple(draw(st.lists(authors, min_size=1, max_size=3, unique=True))),
         categories=tuple(draw(st.lists(categories, max_size=3, unique=True))),
-        enclosures=tuple(draw(st.lists(enclosures, max_size=2, unique=True))),
+        enclosures=tuple(draw(st.lists(enclosures, max_size=2, unique_by=lambda e: e.url))),
         language=draw(st.sampled_from(["en", "fr", "pt-BR"])),
         rights=draw(maybe() | line),
         source=draw(maybe() | source),
         related=tuple(draw(st.lists(web, max_size=2, unique=True))),
+        image=draw(maybe() | web),
+        via=draw(maybe() | st.builds(Source, web, line, web)),
     )
 
 
 @settings(max_examples=300, deadline=None)
 @given(published_entries())
 def test_rendered_entry_is_parsed_back(entry):
-    (parsed,) = parse(render_atom(make_feed(entry))).entries
-    assert strip_html(make_entry(parsed)) == strip_html(entry)
+    document = render_atom(make_feed(entry))
+    (parsed,) = parse(document).entries
+    assert strip_html(make_entry(parsed)) == with_link_to_via(strip_html(entry))
+    assert complaints(document, "https://site.example/communs.atom") == []
 
 
 def strip_html(entry):
@@ -243,7 +295,61 @@ def test_archive_document():
         "next-archive": "https://site.example/communs/2026-11.atom",
     }
     assert parsed.feed.id == "urn:uuid:1"
-    assert make_entry(parsed.entries[0]) == ENTRY
+    assert make_entry(parsed.entries[0]) == with_link_to_via(ENTRY)
+    assert complaints(document, "https://site.example/communs/2026-10.atom") == []
+
+
+def test_only_document_of_an_archive_is_not_marked():
+    """feedvalidator: ArchiveIncomplete. RFC 5005 section 4 does not demand the mark."""
+    feed = replace(make_feed(ENTRY), path="communs/2026-10", archive=True, current="communs")
+    document = render_atom(feed)
+    assert b"fh:archive" not in document
+    assert {link.rel: link.href for link in parse(document).feed.links} == {
+        "self": "https://site.example/communs/2026-10.atom",
+        "current": "https://site.example/communs.atom",
+    }
+    assert complaints(document, "https://site.example/communs/2026-10.atom") == []
+
+
+def test_media():
+    """Media RSS 1.5.1: beside the links, only what a link cannot say."""
+    document = render_atom(make_feed(ENTRY)).decode()
+    elements = re.findall("<media:.*", document)
+    assert elements == [
+        '<media:content url="https://a.example/e.mp3" type="audio/mpeg" fileSize="12" medium="audio"'
+        ' duration="754"/>',
+        '<media:thumbnail url="https://a.example/g.jpg"/>',
+    ]
+    assert (
+        '<link rel="enclosure" href="https://a.example/e.mp3" type="audio/mpeg" length="12" '
+        'title="Épisode &lt;1&gt;"/>'
+    ) in document
+    assert '<link rel="via" href="https://planet.example/" title="The planet"/>' in document
+    assert (
+        "xmlns:media"
+        not in render_atom(make_feed(replace(ENTRY, image=None, enclosures=()))).decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("enclosure", "attributes"),
+    [
+        (Enclosure("https://a.example/", "video/mp4", 0, 60), 'type="video/mp4" medium="video" duration="60"'),
+        (Enclosure("https://a.example/", None, None, 60), 'duration="60"'),
+        (Enclosure("https://a.example/", "application/x-a", 5, 1), 'type="application/x-a" fileSize="5" duration="1"'),
+    ],
+)  # fmt: skip
+def test_duration_of_other_types(enclosure, attributes):
+    document = render_atom(make_feed(replace(ENTRY, enclosures=(enclosure,)))).decode()
+    assert f'<media:content url="https://a.example/" {attributes}/>' in document
+    assert complaints(document.encode(), "https://site.example/communs.atom") == []
+
+
+def test_no_duration_is_not_zero():
+    document = render_atom(
+        make_feed(replace(ENTRY, enclosures=(Enclosure("https://a.example/", duration_seconds=0),)))
+    )
+    assert b"<media:content" not in document
 
 
 def test_live_feed_links_to_archive_and_hub():

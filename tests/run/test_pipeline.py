@@ -50,6 +50,26 @@ def test_entries_are_published_with_reasons(installation, publisher):
     assert entry.source.title == "A feed"
 
 
+def test_title_of_a_subscription_is_its_name_everywhere(installation, publisher):
+    publisher["/feed"] = rss(item("Les communs", body="Bonjour"))
+    installation.configure([publisher.url("/feed")], clippings=CLIPPING)
+    installation.run()
+    (entry,) = (e for e in entries(installation) if e.title == "Les communs")
+    assert (entry.source.title, entry.author) == ("A feed", "A feed")
+    for title in ("My name", "Another"):
+        installation.configure([publisher.url("/feed")], f'title = "{title}"\n', CLIPPING)
+        report = installation.run()
+        assert report.not_modified == 1
+        (entry,) = (e for e in entries(installation) if e.title == "Les communs")
+        assert (entry.source.title, entry.author) == (title, title)
+        source = f"_source/{title.lower().replace(' ', '-')}"
+        for name in ("index", "communs", "all", source):
+            page = (installation.outputs / f"{name}.html").read_text()
+            assert f"from {title}" in page
+            assert "A feed" not in page
+    assert installation.run().written == ()
+
+
 def test_unchanged_run_writes_nothing(installation, publisher):
     publisher["/feed"] = rss(item("Les communs"))
     installation.configure([publisher.url("/feed")], clippings=CLIPPING)

@@ -1,13 +1,14 @@
-"""Pages in Chromium: no errors, no requests, no script except ours, and accessible."""
+"""Pages in Chromium: no errors, no requests except for pictures, no script except ours, and accessible."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
 
 from aggregator.demo.demo_servers import outputs_server, running
 from tests.harness import item, rss
@@ -21,6 +22,12 @@ CLIPPINGS = """• Kept «\u00a0ici\u00a0»
 
     #Communs #Pair_à_pair #Économie_sociale
 """
+PICTURE = "https://feed.example/two%20trees.jpg"
+MEDIA = (
+    '<media:content xmlns:media="http://search.yahoo.com/mrss/" url="https://feed.example/two trees.jpg"'
+    ' type="image/jpeg"><media:description>Two trees</media:description></media:content>'
+    '<enclosure url="https://feed.example/a.mp3" type="audio/mpeg" length="12000000"/>'
+)
 ATTACK = "&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;alert(2)&lt;/script&gt; communs"
 
 
@@ -42,7 +49,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def site(installation, publisher):
     publisher["/feed"] = rss(
-        item("Les communs de Gand"),
+        item("Les communs de Gand", more=MEDIA),
         item("attack", "https://feed.example/x").replace("attack", ATTACK),
         title="A &lt;b&gt;bold&lt;/b&gt; feed",
     )
@@ -58,12 +65,14 @@ def in_thread(run: Callable[[], object]) -> None:
 
 
 class PageLog:
-    """The errors and requests of a page."""
+    """The errors and requests of a page. Publishers answer with an empty picture."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
+        self.pictures: list[Request] = []
+        page.route(re.compile(r"https?://(?!127\.0\.0\.1[:/])"), self._answer)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: self.errors.append(f"dialog {dialog.message}"))
@@ -73,8 +82,15 @@ class PageLog:
         self.errors.append(message.text)
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith("data:"):
+        if request.resource_type == "image" and request.url.startswith("http"):
+            self.pictures.append(request)
+        elif not request.url.startswith("data:"):
             self.requests.append(request.url)
+
+    def _answer(self, route: Route) -> None:
+        route.fulfill(
+            body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml"
+        )
 
 
 @pytest.mark.parametrize("scheme", ["file", "http"])
@@ -182,7 +198,42 @@ def test_scripts_of_publishers_never_run(browser, site, name):
     page.goto(address)
     page.wait_for_load_state("networkidle")
     assert (log.errors, log.requests) == ([], [address])
-    assert page.locator("img, iframe, object").count() == 0
+    assert page.locator("iframe, object, audio, video, [onerror]").count() == 0
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "communs.html", "all.html", "_source/a-source.html"]
+)
+def test_pictures_are_loaded_without_telling_where(browser, site, name):
+    page = browser.new_page()
+    log = PageLog(page)
+    page.goto((site.outputs / name).as_uri())
+    page.get_by_alt_text("Two trees").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    assert PICTURE in {request.url for request in log.pictures}
+    assert not any(request.headers.get("referer") for request in log.pictures)
+    assert page.get_by_alt_text("Two trees").get_attribute("loading") == "lazy"
+    link = page.get_by_role("link", name="Listen (12 MB)")
+    assert link.get_attribute("href") == "https://feed.example/a.mp3"
+    assert log.errors == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_without_thumbnails_load_nothing(browser, site, name):
+    text = (site.root / "feeds.toml").read_text()
+    site.write("feeds.toml", f"{text}[publish]\nthumbnails = false\n")
+    in_thread(site.run)
+    page = browser.new_page()
+    log = PageLog(page)
+    page.goto((site.outputs / name).as_uri())
+    page.wait_for_load_state("networkidle")
+    assert (log.pictures, log.errors) == ([], [])
+    page.evaluate(f"document.body.append(Object.assign(new Image(), {{src: '{PICTURE}'}}))")
+    page.wait_for_load_state("networkidle")
+    assert [request.failure for request in log.pictures] == ["csp"]
+    assert len(log.errors) == 1
     page.close()
 
 

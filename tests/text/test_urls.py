@@ -54,12 +54,36 @@ def test_other_urls_are_not_web_urls(url):
         ("b", "https://h.example/a/b"),
         ("//o.example/c", "https://o.example/c"),
         (" with space ", "https://h.example/a/with%20space"),
+        ("\t../b\n", "https://h.example/b"),
+        ("/long\n/link", "https://h.example/long/link"),
+        ("?x", "https://h.example/a/?x"),
+        ("", "https://h.example/a/"),
+        ("..\\b\\c?d", "https://h.example/b/c?d"),
+        ("\\\\o.example\\c", "https://o.example/c"),
+        ("https:b", "https://h.example/a/b"),
+        ("https:/b", "https://h.example/b"),
+        ("http:/o.example/b", "http://o.example/b"),
+        ("http:o.example", "http://o.example"),
+        ("https:////o.example/b", "https://o.example/b"),
+        ("https:\\\\o.example", "https://o.example"),
         ("javascript:alert(1)", None),
         ("http://[bad", None),
+        ("https://", None),
+        ("https://o .example/", None),
+        ('http: "//o.example/', None),
+        ("//", None),
+        ("localhost:8080/x", None),
     ],
 )
 def test_links_are_resolved_or_dropped(link, expected):
     assert absolute("https://h.example/a/", link) == expected
+
+
+def test_absolute_link_needs_no_base():
+    for base in ("", "http://[bad", "mailto:x"):
+        assert absolute(base, "https://h.example/") == "https://h.example/"
+        assert absolute(base, "https:h.example/a b") == "https://h.example/a%20b"
+        assert absolute(base, "/x") is None
 
 
 def test_redact_hides_secrets():
@@ -92,7 +116,7 @@ def test_characters_not_allowed_in_an_iri_are_escaped():
 
 PIECES = st.sampled_from([
     "http://", "https://", "HTTPS://", "a.example", "www.a.example", "A.Example", "xn--e1a.example", "a..b", "a", "1.2.3.4",
-    ":80", "/", "//", "/b", "/b.html", "/.", "/../c", "/b;c", "?", "?x=1", "#", "#c-12", " ", "é", "%41", "[", "]", "@", "~_-",
+    ":80", "/", "//", "/b", "/b.html", "/.", "/../c", "/b;c", "?", "?x=1", "#", "#c-12", " ", "é", "%41", "[", "]", "@", "~_-", "%2F", "&y=+2", "=",
 ])  # fmt: skip
 
 
@@ -101,5 +125,6 @@ def test_shortcut_for_simple_urls_changes_nothing(url, base):
     base = f"https://feed.example/{base}"
     with_shortcut = is_web(url), absolute(base, url), link_key(url)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(urls, "_SIMPLE_URL", re.compile("(?!)"))
+        for pattern in ("_SIMPLE_URL", "_PLAIN_URL"):
+            patch.setattr(urls, pattern, re.compile("(?!)"))
         assert with_shortcut == (is_web(url), absolute(base, url), link_key(url))

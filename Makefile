@@ -60,12 +60,14 @@ fuzz: .venv/dev
 	  $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; \
 	done
 
-# Simulates hours full of faults, then polls every real feed beside the checkout: make soak HOURS=24 SEED=0
+# Simulates hours full of faults, then runs the longest tests in full size: a year, every real feed beside
+# the checkout, documents of 10 MB. make soak HOURS=24 SEED=0
+FULL = tests/system/test_year.py tests/system/test_corpus.py tests/fuzz/test_bounds.py
 HOURS ?= 24
 SEED ?= 0
 soak: .venv/dev
 	$(BIN)/python -m tests.soak $(HOURS) $(SEED)
-	FULL_TESTS=1 $(BIN)/python $(PYTEST) -p no:cacheprovider tests/system/test_corpus.py
+	FULL_TESTS=1 $(BIN)/python $(PYTEST) -p no:cacheprovider $(FULL)
 
 # After a message changed, or for a new language: make translations LANGUAGE=de
 CATALOGUE = -D aggregator -i .venv/aggregator.pot -d aggregator/publish/locale

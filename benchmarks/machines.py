@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from aggregator.cluster.jobs import Jobs
 from aggregator.cluster.loaded_project import ProjectWatcher
@@ -295,21 +295,29 @@ async def run_worker(folder: Path, stalled_seconds: float) -> None:
             await work(jobs, 16, warn)
 
 
+Start = Callable[[Sequence[str], BinaryIO], "subprocess.Popen[Any]"]
+
+
+def start_process(command: Sequence[str], log: BinaryIO) -> "subprocess.Popen[Any]":
+    """Start a module of this repository; its messages go to the log."""
+    return subprocess.Popen([sys.executable, "-m", *command], cwd=_REPOSITORY, stderr=log)
+
+
 class Workers:
     """Worker processes of one installation."""
 
-    def __init__(self, folder: Path, number: int, stalled_seconds: float) -> None:
-        self._folder = folder
-        self._stalled_seconds = stalled_seconds
+    def __init__(
+        self, folder: Path, number: int, stalled_seconds: float, start: Start = start_process
+    ) -> None:
+        self._command = ["benchmarks.worker", str(folder), str(stalled_seconds)]
+        self._start_process = start
         self._log = (folder / "workers.log").open("ab")
         self._processes = [self._start() for _ in range(number)]
         self.killed = 0
         self.cpu_seconds = 0.0
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "benchmarks.machines", "worker", str(self._folder)]
-        command.append(str(self._stalled_seconds))
-        return subprocess.Popen(command, cwd=_REPOSITORY, stderr=self._log)
+    def _start(self) -> "subprocess.Popen[Any]":
+        return self._start_process(self._command, self._log)
 
     def kill_one(self, rng: random.Random) -> None:
         """Kill a worker, as the kernel does when memory is short, and start another."""
@@ -400,6 +408,7 @@ def run_with_workers(
     chaos: bool = False,
     rounds: tuple[int, ...] = ROUNDS,
     stalled_seconds: float = STALLED_SECONDS,
+    start: Start = start_process,
 ) -> tuple[Workers, Planner]:
     """Run the rounds with workers.
 
@@ -408,7 +417,7 @@ def run_with_workers(
     url = databases.new_database()
     install(folder, publishers, url)
     (folder / "clock").write_text(START.isoformat())
-    crew = Workers(folder, workers, stalled_seconds)
+    crew = Workers(folder, workers, stalled_seconds, start)
     planner = Planner(folder, url, publishers)
     ended = threading.Event()
 
@@ -526,7 +535,4 @@ def _row(title: str, wall: float, cpu: float, feeds: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["worker"]:
-        asyncio.run(run_worker(Path(sys.argv[2]), float(sys.argv[3])))
-    else:
-        main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:]))

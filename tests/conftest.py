@@ -62,7 +62,13 @@ FAST = (
     "system/test_tour.py",
 )
 # These start first: with several processes, a long test that starts last would delay the end.
-LONGEST = ("system/test_soak.py", "system/test_year.py", "system/test_corpus.py")
+LONGEST = (
+    "system/test_year.py",
+    "faults/test_network.py::test_many_sources",
+    "fuzz/test_bounds.py",
+    "system/test_corpus.py",
+    "system/test_soak.py",
+)
 POSTGRES = ("cluster/", "faults/test_machines.py")
 S3 = ("publish/test_s3.py",)
 # Tests with these fixtures use the database that AGGREGATOR_TEST_DATABASE selects.

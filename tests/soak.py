@@ -26,14 +26,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from html import escape
 from pathlib import Path
 from re import compile as pattern
+from typing import Any
 
 from lxml import etree
 
 from tests.atomrules import ATOM, complaints
 from tests.faults.world import World
+from tests.forkserver import reset_sigint
 from tests.harness import item, rss
 from tests.origin import Answer, Origin, origin
 
@@ -206,10 +209,11 @@ class Soak(World):
         clock = f"{self.now:%Y-%m-%dT%H:%M}"
         max_bytes = self.rng.randrange(200_000) if fault == "full disk" else None
         began = time.monotonic()
+        settings: dict[str, Any] = {"may_fork": fault is None}
+        if max_bytes is not None:
+            settings["preexec_fn"] = partial(_limit_file_size, max_bytes)
         processes = [
-            self.start(
-                "run", *arguments, clock=clock, preexec_fn=lambda: _limit_file_size(max_bytes)
-            )
+            self.start("run", *arguments, clock=clock, **settings)
             for _ in range(2 if fault == "two at the same time" else 1)
         ]
         if fault in ("killed", "terminated"):
@@ -260,11 +264,11 @@ def _markers(document: bytes) -> Iterator[tuple[str, str]]:
             yield entry.findtext(f"{ATOM}id") or "", match[0]
 
 
-def _limit_file_size(max_bytes: int | None) -> None:
+def _limit_file_size(max_bytes: int) -> None:
     """Let writes beyond this size fail, as on a full disk."""
+    reset_sigint()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    if max_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
 
 def _failing(_: bytes, rng: random.Random) -> Answer:

@@ -5,9 +5,9 @@ subscription carries its title: ``extra={"subscription": subscription.title}``.
 """
 
 import logging
+import os
 import sys
 import time
-from contextlib import suppress
 from typing import Any
 
 from aggregator.cli.console import printable
@@ -35,11 +35,17 @@ def _add_context(record: logging.LogRecord) -> bool:
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to the current ``sys.stderr``: a progress bar replaces it while it is shown."""
+    """Writes to the current ``sys.stderr``: a progress bar replaces it while it is shown.
+
+    A full disk or a closed pipe must not stop the run. The bytes that could not be written stay in
+    the buffer of stderr, which is flushed before each start of a child process, and would fail again.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # a full disk or a closed pipe must not stop the run
+        try:
             print(self.format(record), file=sys.stderr)
+        except OSError:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
 
 
 class _Formatter(logging.Formatter):

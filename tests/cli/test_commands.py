@@ -11,7 +11,6 @@ import time
 import urllib.request
 import weakref
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -20,30 +19,11 @@ from aggregator.cli.console import Console
 from aggregator.files.run_lock import run_lock
 from aggregator.store.engine import database_name
 from tests.databases import sqlite_only
+from tests.forkserver import REPOSITORY, start
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer
 
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs _emploi #P2P\n"
-REPOSITORY = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "aggregator"]
-
-
-def reset_sigint():
-    """Undo that a shell starts background jobs with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start(folder, *arguments, **settings):
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        preexec_fn=reset_sigint,
-        **settings,
-    )
 
 
 def call(folder, *arguments, code=0, **settings):

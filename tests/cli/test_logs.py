@@ -1,8 +1,11 @@
 """Logs on stderr: levels, stage and subscription, and no secrets."""
 
+import errno
+import io
 import logging
 import os
 import re
+import sys
 
 import pytest
 
@@ -44,6 +47,19 @@ def test_record_has_stage_and_subscription(logged, name, stage):
     assert match
     assert match.groups() == ("DEBUG", stage, "A blog", "3 entries")
     assert logged(name, "done", stage="match").endswith(" DEBUG match: done\n")
+
+
+def test_messages_that_cannot_be_written_are_dropped(logged, monkeypatch):
+    """What a full disk did not take would fail again at each flush."""
+
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    logged("aggregator.run", "done")
+    with sys.stderr as stream:
+        print("done", file=stream, flush=True)
 
 
 def test_secrets_are_redacted(logged):

@@ -10,10 +10,14 @@ from benchmarks.machines import (
     run_with_workers,
     serve_publishers,
 )
-from tests import databases
+from tests import databases, forkserver
 
 FEEDS, HOSTS = 40, 8
 ROUNDS = (0, 60, 75, 90, 110)
+
+
+def start(command, log):
+    return forkserver.start_module(command, cwd=forkserver.REPOSITORY, stdout=log, stderr=log)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def single_process(publishers, tmp_path_factory):
 def test_workers_give_same_outputs_as_one_process(publishers, single_process, tmp_path):
     files, entries, log = single_process
     assert count_requests(log) > FEEDS
-    _, planner = run_with_workers(tmp_path, publishers, 3, rounds=ROUNDS)
+    _, planner = run_with_workers(tmp_path, publishers, 3, rounds=ROUNDS, start=start)
     workers_log = publishers.take_log()
     assert read_entries(tmp_path, planner.url) == entries
     assert read_outputs(tmp_path) == files
@@ -43,7 +47,7 @@ def test_workers_give_same_outputs_as_one_process(publishers, single_process, tm
 def test_killed_workers_and_restarted_server_lose_nothing(publishers, single_process, tmp_path):
     files, entries, log = single_process
     crew, planner = run_with_workers(
-        tmp_path, publishers, 3, chaos=True, rounds=ROUNDS, stalled_seconds=3
+        tmp_path, publishers, 3, chaos=True, rounds=ROUNDS, stalled_seconds=3, start=start
     )
     workers_log = publishers.take_log()
     assert crew.killed

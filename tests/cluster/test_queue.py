@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from aggregator.cluster.queue import SCHEMA, Job, Queue, RetryLater
 from aggregator.errors import StorageError
@@ -245,7 +246,10 @@ def test_tables_are_created_anew_for_another_version(address):
     asyncio.run(go())
 
 
-def test_unreachable_server_is_a_storage_error(tmp_path):
+def test_unreachable_server_is_a_storage_error(tmp_path, monkeypatch):
+    wait = AsyncConnectionPool.wait  # for 30 s by default
+    monkeypatch.setattr(AsyncConnectionPool, "wait", lambda pool, timeout=30: wait(pool, 2))
+
     async def go():
         async with Queue(f"postgresql://me:SECRET@/db?host={tmp_path}"):
             pass

@@ -25,7 +25,8 @@ from aggregator.model import MAX_ATTEMPTS
 from aggregator.store import Store, advisory_locks
 from aggregator.store.advisory_locks import WorkerLocks
 from tests import databases
-from tests.cli.test_commands import CLIPPING, call, start
+from tests.cli.test_commands import CLIPPING, call
+from tests.forkserver import start
 from tests.harness import NOON, Installation, item, rss
 from tests.origin import Answer, origin
 
@@ -300,6 +301,7 @@ def test_scheduler_runs_until_it_is_stopped(working):
 
 def test_lost_and_recovered_server_is_reported(working):
     process = start(working.root, "-v", "schedule", "--every", "1")
+    assert process.stderr
     assert process.stderr.readline() == "1 hosts to poll\n"
     databases.restart()
     lines = list(iter(process.stderr.readline, "the database answers again\n"))

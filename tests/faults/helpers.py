@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forkserver import REPOSITORY
 from tests.origin import Answer
 
 if TYPE_CHECKING:
     from tests.faults.world import World
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def needs(available: object, what: str) -> None:
@@ -36,9 +34,16 @@ def tool(name: str) -> str:
     return str(path)
 
 
-def strace(*options: str) -> list[str]:
-    """Prefix of a command that runs it and its children under strace with these options."""
-    return [tool("strace"), "-f", "-qq", *options]
+def strace(calls: str, injected: str = "", log: Path = Path(os.devnull)) -> list[str]:
+    """Prefix of a command that runs it and its children under strace.
+
+    ``calls``: the system calls that are written to the ``log``, separated by commas. ``injected``:
+    what happens at each of them, such as "error=EIO".
+    """
+    command = [tool("strace"), "-f", "-qq", "-o", str(log), f"--trace={calls}"]
+    if not injected.startswith("signal="):
+        command.append("--seccomp-bpf")  # much faster, but strace 6.1 then injects no signals
+    return [*command, f"--inject={calls}:{injected}"] if injected else command
 
 
 def faketime(offset: str, **settings: str) -> dict[str, str]:
@@ -72,11 +77,6 @@ def count_calls(log: Path) -> dict[str, int]:
         if match and match[1] in counts:
             counts[match[1]] += 1
     return counts
-
-
-def reset_sigint() -> None:
-    """Restore the default action of SIGINT, which shells disable for background jobs."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def without_root_override() -> list[str]:

@@ -14,7 +14,6 @@ from sqlmodel import create_engine
 
 from tests.faults.catalogue import fault
 from tests.faults.helpers import (
-    REPOSITORY,
     check_old_or_new,
     check_one_line,
     delay_answer,
@@ -25,6 +24,7 @@ from tests.faults.helpers import (
     without_root_override,
 )
 from tests.faults.world import SECOND, World
+from tests.forkserver import REPOSITORY
 
 HINT = 'if it is damaged, "aggregator restore'
 
@@ -310,7 +310,7 @@ def test_lost_write_ahead_log(used_world, baseline, rng, rounds):
         while not log.exists():
             used_world.copy_from(baseline.root)
             number = rng.randint(1, 12)
-            inject = strace("-o", "/dev/null", "-e", f"inject=fsync:signal=KILL:when={number}")
+            inject = strace("fsync", f"signal=KILL:when={number}")
             used_world.call("run", "--all", before=inject, code=None)
         log.unlink()
         used_world.call("run", "--all")
@@ -474,7 +474,7 @@ def test_killed_during_upgrade(world, rng, rounds):
         print(f"killed at write {number} of the upgrade from {revision}")
         old_database(world.state, revision)
         shutil.rmtree(world.outputs, ignore_errors=True)
-        inject = strace("-o", "/dev/null", "-e", f"inject=pwrite64:signal=KILL:when={number}")
+        inject = strace("pwrite64", f"signal=KILL:when={number}")
         world.call("status", before=inject, code=None)
         world.check_intact()
         assert world.call("run", "--all") == ("", "")
@@ -584,7 +584,7 @@ def test_killed_during_backup_or_restore(used_world, baseline, rng, rounds):
         call = rng.choice(["pwrite64", "fsync", "fdatasync", "rename", "link", "unlink"])
         number = rng.randint(1, 12)
         print(f"{command_name} killed at {call} {number}")
-        inject = strace("-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={number}")
+        inject = strace(call, f"signal=KILL:when={number}")
         used_world.call(command_name, str(target), before=inject, code=None)
         used_world.check_intact()
         with closing(sqlite3.connect(target)) as copy:
@@ -688,8 +688,8 @@ CALL_ERRORS = {
 def test_disk_errors(used_world, baseline, case):
     name, _, error = case.partition("=")
     path, message = CALL_ERRORS[case]
-    inject = ["-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:error={error}"]
-    _, err = used_world.call("run", "--all", code=3, before=strace(*inject))
+    inject = strace(name, f"error={error}")
+    _, err = used_world.call("run", "--all", code=3, before=inject)
     check_one_line(err, path, message)
     check_old_or_new(used_world, baseline.before, baseline.after)
     used_world.check_intact()

@@ -223,7 +223,7 @@ def test_worker_is_terminated(template, tmp_path, publishers, expected, rng, rou
     for number in rounds:
         world = make_copy(template, tmp_path / str(number), publishers)
         world.schedule()
-        process = world.start("worker")
+        process = world.start("worker", may_fork=False)
         time.sleep(rng.uniform(0, 4))
         signal_number = rng.choice([signal.SIGTERM, signal.SIGINT])
         code, err = interrupt(process, signal_number)

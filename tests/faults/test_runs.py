@@ -28,11 +28,11 @@ from tests.faults.helpers import (
     faketime,
     is_polled,
     needs,
-    reset_sigint,
     strace,
     wait_until,
 )
 from tests.faults.world import FIRST, HOSTS, SECOND, World, interrupt
+from tests.forkserver import reset_sigint
 from tests.origin import Answer
 
 
@@ -47,11 +47,11 @@ from tests.origin import Answer
 )
 def test_killed_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    used_world.call("run", "--all")
+    used_world.call("run", "--all", may_fork=False)
     run_seconds = time.monotonic() - began
     for _ in rounds:
         used_world.copy_from(baseline.root)
-        process = used_world.start("run", "--all")
+        process = used_world.start("run", "--all", may_fork=False)
         time.sleep(rng.uniform(0.2, 1.0) * run_seconds)
         process.kill()
         process.communicate()
@@ -92,24 +92,26 @@ def test_killed_in_first_run(world, baseline, rng, rounds):
 def kill_at_calls(world, start, command, before, after, rng, rounds):
     log = world.root.parent / "log"
     world.copy_from(start)
-    tracing = strace("-e", f"trace={','.join(CALLS)}", "-o", str(log))
+    tracing = strace(",".join(CALLS), log=log)
     world.call(command, "--all", before=tracing)
     counts = {name: number for name, number in count_calls(log).items() if number}
     world.check_outputs(after)
+    codes = []
     for _ in rounds:
         world.copy_from(start)
         name = rng.choice(sorted(counts))
         number = rng.randint(1, counts[name])
         print(f"killed at {name} {number} of {counts[name]}")
-        inject = strace(
-            "-o", str(log), "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
-        )
-        world.call(command, "--all", before=inject, code=None)
+        inject = strace(name, f"signal=KILL:when={number}")
+        killed = world.start(command, "--all", before=inject)
+        killed.communicate(timeout=120)
+        codes.append(killed.returncode)
         check_old_or_new(world, before, after)
         world.check_intact()
         world.call(command, "--all")
         world.check_outputs(after)
         world.check_clean()
+    assert -signal.SIGKILL in codes
 
 
 @fault(
@@ -150,12 +152,12 @@ def test_terminated_while_publishers_are_polled(used_world, baseline, case):
 )
 def test_terminated_at_any_time(used_world, baseline, rng, rounds):
     began = time.monotonic()
-    used_world.call("run", "--all")
+    used_world.call("run", "--all", may_fork=False)
     run_seconds = time.monotonic() - began
     for _ in rounds:
         used_world.copy_from(baseline.root)
         number = rng.choice([signal.SIGTERM, signal.SIGINT])
-        process = used_world.start("run", "--all")
+        process = used_world.start("run", "--all", may_fork=False)
         time.sleep(rng.uniform(0, 1.1) * run_seconds)
         code, err = interrupt(process, number)
         check_end(number, code, err)
@@ -431,7 +433,7 @@ def test_another_environment(world, case, multilingual_outputs):
         name = re.sub(r"-(?!.*_)", "", locale.lower())
         needs(locale == "C" or name in locales, f"the locale {locale}")
     environment = MINIMAL_ENVIRONMENT | variables
-    settings = {"umask": 0o077} if case == "umask 077" else {}
+    settings = {"umask": 0o077} if case == "umask 077" else {"may_fork": False}
     assert world.call("run", env=environment, **settings) == ("", "")
     assert "العربية.atom".encode() in os.listdir(os.fsencode(world.outputs))  # noqa: PTH208  # in bytes
     world.check_outputs(multilingual_outputs)
@@ -512,7 +514,7 @@ LIMITS = {
 )
 def test_few_resources(used_world, baseline, case):
     number = int("".join(filter(str.isdigit, case)) or 0)
-    before = strace("-o", "/dev/null", "-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")
+    before = strace("fork,vfork,clone,clone3", "error=EAGAIN")
 
     def set_limits():
         reset_sigint()

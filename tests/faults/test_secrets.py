@@ -117,10 +117,11 @@ def test_unexpected_exception(world):
         "from aggregator.fetch.client import Client\n"
         "async def broken(self, url, *rest):\n    raise RuntimeError('a bug')\n"
         "Client.request = broken\n"
+        "import sys\ndel sys.argv[1:4]\n"  # the command that it replaces: python -m aggregator
         "from aggregator.__main__ import main\nmain()"
     )
-    world.command = lambda *arguments, clock: [sys.executable, "-c", bug, *arguments]
-    process = world.start("-v", "run", env=os.environ | SETTINGS)
+    with_bug = [sys.executable, "-c", bug]
+    process = world.start("-v", "run", before=with_bug, env=os.environ | SETTINGS, clock=None)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "a bug" in err

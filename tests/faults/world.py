@@ -5,16 +5,14 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from tests import forkserver
 from tests.atomrules import complaints
-from tests.faults.helpers import REPOSITORY, reset_sigint
 from tests.harness import Installation, item, rss
 from tests.origin import Origin
 
@@ -63,36 +61,11 @@ class World(Installation):
         for number, _ in enumerate(HOSTS):
             self.origin[f"/{number}"] = _edition(number, second=clock != FIRST)
 
-    def command(self, *arguments: str, clock: str | None = SECOND) -> list[str]:
-        """The command line of the program; with ``clock`` None it uses the real clock."""
-        if clock is None:
-            return [sys.executable, "-m", "aggregator", *arguments]
-        return [sys.executable, "-m", "tests.faults.program", clock, *arguments]
-
     def start(
-        self,
-        *arguments: str,
-        clock: str | None = SECOND,
-        before: Sequence[str] = (),
-        env: dict[str, str] | None = None,
-        **settings: Any,
+        self, *arguments: str, clock: str | None = SECOND, **settings: Any
     ) -> "subprocess.Popen[str]":
-        """Start the program; ``before`` is a prefix of its command line."""
-        import os
-
-        environment = dict(os.environ if env is None else env) | {"PYTHONPATH": str(REPOSITORY)}
-        settings.setdefault("stdout", subprocess.PIPE)
-        settings.setdefault("stderr", subprocess.PIPE)
-        settings.setdefault("preexec_fn", reset_sigint)
-        return subprocess.Popen(
-            [*before, *self.command(*arguments, clock=clock)],
-            cwd=self.root,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            **settings,
-        )
+        """Start the program (`forkserver.start`); with ``clock`` None it uses the real clock."""
+        return forkserver.start(self.root, *arguments, clock=clock, **settings)
 
     def call(self, *arguments: str, code: int | None = 0, **settings: Any) -> tuple[str, str]:
         """Run the program to its end; gives stdout and stderr. With ``code`` None, any exit code is fine."""

@@ -73,3 +73,26 @@ AT_ONE = "Tue, 24 Nov 2026 13:00:00 GMT"
 )
 def test_headers_give_freshness_and_delays(headers, expected):
     assert caching(httpx.Headers(headers), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Tue, 24 Nov 2026 14:00:00 +0100",  # not by RFC 9110, but unambiguous
+        "Tue, 24 Nov 2026 13:00:00 -0000",
+    ],
+)
+def test_date_with_an_offset(header):
+    assert caching(httpx.Headers({"Retry-After": header}), NOW).retry_after == HOUR
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "X-RateLimit-Reset"])
+def test_numbers_have_only_the_digits_of_ascii(name):
+    headers = {"X-RateLimit-Remaining": "0", name: "１２０"}
+    assert caching(httpx.Headers(headers, encoding="utf-8"), NOW) == Caching()
+
+
+def test_quota_with_spaces_or_without_reset():
+    spaced = {"X-RateLimit-Remaining": " 0 ", "X-RateLimit-Reset": " 3600 "}
+    assert caching(httpx.Headers(spaced), NOW).retry_after == HOUR
+    assert caching(httpx.Headers({"X-RateLimit-Remaining": "0"}), NOW) == Caching()

@@ -210,3 +210,129 @@ def test_quiet_feed_is_polled_30_times_in_the_time_without_entries(days):
     delay, reason = next_delay(gap=HOUR, newest_at=NOW - days * DAY)
     assert days * DAY / 30 <= delay <= days * DAY / 30 * 1.1
     assert reason == f"no entry for {days} d"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"newest_at": None}, "no entry has a date yet"),
+        ({"gap": 8 * HOUR}, "an entry about every 8 h"),
+        ({"newest_at": NOW - 365 * DAY}, "silent since 2025-11-24"),
+        ({"subscription": EVERY_TWO_HOURS}, "min_interval in feeds.toml"),
+        ({"caching": Caching(retry_after=3 * HOUR)}, "the publisher's Retry-After"),
+        ({"lifetime": 3 * HOUR}, "fresh until then (Cache-Control or Expires)"),
+        ({"hints": PollHints(ttl=3 * HOUR)}, "the feed's ttl"),
+        ({"hints": PollHints(period=3 * HOUR)}, "the feed's sy:updatePeriod"),
+        ({"hints": PollHints(skip_hours=frozenset({13}))}, "the feed's skipHours or skipDays"),
+    ],
+)
+def test_reasons_in_words(values, reason):
+    assert next_delay(**values)[1] == reason
+
+
+def test_reasons_of_failures_in_words():
+    def why(failures):
+        return after_failure(FEED, state(failures=failures), 500, Caching(), NOW)[1]
+
+    assert why(1) == "failed once"
+    assert why(2) == "failed 2 times in a row"
+    first, later = state(gone_at=NOW), state(gone_at=NOW, gone_confirmed=True)
+    assert schedule.after_gone(first, NOW)[1] == "HTTP 410; polled again after a day"
+    assert schedule.after_gone(later, NOW)[1] == "gone (HTTP 410); polled once a month"
+
+
+@pytest.mark.parametrize(
+    ("delay", "text"),
+    [
+        (2 * DAY, "2 d"),
+        (DAY, "1 d"),
+        (23 * HOUR, "23 h"),
+        (HOUR, "1 h"),
+        (HOUR - timedelta(minutes=1), "59 min"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(seconds=59), "59 s"),
+    ],
+)
+def test_duration_in_its_largest_unit(delay, text):
+    assert schedule.format_duration(delay) == text
+
+
+def test_rhythm_counts_the_ten_newest_gaps():
+    """Five of an hour and five of three have the median of two hours; older ones are of a day."""
+    hours = [0, 1, 2, 3, 4, 5, 8, 11, 14, 17, 20, 44, 68, 92, 116]
+    gap, _ = entry_rhythm([NOW - n * HOUR for n in hours], NOW)
+    assert gap == 2 * HOUR
+
+
+def test_feed_without_dates_is_not_silent():
+    assert schedule.is_silent(state(), NOW) is False
+
+
+def test_longer_of_two_waits_counts():
+    short, long = NOW + HOUR, NOW + 2 * HOUR
+    assert schedule.held_until(FEED, state(not_before=short), {"a.example": long}, NOW) == long
+    assert schedule.held_until(FEED, state(not_before=long), {"a.example": short}, NOW) == long
+    assert schedule.held_until(FEED, state(), {}, NOW) is None
+
+
+def test_wait_of_seven_days_is_obeyed():
+    assert not is_due(FEED, state(not_before=NOW + 7 * DAY), {}, NOW)
+    assert is_due(FEED, state(not_before=NOW + 7 * DAY + timedelta(seconds=1)), {}, NOW)
+
+
+def test_feed_is_not_polled_twice_in_a_second():
+    assert not is_due(FEED, state(fetched_at=NOW, next_poll_at=UNTIL), {}, NOW)
+
+
+def test_rhythm_or_silence_whichever_is_longer():
+    """A quarter of 8 hours, or a thirtieth of 5 days."""
+    delay, reason = next_delay(gap=8 * HOUR, newest_at=NOW - 5 * DAY)
+    assert 4 * HOUR <= delay <= 4.4 * HOUR
+    assert reason == "no entry for 5 d"
+
+
+def test_at_most_300_feeds_of_a_domain_the_longest_overdue_first():
+    never, fetched = state(), state(fetched_at=NOW - 400 * HOUR)
+    overdue = [state(next_poll_at=NOW - n * HOUR, fetched_at=NOW - 9000 * HOUR) for n in range(301)]
+    feeds = [subscription(f"https://{n}.a.example/feed") for n in range(303)]
+    other = (subscription("https://b.example/feed"), state(next_poll_at=NOW))
+    due = [other, *zip(feeds, [*overdue, fetched, never], strict=True)]
+    limited = schedule.limit_per_host(due)
+    # Never fetched; fetched 400 hours ago, without a plan; then 300, 299 … 3 hours overdue.
+    expected = [feeds[302], feeds[301], *feeds[300:2:-1]]
+    assert [feed for feed, _ in limited] == [*expected, other[0]]
+
+
+def test_jitter_is_at_most_half_an_hour():
+    def jitter(number):
+        feed_state = FeedState(f"https://{number}.example/", newest_at=NOW, gap=80 * HOUR)
+        return after_success(FEED, feed_state, Caching(), NOW)[0] - NOW - 20 * HOUR
+
+    half_an_hour = timedelta(minutes=30)
+    assert half_an_hour * 0.99 < max(map(jitter, range(1000))) <= half_an_hour
+
+
+def test_jitter_of_failures_is_at_most_a_fifth():
+    def delay(number):
+        failed = FeedState(f"https://{number}.example/", failures=1)
+        return after_failure(FEED, failed, None, Caching(), NOW)[0] - NOW
+
+    delays = [delay(number) for number in range(1000)]
+    assert HOUR <= min(delays) < 1.01 * HOUR
+    assert 1.19 * HOUR < max(delays) <= 1.2 * HOUR
+
+
+def test_only_hour_and_only_day_that_are_not_skipped():
+    only_three = PollHints(skip_hours=frozenset(range(24)) - {3})
+    at = NOW + next_delay(hints=only_three)[0]
+    assert (at.day, at.hour) == (25, 3)
+    only_monday = PollHints(skip_days=frozenset(range(1, 7)))
+    at = NOW + next_delay(hints=only_monday)[0]
+    assert (at.day, at.weekday()) == (30, 0)
+
+
+def test_skipped_hour_keeps_the_minutes():
+    """So feeds with the same skipHours are not polled at the same second."""
+    at = NOW + next_delay()[0]
+    assert at.minute
+    assert next_delay(hints=PollHints(skip_hours=frozenset({at.hour})))[0] == at + HOUR - NOW

@@ -199,3 +199,135 @@ def test_undated_entries_are_as_new_as_their_document():
     assert fetch(replace(START, newest_at=NOW - DAY), parsed=undated)[0].newest_at == NOW
     empty = replace(PARSED, entries=())
     assert fetch(replace(START, newest_at=NOW - DAY), parsed=empty)[0].newest_at == NOW - DAY
+
+
+def not_modified(state, now=NOW, moved_to=None, **values):
+    answer = NotModified(URL, moved_to=moved_to, **values)
+    return transitions.on_not_modified(FEED, state, answer, now)
+
+
+def test_document_gives_rhythm_and_warnings():
+    dates = [NOW - 9 * HOUR, NOW - 3 * HOUR, NOW - HOUR]  # gaps of 6 and 2 hours
+    entries = tuple(Entry(f"{at}", f"urn:{at}", "T", published=at) for at in dates)
+    parsed = replace(PARSED, entries=entries, warnings=("damaged",))
+    state, _ = fetch(START, parsed=parsed, warnings=("no Content-Type",))
+    assert (state.gap, state.newest_at) == (4 * HOUR, NOW - HOUR)
+    assert state.warning == "no Content-Type; damaged"
+    state, _ = fetch(state)
+    assert state.warning is None
+
+
+def test_success_sets_the_times():
+    state, _ = fetch(START, caching=Caching(retry_after=2 * HOUR))
+    assert (state.fetched_at, state.succeeded_at) == (NOW, NOW)
+    assert state.not_before == NOW + 2 * HOUR
+    assert state.next_poll_reason == "the publisher's Retry-After"
+    later = NOW + DAY
+    state, _ = not_modified(state, later)
+    assert (state.fetched_at, state.succeeded_at, state.not_before) == (later, later, None)
+
+
+def test_success_ends_failures_and_gone():
+    state, _ = fail(KNOWN)
+    state, _ = transitions.on_gone(FEED, state, NOW + HOUR)
+    state, _ = fetch(state, NOW + DAY)
+    assert (state.failing_since_at, state.gone_at) == (None, None)
+
+
+def test_304_gives_another_freshness_and_validators():
+    state, _ = fetch(START, validators=Validators('"1"', "Tue", URL), caching=Caching(HOUR, HOUR))
+    state, _ = not_modified(
+        state, caching=Caching(5 * HOUR, 5 * HOUR), validators=Validators(None, "Wed", URL)
+    )
+    assert state.lifetime == 5 * HOUR
+    assert state.validators == Validators('"1"', "Wed", URL)
+
+
+def test_304_at_another_url_is_no_answer_of_the_new_one():
+    state, _ = fetch(START, moved_to=NEW)
+    state, _ = not_modified(state, moved_to="https://c.example/feed")
+    assert state.move is None
+
+
+def test_partial_document_updates_what_it_has():
+    """RFC 3229: it has only the new entries."""
+    start = replace(START, newest_at=NOW - 9 * DAY)
+    assert fetch(start, partial=True)[0].newest_at == NOW - DAY
+    undated = replace(PARSED, entries=(Entry("k", "urn:k", "T"),))
+    assert fetch(start, parsed=undated, partial=True)[0].newest_at == NOW - 9 * DAY
+    two = tuple(Entry(f"{n}", f"urn:{n}", "T", published=NOW - n * HOUR) for n in range(2))
+    state, _ = fetch(start, parsed=replace(PARSED, entries=two), partial=True)
+    assert state.gap == HOUR  # nothing else is known
+
+
+def test_first_document_without_entries_is_new():
+    assert fetch(START, parsed=replace(PARSED, entries=()))[0].newest_at == NOW
+
+
+def test_failure_sets_the_next_poll():
+    state, _ = fail(replace(KNOWN, failures=1))
+    assert state.fetched_at == NOW
+    assert state.next_poll_at and state.next_poll_at >= NOW + 2 * HOUR
+    assert state.next_poll_reason == "failed 2 times in a row"
+
+
+def test_gone_ends_a_wait_and_sets_the_next_poll():
+    waiting = replace(KNOWN, not_before=NOW + DAY)
+    state, _ = transitions.on_gone(FEED, waiting, NOW)
+    assert state.not_before is None
+    assert state.last_error == "gone for good (HTTP 410): remove it, or find its new address"
+    assert state.next_poll_reason == "HTTP 410; polled again after a day"
+
+
+def test_confirmed_gone_stays_confirmed():
+    state = replace(KNOWN, gone_at=NOW - 2 * DAY, gone_confirmed=True)
+    state, _ = transitions.on_gone(FEED, state, NOW)
+    assert (state.gone_confirmed, state.next_poll_at) == (True, NOW + 30 * DAY)
+    state, _ = fail(state, NOW + DAY, unreached=True)
+    assert state.gone_confirmed
+
+
+def test_other_answer_after_410_begins_the_count_again():
+    state, _ = transitions.on_gone(FEED, KNOWN, NOW)
+    state, _ = fail(state, NOW + HOUR, status=500)
+    assert state.gone_at is None
+    state, _ = transitions.on_gone(FEED, state, NOW + DAY)
+    assert not state.gone_confirmed
+
+
+def test_network_failure_confirms_nothing():
+    assert not fail(KNOWN, unreached=True)[0].gone_confirmed
+    state, _ = transitions.on_gone(FEED, KNOWN, NOW)
+    assert not fail(state, NOW + DAY, unreached=True)[0].gone_confirmed
+
+
+def test_adopted_move_is_kept_and_reported_once():
+    state, _ = moved(5, DAY)
+    later, events = fetch(state, NOW + 5 * DAY)  # polled at its new address: no redirect
+    assert (later.move, events) == (state.move, ())
+
+
+def test_move_is_adopted_at_48_hours():
+    assert moved(5, 12 * HOUR)[0].move.adopted
+    assert not moved(5, 12 * HOUR - timedelta(seconds=1))[0].move.adopted
+
+
+def test_failures_do_not_end_a_move_that_is_still_counted():
+    """Only an adopted address is undone after three failures."""
+    state, _ = moved(4, DAY)
+    for hour in range(4):
+        state, _ = fail(state, NOW + 3 * DAY + hour * HOUR)
+    assert state.move == Move(NEW, NOW, 4)
+
+
+def test_messages_of_events():
+    state = replace(KNOWN, operator_notified=True)
+    assert fetch(state)[1][0].message == "answers again"
+    (adopted,) = moved(5, DAY)[1]
+    assert adopted.message == f"moved for good: in feeds.toml, change its address to {NEW}"
+    old = replace(PARSED, entries=(Entry("k", "urn:k", "T", published=NOW - 366 * DAY),))
+    (silent,) = fetch(START, parsed=old)[1]
+    assert silent.message == "no entry since 2025-11-23; it is now polled once a week"
+    failing = replace(KNOWN, failing_since_at=NOW - 3 * DAY)
+    (broken,) = fail(failing)[1]
+    assert broken.message == "failing since 2026-11-21: HTTP 500"

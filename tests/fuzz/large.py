@@ -1,12 +1,13 @@
-"""Documents of ten megabytes, each expensive for some parser."""
+"""Large documents, each expensive for some parser: 10 MB in `make soak`, which sets FULL_TESTS, else 5."""
 
 import json
+import os
 import random
 from collections.abc import Callable
 
 from tests.harness import rss
 
-SIZE = 10 * 1024 * 1024
+SIZE = (10 if os.environ.get("FULL_TESTS") else 5) * 1024 * 1024
 
 
 def _filled(piece: str, before: str = "", after: str = "") -> bytes:

@@ -219,6 +219,24 @@ def test_entries_that_differ_only_in_their_text_are_parsed_together():
     assert parse(rss(one, two)).seen is None
 
 
+def test_entries_with_one_title_and_different_links_are_known():
+    photos = [item("Photo", f"https://feed.example/{n}") for n in range(3)]
+    assert count_known(rss(*photos), rss(*photos[1:])) == 2
+
+
+def test_known_entry_keeps_its_date():
+    def atom(*days):
+        entries = "".join(
+            f"<entry><id>urn:{day}</id><title>{day}</title><link href='/{day}'/>"
+            f"<updated>2026-11-{day}T00:00:00Z</updated></entry>"
+            for day in days
+        )
+        head = "<feed xmlns='http://www.w3.org/2005/Atom'><id>urn:f</id><title>T</title>"
+        return f"{head}{entries}</feed>"
+
+    assert count_known(atom(20, 21, 22), atom(20, 21)) == 2
+
+
 def test_guid_that_equals_the_page_of_another_entry_is_not_confused_with_it():
     page = item("Page", "https://feed.example/p")
     other = item("Guid", "https://feed.example/q", more=guid("feed.example/p"))

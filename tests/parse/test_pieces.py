@@ -62,3 +62,13 @@ def test_document_with_300_entries_is_cut():
     pieces = cut(rss(*(item(str(n), f"/{n}") for n in range(300))))
     assert pieces is not None
     assert len(pieces.entries) == 300
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["<item />", "<entry><title>Odd</title></entry>"],
+    ids=["empty element", "another name"],
+)
+def test_document_with_entries_of_two_kinds_is_not_cut(entry):
+    assert cut(rss(ENTRIES[0], entry, ENTRIES[1])) is None
+    assert cut(rss(entry, ENTRIES[0])) is None

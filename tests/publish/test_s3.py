@@ -12,7 +12,8 @@ from aggregator.config import parse_config
 from aggregator.errors import ConfigError, PublishError, not_installed
 from aggregator.model import Bucket
 from aggregator.publish.s3 import OutputBucket
-from tests.cli.test_commands import REPOSITORY, call
+from tests.cli.test_commands import call
+from tests.forkserver import REPOSITORY
 from tests.harness import item, rss
 from tests.objectstore import OWNER, READER, free_ports, object_store
 from tests.origin import Answer, origin

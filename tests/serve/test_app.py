@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -20,8 +21,9 @@ from starlette.requests import Request
 from aggregator.errors import not_installed
 from aggregator.files.atomic import write_atomically
 from aggregator.serve.static_files import OutputFiles
-from tests.cli.test_commands import COMMAND, REPOSITORY, call, start
+from tests.cli.test_commands import call
 from tests.databases import sqlite_only
+from tests.forkserver import REPOSITORY, start
 from tests.harness import item, rss
 
 CLIPPING = "• Kept\n    https://kept.example/p\n\n    A passage.\n\n    #Communs\n"
@@ -312,7 +314,7 @@ def test_metrics_of_a_run(served):
 def test_missing_extra_is_explained(served, tmp_path):
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')")
     process = subprocess.run(
-        [*COMMAND, "serve"], cwd=served.root, capture_output=True, text=True,
+        [sys.executable, "-m", "aggregator", "serve"], cwd=served.root, capture_output=True, text=True,
         env={"PYTHONPATH": f"{tmp_path}:{REPOSITORY}", "PATH": "/usr/bin"},
         check=False, timeout=60,
     )  # fmt: skip

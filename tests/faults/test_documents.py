@@ -238,7 +238,11 @@ DEEP = 100_000
 
 
 def large_documents():
-    yield "a hundred thousand entries", rss(MANY), "99000 entries in the middle of the document were left out"
+    yield (
+        "a hundred thousand entries",
+        rss(MANY),
+        "99000 entries in the middle of the document were left out",
+    )
     yield "an entry of 50 MB", rss(item("Large", body="Large. " * 7_500_000)), "larger than 10 MiB"
     yield "an entry of 9 MB", rss(item("Large", body="Large. " * 1_300_000)), ""
     yield "deep elements", rss(item("Deep", more="<a>" * DEEP + "</a>" * DEEP)), ""

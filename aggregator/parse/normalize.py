@@ -13,7 +13,7 @@ from aggregator.text.additions import GENERATOR, is_addition, remove_footer
 from aggregator.text.atom_ids import is_atom_id
 from aggregator.text.languages import language_of
 from aggregator.text.pictures import first_picture
-from aggregator.text.urls import absolute, host
+from aggregator.text.urls import absolute, is_same_site, is_web
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -102,7 +102,7 @@ def _entry(
     declares, ``setting`` the operator's.
     """
     link = absolute(draft.base or home, draft.link) if draft.link else None
-    base = draft.content_base or _content_base(link, feed.link) or home
+    base = draft.content_base or _content_base(link, draft.guid, feed.link) or home
     page, anchors = link or "", draft.guid or link or draft.title_html
     content = clean_html(draft.content_html, base, page=page, anchors=anchors)
     summary = clean_html(draft.summary_html, base, page=page, anchors=anchors)
@@ -139,13 +139,14 @@ def _entry(
     )
 
 
-def _content_base(link: str | None, feed_link: str | None) -> str | None:
-    """What relative addresses mean without an xml:base: the entry's page, if it is on the feed's site.
+def _content_base(link: str | None, guid: str, feed_link: str | None) -> str | None:
+    """What relative addresses mean without an xml:base: the entry's page, else the feed's.
 
-    The link of a linkblog is another site's page, while its pictures are on its own.
+    The link of a linkblog is another site's page. Its own page is then often the guid.
     """
-    is_own = link and (feed_link is None or host(link) == host(feed_link))
-    return link if is_own else feed_link
+    if link and feed_link and is_web(guid) and not is_same_site(link, feed_link):
+        return guid if is_same_site(guid, feed_link) else link
+    return link or feed_link
 
 
 def _with_summary(text: str, summary: str) -> str:

@@ -40,11 +40,12 @@ def parse_document(
     try:
         if is_json:
             return normalize_feed(fetched.key, read_jsonfeed(fetched, now), language)
-        fetched, note = to_utf8(fetched)
+        fetched, encoding_note = to_utf8(fetched)
         refuse_unsafe_entities(fetched.body)
-        fetched = replace(fetched, body=correct_references(fetched.body))
-        parsed = parse_xml(fetched, now, language, previous)
-        return replace(parsed, notes=(note, *parsed.notes)) if note else parsed
+        body, character_note = correct_references(fetched.body)
+        parsed = parse_xml(replace(fetched, body=body), now, language, previous)
+        notes = filter(None, (encoding_note, character_note))
+        return replace(parsed, notes=(*notes, *parsed.notes))
     except UnsafeEntities as error:
         return ParseFailed(fetched.key, f"refused: the document declares {error}, as attacks do")
     except NotAFeed as error:

@@ -20,8 +20,10 @@ _DECLARED_NAME = re.compile(rb"<!ENTITY\s+([A-Za-z][\w.-]{0,31})\s")
 _CDATA, _CDATA_END = b"<![CDATA[", b"]]>"
 
 
-def correct_references(body: bytes) -> bytes:
+def correct_references(body: bytes) -> tuple[bytes, str]:
     """Correct the references in a UTF-8 document, outside its CDATA sections.
+
+    Returns a note too if characters were left out, else "".
 
     - ``&eacute;`` and all other names of HTML become their characters.
     - ``&#146;`` becomes ’, as in browsers: such numbers are bytes of windows-1252.
@@ -30,10 +32,18 @@ def correct_references(body: bytes) -> bytes:
     - An ``&`` that starts no reference becomes ``&amp;``.
     """
     if b"&" not in body:
-        return body
+        return body, ""
     declared = _XML_NAMES.union(_DECLARED_NAME.findall(body))
 
+    dropped: list[bytes] = []
+
     def correct(match: re.Match[bytes]) -> bytes:
+        character = correct_one(match)
+        if not character:
+            dropped.append(match[0])
+        return character
+
+    def correct_one(match: re.Match[bytes]) -> bytes:
         high, low, number, name = match.groups()
         if name:
             return match[0] if name in declared else _character(name.decode()) or b"&amp;%b;" % name
@@ -48,7 +58,9 @@ def correct_references(body: bytes) -> bytes:
     for piece in others:
         section, end, markup = piece.partition(_CDATA_END)
         pieces.append(section + end + _REFERENCE.sub(correct, markup))
-    return _CDATA.join(pieces)
+    example = dropped[0][:20].decode() if dropped else ""
+    note = f"characters that XML does not allow were left out, such as {example}" if dropped else ""
+    return _CDATA.join(pieces), note
 
 
 def _character(name: str) -> bytes:

@@ -15,11 +15,14 @@ def test_illegal_character_references_are_removed():
     title = "a&#xD800;b&#x110000;&#99999999999999;&#11;&#233;&#x0000000000E9;"
     only = entry(rss(item(title, "https://a.example/&#xDFFF;x", more="<guid>&#xD801;g</guid>")))
     assert (only.title, only.link, only.key) == ("abéé", "https://a.example/x", "g")
+    assert feed(rss(item("a&#11;b"))).notes == (
+        "characters that XML does not allow were left out, such as &#11;",
+    )
 
 
 @pytest.mark.parametrize("reference", [b"&#9;", b"&#10;", b"&#x20;", b"&#xFFFD;", b"&#x10ffff;"])
 def test_legal_character_references_stay(reference):
-    assert correct_references(reference + b"&#0;") == reference
+    assert correct_references(reference + b"&#0;")[0] == reference
 
 
 def test_missing_updated_date_is_not_the_published_one():

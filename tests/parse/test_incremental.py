@@ -320,7 +320,7 @@ def check_documents(paths):
     count = several = incremental_parses = 0
     for path in paths:
         answer = to_utf8(fetched(path.read_bytes()))[0]
-        answer = replace(answer, body=correct_references(answer.body))
+        answer = replace(answer, body=correct_references(answer.body)[0])
         pieces = cut_document(answer.body)
         full = parse_document(answer, NOW, "fr")
         if not pieces or not isinstance(full, ParsedFeed):

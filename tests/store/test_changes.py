@@ -103,6 +103,11 @@ def test_hash_of_stored_entries_stays():
     ]  # fmt: skip
     assert content_hash(complete) == sha256("\x1f".join(parts).encode()).hexdigest()[:16]
     assert content_hash(Entry("k", "urn:x", "T")) == sha256(b"title=T").hexdigest()[:16]
+    rights_only = Entry("k", "urn:x", "T", rights="R")  # shown only with a source
+    assert content_hash(rights_only) == sha256(b"title=T").hexdigest()[:16]
+    source_only = Entry("k", "urn:x", "T", source=Source(id="urn:f", title="F"))
+    expected = sha256(b"title=T\x1fsource=urn:f\x1eF").hexdigest()[:16]
+    assert content_hash(source_only) == expected
 
 
 @pytest.mark.parametrize(
@@ -160,6 +165,11 @@ def test_replaced_words_are_significant_and_moved_ones():
     assert not is_significant(old, one)
     moved = replace(OLD, text=f"{text_of(200, 200)} {text_of(200)}")
     assert is_significant(old, moved)
+
+
+def test_words_that_occur_often_are_compared_too():
+    often = "one two three four five " * 60
+    assert not is_significant(replace(OLD, text=often), replace(OLD, text=f"{often} six"))
 
 
 def test_title_is_significant_but_not_its_numbers_and_case():
@@ -265,6 +275,12 @@ TWIN = Entry("k", "urn:x", "Title", page="a.example/1", published=NOW - DAY, tex
 def test_stored_entry_that_a_publisher_serves_under_another_key(change, is_twin):
     new = replace(TWIN, key="other", **change)
     assert find_twin(new, [(7, TWIN)], all_keys_new=False) == (7 if is_twin else None)
+
+
+def test_page_alone_says_nothing_about_an_entry_without_text():
+    old = replace(TWIN, text="")
+    new = replace(TWIN, key="other", title="Another", published=NOW)
+    assert find_twin(new, [(7, old)], all_keys_new=False) is None
 
 
 def test_entry_without_page_and_date_is_found_by_its_text():

@@ -33,7 +33,7 @@ _MEDIA_TYPES = ("audio/", "video/", "image/", "application/", "text/")
 _USELESS_TYPES = ("application/x-shockwave-flash",)
 _UNKNOWN_TYPE = "application/octet-stream"
 _TYPES_OF_MEDIA = {"image": "image/jpeg", "audio": "audio/mpeg", "video": "video/mp4"}
-_AVATAR_HOST = re.compile(r"(?:[\w-]+\.)?gravatar\.com|avatars\.githubusercontent\.com")
+_AVATAR_HOST = re.compile(r"(?:[\w-]+\.)?gravatar\.com|avatars\d*\.githubusercontent\.com")
 _MAX_ICON_PIXELS = 50
 
 

@@ -17,7 +17,7 @@ from aggregator.text.urls import absolute, is_same_site, is_web
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _SHORTEST_CODES = {
-    "fra": "fr", "fre": "fr", "eng": "en", "deu": "de", "ger": "de", "spa": "es", "esp": "es",
+    "fra": "fr", "eng": "en", "deu": "de", "ger": "de", "spa": "es", "esp": "es",
     "ita": "it", "por": "pt", "nld": "nl", "dut": "nl", "cat": "ca", "rus": "ru", "swe": "sv",
     "dan": "da", "nor": "no", "fin": "fi", "pol": "pl", "jpn": "ja", "zho": "zh", "chi": "zh",
     "kor": "ko", "ara": "ar", "tur": "tr", "ell": "el", "gre": "el", "heb": "he", "iw": "he",

@@ -13,7 +13,8 @@ from aggregator.parse.sanitize import remove_illegal
 _HIGH = rb"(?:5[5-7]\d{3}|[xX][dD][89abAB][0-9a-fA-F]{2})"
 _LOW = rb"(?:5[5-7]\d{3}|[xX][dD][c-fC-F][0-9a-fA-F]{2})"
 _REFERENCE = re.compile(
-    rb"&(?:#(%b);&#(%b);|#([0-9]{1,64}|[xX][0-9a-fA-F]{1,64});?"
+    rb"&(?!(?:lt|gt|amp|quot|apos);)"  # most references
+    rb"(?:#(%b);&#(%b);|#([0-9]{1,64}|[xX][0-9a-fA-F]{1,64});?"
     rb"|([A-Za-z][A-Za-z0-9]{0,31})(;|(?![A-Za-z0-9=])))?" % (_HIGH, _LOW)
 )
 _XML_NAMES = {b"lt", b"gt", b"amp", b"quot", b"apos"}

@@ -73,7 +73,9 @@ _STOP_WORDS = {
         "have",
     },
 }
-_TRACKING = re.compile(r"feedburner|doubleclick|/stat|pixel|gravatar|wordpress\.com/1\.0|b\.gif")
+_TRACKING = re.compile(
+    r"feedburner|doubleclick|avatar|/stat|pixel|gravatar|wordpress\.com/1\.0|b\.gif"
+)
 _PLAIN_ADDRESS = re.compile(r"https?://[^\s\"<>\\^`{|}]+")
 
 

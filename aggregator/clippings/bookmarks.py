@@ -125,7 +125,8 @@ def _make_clipping(bookmark: _Bookmark) -> Clipping:
         excerpt="\n\n".join(filter(None, (" ".join(text.split()) for text in paragraphs))),
         tags=public_tags(attributes.get("tags", "").split(",")),
         clipped_at=read_time(attributes.get("add_date") or attributes.get("time_added")),
-        private=attributes.get("private", "0").strip().lower() not in ("0", "false", "no"),
+        private=_is_true(attributes.get("private", "0"))
+        or not all(_is_true(attributes.get(name, "1")) for name in ("public", "shared")),
     )
 
 
@@ -133,3 +134,7 @@ def _count_links(document: str) -> int:
     """The number of links, counted without reading their structure."""
     tags = (piece.partition(">")[0] for piece in _LINK.split(document)[1:])
     return sum(1 for tag in tags if _ADDRESS.search(tag))
+
+
+def _is_true(mark: str) -> bool:
+    return mark.strip().lower() not in ("0", "false", "no")

@@ -78,8 +78,10 @@ def _tags(value: object) -> list[str]:
 
 def _is_private(bookmark: Mapping[str, object]) -> bool:
     """Whether the bookmark is not marked as public, where its format has such a mark."""
-    marks = [bookmark[name] for name in ("shared", "is_public", "public") if name in bookmark]
-    return is_true(bookmark.get("private")) or not all(map(is_true, marks))
+    public = [bookmark[name] for name in ("shared", "is_public", "public") if name in bookmark]
+    private = [bookmark.get(name) for name in ("private", "is_private")]
+    words = [str(bookmark.get(name)).lower() for name in ("visibility", "status")]
+    return any(map(is_true, private)) or not all(map(is_true, public)) or "private" in words
 
 
 def _text(bookmark: Mapping[str, object], name: str) -> str:

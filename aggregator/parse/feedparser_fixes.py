@@ -92,7 +92,9 @@ def _text_handlers(element: str, default_type: str) -> tuple[_Start, _End]:
     stack_name = f"text {element}"
 
     def start(parser: Any, attributes: dict[str, str]) -> None:
-        if _is_in_entry(parser):
+        if _is_in_entry(parser) and parser.inimage:
+            parser.push(element, 0)  # about the picture of an item
+        elif _is_in_entry(parser):
             parser.push_content(stack_name, attributes, default_type, 1)
             parser.contentparams["declared_type"] = parser.contentparams["type"]
             parser.contentparams["src"] = attributes.get("src", "")
@@ -103,9 +105,11 @@ def _text_handlers(element: str, default_type: str) -> tuple[_Start, _End]:
 
     def end(parser: Any) -> None:
         if parser.elementstack and parser.elementstack[-1][0] == stack_name:
-            text = _pop_text(parser, stack_name) | {"element": element}
+            is_caption = element == "description" and "open_media" in parser.entries[-1]
+            name = "media_description" if is_caption else element
+            text = _pop_text(parser, stack_name) | {"element": name}
             parser.entries[-1].setdefault("texts", []).append(text)
-            if element == "media_description":
+            if name == "media_description":
                 _describe(parser, "description", text)
         elif feed_end and not _is_in_entry(parser) and not element.startswith("media_"):
             feed_end(parser)
@@ -172,6 +176,20 @@ def _end_media_title(parser: Any) -> None:
             _describe(parser, "title", title)
 
 
+def _start_title(parser: Any, attributes: dict[str, str]) -> None:
+    if _is_in_entry(parser) and (parser.inimage or "open_media" in parser.entries[-1]):
+        parser.push("picture title", 0)
+    else:
+        Original._start_title(parser, attributes)
+
+
+def _end_title(parser: Any) -> None:
+    if parser.elementstack and parser.elementstack[-1][0] == "picture title":
+        parser.pop("picture title")
+    else:
+        Original._end_title(parser)
+
+
 def _describe(parser: Any, key: str, text: dict[str, str]) -> None:
     """Add a title or description to the open media:content, or else to all media of the entry."""
     entry = parser.entries[-1]
@@ -223,6 +241,7 @@ class _Handlers:
     }
     _start_media_group, _end_media_group = _start_media_group, _end_media_group
     _start_media_title, _end_media_title = _start_media_title, _end_media_title
+    _start_title, _end_title = _start_title, _end_title
     _end_author = _end_managingeditor = _end_author
     _end_guid = _end_id = _end_guid
     # `dates` reads them.

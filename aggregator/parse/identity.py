@@ -1,5 +1,6 @@
 """Tell the entries of a document apart: their keys, pages and ids. Pure."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,9 +10,10 @@ from aggregator.parse.drafts import EntryDraft
 from aggregator.parse.sanitize import remove_illegal
 from aggregator.text.atom_ids import is_atom_id, mint_id
 from aggregator.text.folding import digest
-from aggregator.text.urls import link_key
+from aggregator.text.urls import is_web, link_key
 
-_MIN_COPY_CHARACTERS = 100  # shorter texts may be equal by chance
+_MIN_COPY_CHARACTERS = 100
+_COPY_NUMBER = re.compile(r"-\d+$")  # as Drupal appends it to the address
 
 
 def identify(
@@ -26,7 +28,7 @@ def identify(
     """
     home = link_key(feed.link) if feed.link else None
     link_uses = Counter(link_key(entry.link) for entry in entries if entry.link)
-    guids = [remove_illegal(draft.guid) for draft in drafts]
+    guids = [_own_guid(draft, home) for draft in drafts]
     guid_uses = Counter(guids)
     atom_id_uses = Counter(draft.atom_id for draft in drafts)
     pages = [_own_page(entry, home, link_uses) for entry in entries]
@@ -52,6 +54,12 @@ def page_of(entry: Entry, home: str | None) -> str | None:
     page = link_key(entry.link) if entry.link else None
     has_path = page is not None and any(mark in page for mark in "/?#")
     return page if has_path and page != home else None
+
+
+def _own_guid(draft: EntryDraft, home: str | None) -> str:
+    """The guid; empty if it is the feed's home page, which identifies no entry."""
+    guid = remove_illegal(draft.guid)
+    return "" if is_web(guid) and link_key(guid) == home else guid
 
 
 def _own_page(entry: Entry, home: str | None, link_uses: Counter[str]) -> str | None:
@@ -110,9 +118,15 @@ def _without_copies(entries: Iterable[Entry]) -> Iterable[Entry]:
 
 def copy_name(entry: Entry) -> str:
     """A digest that is equal for copies in one feed; empty if the entry says too little."""
-    if not _date(entry) or len(entry.text) < _MIN_COPY_CHARACTERS:
+    if not _date(entry) or not entry.text:
         return ""
-    return digest(entry.title, entry.text, _date(entry), *(e.url for e in entry.enclosures))
+    # Short texts may be equal by chance, unless the address shows that it is a copy.
+    address = (
+        "" if len(entry.text) >= _MIN_COPY_CHARACTERS else _COPY_NUMBER.sub("", entry.link or "")
+    )
+    return digest(
+        entry.title, entry.content, _date(entry), address, *(e.url for e in entry.enclosures)
+    )
 
 
 def _address_order(entry: Entry) -> tuple[int, str]:

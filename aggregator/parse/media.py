@@ -14,11 +14,27 @@ from aggregator.text.urls import host, join
 
 MAX_ENCLOSURES = 100
 _TYPES = mimetypes.MimeTypes()  # the table of Python, not that of the machine
+for _type, _endings in {
+    "audio/mp4": ".m4a .m4b",
+    "audio/ogg": ".ogg .oga .opus",
+    "audio/aac": ".aac",
+    "audio/flac": ".flac",
+    "video/ogg": ".ogv",
+    "video/mp4": ".m4v",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+    "application/epub+zip": ".epub",
+}.items():
+    for _ending in _endings.split():
+        _TYPES.add_type(_type, _ending)
 _MAX_TITLE_CHARACTERS = 1000
 _DURATION = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9})(?:[.,]\d*)?", re.ASCII)
 _MEDIA_TYPES = ("audio/", "video/", "image/", "application/", "text/")
 _USELESS_TYPES = ("application/x-shockwave-flash",)
-_AVATAR_HOST = re.compile(r"(?:[\w-]+\.)?gravatar\.com")
+_UNKNOWN_TYPE = "application/octet-stream"
+_TYPES_OF_MEDIA = {"image": "image/jpeg", "audio": "audio/mpeg", "video": "video/mp4"}
+_AVATAR_HOST = re.compile(r"(?:[\w-]+\.)?gravatar\.com|avatars\d*\.githubusercontent\.com")
+_MAX_ICON_PIXELS = 50
 
 
 def read_media(entry: Any) -> tuple[list[Enclosure], str]:
@@ -26,16 +42,20 @@ def read_media(entry: Any) -> tuple[list[Enclosure], str]:
 
     A picture is an enclosure too if it is more than a thumbnail. Addresses may be relative.
     """
-    items = entry.get("media", [])
+    items = [item for item in entry.get("media", []) if not _is_avatar(item)]
     enclosures = [_from_link(link) for link in entry.get("links", ())]
     enclosures += [_from_content(text) for text in entry.get("texts", ()) if text["src"]]
     contents = [item for item in items if item["element"] == "media_content"]
     enclosures += [_from_media(item, entry) for item in _one_of_each_group(contents)]
     merged = merge_enclosures(filter(None, enclosures))
+    if not merged:  # nothing but a page with a player
+        merged = [Enclosure(_address(item), "text/html") for item in items if _is_player(item)][:1]
     duration = read_duration(entry.get("itunes_duration") or "")
     if duration:
         merged = _with_duration(merged, duration)
+    widths = {_address(item): _width(item) for item in contents}
     pictures = [e.url for e in merged if (e.type or "").startswith("image/")]
+    pictures.sort(key=lambda url: -widths.get(url, 0))
     thumbnails = [_address(item) for item in _largest_first(items)]
     image = next(filter(None, (*pictures, *thumbnails)), "")
     return merged, image
@@ -77,20 +97,21 @@ def read_length(text: str | None) -> int | None:
 
 def guess_media_type(url: str, stated: str | None, medium: str | None = None) -> str | None:
     """The stated media type, else the one of the file's extension or of Media RSS's ``medium``."""
-    if stated and "/" in stated:
+    if stated and "/" in stated and stated != _UNKNOWN_TYPE:
         return stated
     guess = _TYPES.guess_type(urlsplit(url).path)[0]
     if guess and guess.startswith(_MEDIA_TYPES) and "html" not in guess:
         return guess
-    return {"image": "image/jpeg", "audio": "audio/mpeg", "video": "video/mp4"}.get(medium or "")
+    return _TYPES_OF_MEDIA.get(medium or "") or (stated if stated == _UNKNOWN_TYPE else None)
 
 
 def _from_link(link: Any) -> Enclosure | None:
     url = (link.get("href") or "").strip()
     if link.get("rel") != "enclosure" or not url:
         return None
+    media_type = guess_media_type(url, media_type_of(link))
     length, title = read_length(link.get("length")), _title(link.get("title"))
-    return Enclosure(url, media_type_of(link), length, title=title)
+    return Enclosure(url, media_type, length, title=title)
 
 
 def _from_content(text: dict[str, str]) -> Enclosure | None:
@@ -103,7 +124,7 @@ def _from_content(text: dict[str, str]) -> Enclosure | None:
 def _from_media(item: dict[str, Any], entry: Any) -> Enclosure | None:
     """A media:content (https://www.rssboard.org/media-rss#media-content)."""
     url = _address(item)
-    if not url or item.get("type") in _USELESS_TYPES or _AVATAR_HOST.fullmatch(host(url)):
+    if not url or item.get("type") in _USELESS_TYPES:
         return None
     shared = entry.get("all_media", {})
     title = _caption(item) or _caption(shared)
@@ -136,12 +157,30 @@ def _address(item: dict[str, Any]) -> str:
     return join(item["base"], url) if url else ""
 
 
+def _is_avatar(item: dict[str, Any]) -> bool:
+    """Whether it shows the author, or is an icon."""
+    sizes = [read_length(item.get(name)) for name in ("width", "height")]
+    is_icon = all(size is not None and size <= _MAX_ICON_PIXELS for size in sizes)
+    return is_icon or bool(_AVATAR_HOST.fullmatch(host(_address(item))))
+
+
+def _is_player(item: dict[str, Any]) -> bool:
+    return item["element"] == "media_player" and bool(_address(item))
+
+
+def _width(item: dict[str, Any]) -> int:
+    return read_length(item.get("width")) or 0
+
+
 def _one_of_each_group(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A media:group has renditions of one thing: of each medium take the default, else the widest."""
-    chosen: dict[tuple[int, str], dict[str, Any]] = {}
-    for number, item in enumerate(items):
+    """A media:group has renditions of one thing: of each medium take the default, else the widest.
+
+    So have several addresses that differ only in their parameters.
+    """
+    chosen: dict[tuple[int | str, str], dict[str, Any]] = {}
+    for item in items:
         medium = item.get("medium") or (item.get("type") or "").partition("/")[0]
-        key = (item["group"] or -number, medium)
+        key = (item["group"] or _address(item).partition("?")[0], medium)
         best = chosen.get(key)
         if best is None or _rank(item) > _rank(best):
             chosen[key] = item
@@ -149,17 +188,20 @@ def _one_of_each_group(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _rank(item: dict[str, Any]) -> tuple[bool, int]:
-    return item.get("isdefault") == "true", read_length(item.get("width")) or 0
+    return item.get("isdefault") == "true", _width(item)
 
 
 def _largest_first(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     thumbnails = [i for i in items if i["element"] in ("media_thumbnail", "itunes_image", "image")]
-    return sorted(thumbnails, key=lambda item: -(read_length(item.get("width")) or 0))
+    return sorted(thumbnails, key=lambda item: -_width(item))
 
 
 def _with_duration(enclosures: list[Enclosure], seconds: int) -> list[Enclosure]:
-    """itunes:duration is that of the only audio or video file."""
-    played = [e for e in enclosures if (e.type or "").startswith(("audio/", "video/"))]
-    if len(played) != 1 or played[0].duration_seconds:
-        return enclosures
-    return [replace(e, duration_seconds=seconds) if e is played[0] else e for e in enclosures]
+    """itunes:duration is that of the audio or video files, which are one episode in several formats."""
+    return [
+        replace(enclosure, duration_seconds=seconds)
+        if (enclosure.type or "").startswith(("audio/", "video/"))
+        and not enclosure.duration_seconds
+        else enclosure
+        for enclosure in enclosures
+    ]

@@ -16,6 +16,13 @@ from aggregator.text.pictures import first_picture
 from aggregator.text.urls import absolute, is_same_site, is_web
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_SHORTEST_CODES = {
+    "fra": "fr", "eng": "en", "deu": "de", "ger": "de", "spa": "es", "esp": "es",
+    "ita": "it", "por": "pt", "nld": "nl", "dut": "nl", "cat": "ca", "rus": "ru", "swe": "sv",
+    "dan": "da", "nor": "no", "fin": "fi", "pol": "pl", "jpn": "ja", "zho": "zh", "chi": "zh",
+    "kor": "ko", "ara": "ar", "tur": "tr", "ell": "el", "gre": "el", "heb": "he", "iw": "he",
+    "in": "id", "ji": "yi",
+}  # fmt: skip
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_ENTRIES = 300  # of one document
 _MAX_TITLE_CHARACTERS = 1000
@@ -191,5 +198,9 @@ def _enclosures(draft: EntryDraft, base: str, content: str) -> list[Enclosure]:
 
 
 def _language(value: str) -> str | None:
+    """A language tag with the shortest code (RFC 5646 section 2.2.1)."""
     value = value.strip().replace("_", "-")
-    return value if _LANGUAGE.fullmatch(value) else None
+    code, hyphen, more = value.partition("-")
+    shortest = _SHORTEST_CODES.get(code.lower(), code)
+    is_language = _LANGUAGE.fullmatch(value) and code.lower() != "utf"
+    return f"{shortest}{hyphen}{more}" if is_language else None

@@ -5,6 +5,7 @@ Publishers write references that XML does not know. An XML parser drops some of 
 """
 
 import re
+from html import escape
 from html.entities import html5
 
 from aggregator.parse.sanitize import remove_illegal
@@ -12,8 +13,9 @@ from aggregator.parse.sanitize import remove_illegal
 _HIGH = rb"(?:5[5-7]\d{3}|[xX][dD][89abAB][0-9a-fA-F]{2})"
 _LOW = rb"(?:5[5-7]\d{3}|[xX][dD][c-fC-F][0-9a-fA-F]{2})"
 _REFERENCE = re.compile(
-    rb"&(?:#(%b);&#(%b);|#([0-9]{1,64}|[xX][0-9a-fA-F]{1,64});|([A-Za-z][A-Za-z0-9]{0,31});)?"
-    % (_HIGH, _LOW)
+    rb"&(?!(?:lt|gt|amp|quot|apos);)"  # most references
+    rb"(?:#(%b);&#(%b);|#([0-9]{1,64}|[xX][0-9a-fA-F]{1,64});?"
+    rb"|([A-Za-z][A-Za-z0-9]{0,31})(;|(?![A-Za-z0-9=])))?" % (_HIGH, _LOW)
 )
 _XML_NAMES = {b"lt", b"gt", b"amp", b"quot", b"apos"}
 _DECLARED_NAME = re.compile(rb"<!ENTITY\s+([A-Za-z][\w.-]{0,31})\s")
@@ -44,11 +46,15 @@ def correct_references(body: bytes) -> tuple[bytes, str]:
         return character
 
     def correct_one(match: re.Match[bytes]) -> bytes:
-        high, low, number, name = match.groups()
-        if name:
-            return match[0] if name in declared else _character(name.decode()) or b"&amp;%b;" % name
+        high, low, number, name, end = match.groups()
+        if name and name in declared and end:
+            return match[0]
+        if name:  # some names of HTML need no semicolon
+            return _character(f"{name.decode()}{end.decode()}") or b"&amp;%b%b" % (name, end)
+        if number and match[0].endswith(b";") and not _is_unusual(number):
+            return match[0]
         if number:
-            return _by_number(_number(number)) if _is_unusual(number) else match[0]
+            return _by_number(_number(number))
         if high:
             return _by_number(0x10000 + ((_number(high) & 0x3FF) << 10) + (_number(low) & 0x3FF))
         return b"&amp;"
@@ -64,7 +70,8 @@ def correct_references(body: bytes) -> tuple[bytes, str]:
 
 
 def _character(name: str) -> bytes:
-    return html5.get(f"{name};", "").encode()
+    """The character of an HTML name with its semicolon, or of one that needs none."""
+    return escape(html5.get(name, ""), quote=False).encode()
 
 
 def _number(digits: bytes) -> int:

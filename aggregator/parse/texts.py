@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 # The elements by what publishers put into them. The names are feedparser's.
@@ -59,7 +59,7 @@ def choose_content_and_summary(texts: Sequence[Text]) -> tuple[Text | None, Text
     full = [text for text in texts if text.element in _FULL]
     short = sorted((text for text in texts if text.element in _SHORT), key=_richness, reverse=True)
     if full:
-        content = max(full, key=lambda text: (text.is_markup, len(text.html)))
+        content = _joined(full) or max(full, key=lambda text: (text.is_markup, len(text.html)))
     elif short:
         content = short.pop(0)
     else:
@@ -68,6 +68,15 @@ def choose_content_and_summary(texts: Sequence[Text]) -> tuple[Text | None, Text
     longer = [text for text in podcast if not full and _richness(text) > _richness(content)]
     others = [text for text in (*longer, *short) if _words(text) != _words(content)]
     return content, next(iter(others), None)
+
+
+def _joined(texts: Sequence[Text]) -> Text | None:
+    """All parts of a text in several content:encoded; None if there is at most one."""
+    parts = {_words(text): text for text in texts if text.element == "content_encoded"}
+    if len(parts) < 2:
+        return None
+    first = next(iter(parts.values()))
+    return replace(first, html="\n".join(text.html for text in parts.values()))
 
 
 def _last_resort(texts: Sequence[Text]) -> Iterator[Text]:

@@ -26,7 +26,7 @@ def make_feed_draft(parsed: Any, fetched: Fetched, warnings: list[str], now: dat
         title_html=_html(feed.get("title_detail")),
         link=feed.get("link", ""),
         language=feed.get("language") or "",
-        rights=_html(feed.get("rights_detail")),
+        rights=_rights(feed),
         authors=_authors(feed),
         generator=feed.get("generator") or "",
         warnings=warnings,
@@ -56,16 +56,22 @@ def _entry(
         link=_link(entry, guid),
         summary_html=summary.html if summary else "",
         content_html=content.html if content else "",
-        authors=_authors(entry) or _authors(source) or feed_authors or _publisher(entry),
+        authors=_authors(entry) or _authors(source),
         categories=[
             Category(tag.get("term") or "", tag.get("scheme"), tag.get("label"))
             for tag in entry.get("tags", [])
         ],
-        language=(text.language if text else "") or (title or {}).get("language") or "",
-        rights=_html(entry.get("rights_detail")) or _html(source.get("rights_detail")),
+        language=entry.get("language")
+        or (text.language if text else "")
+        or (title or {}).get("language")
+        or "",
+        rights=_rights(entry) or _rights(source),
     )
     draft.enclosures, draft.image = read_media(entry)
     draft.source = _source(entry, source, now)
+    if not draft.authors and draft.source:  # the editor of a planet did not write it
+        draft.authors = [Author(draft.source.title)]
+    draft.authors = draft.authors or feed_authors or _publisher(entry)
     draft.published = _date(fixes.own_value(entry, "published"), draft, now)
     draft.updated = _date(fixes.own_value(entry, "updated"), draft, now)
     return draft
@@ -76,7 +82,7 @@ def _date(text: str | None, draft: EntryDraft, now: datetime) -> datetime | None
         return None
     at = read_date(text, now, language=draft.language)
     if at is None:
-        draft.notes.append(f'some dates cannot be read, such as "{one_line(text)[:40]}"')
+        draft.notes.append(f'some dates cannot be used, such as "{one_line(text)[:40]}"')
     return at
 
 
@@ -85,13 +91,30 @@ def _link(entry: Any, guid: str) -> str:
     original = entry.get("feedburner_origlink") or ""
     if is_web(original):
         return original
-    if link := entry.get("link"):
-        return str(link)
-    alternates = (link for link in entry.get("links", ()) if link.get("rel") == "alternate")
-    if other := next((link["href"] for link in alternates if link.get("href")), ""):
-        return str(other)
+    alternates = [link for link in entry.get("links", ()) if _rel(link) == "alternate"]
+    pages = [link for link in alternates if "html" in link.get("type", "html")]
+    for link in (*(page for page in pages if not page.get("media")), *pages, *alternates):
+        if link.get("href"):
+            return str(link["href"])
+    if elsewhere := next((t["src"] for t in entry.get("texts", ()) if t["src"]), ""):
+        return str(elsewhere)
     is_address = is_web(guid) or guid.startswith("/")
     return guid if entry.get("guid_is_address") and is_address else ""
+
+
+def _rel(link: Any) -> str:
+    """The relation of a link, which may be written as an IRI (RFC 4287 section 4.2.7.2)."""
+    return str(link.get("rel") or "").removeprefix("http://www.iana.org/assignments/relation/")
+
+
+def _rights(holder: Any) -> str:
+    """The rights, or else the address of the licence (RFC 4946), as HTML."""
+    licence = next((li["href"] for li in holder.get("links", ()) if _is_licence(li)), "")
+    return _html(holder.get("rights_detail")) or escape(licence or holder.get("license") or "")
+
+
+def _is_licence(link: Any) -> bool:
+    return _rel(link) == "license" and is_web(link.get("href") or "")
 
 
 def _other_title(entry: Any, texts: list[Text]) -> str:
@@ -157,5 +180,5 @@ def _source(entry: Any, source: Any, now: datetime) -> Source | None:
         link=link if is_web(link) else None,
         self_url=address if is_web(address) else None,
         updated=read_date(source["updated"], now) if source.get("updated") else None,
-        rights=one_line(text_from_html(_html(source.get("rights_detail")))) or None,
+        rights=one_line(text_from_html(_rights(source))) or None,
     )

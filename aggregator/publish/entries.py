@@ -47,7 +47,7 @@ class EntryBuilder:
         self._translator = load_translator(site.language)
 
     def build(self, story: Story) -> PublishedEntry:
-        """The entry of a story, with the content of its primary copy (`_precedence`)."""
+        """The entry of a story, with the content of its primary copy (`primary_copy`)."""
         primary = primary_copy(story)
         entry, clipped = primary.entry, primary.role is Role.CLIPPINGS
         matches = _best_matches(match for copy in story.copies for match in copy.matches)
@@ -177,20 +177,27 @@ class EntryBuilder:
 
 
 def primary_copy(story: Story) -> StoredEntry:
-    """The copy of a story from which its entry is made."""
-    copies = story.copies  # most stories have one
-    return (copies[0] if len(copies) == 1 else min(copies, key=_precedence)).stored
+    """The copy of a story from which its entry is made.
 
+    The best copy has its content, is not a clipping, has a text, is on its publisher's own site, is no
+    excerpt of another one, was seen first.
+    """
+    copies = story.copies
+    if len(copies) == 1:  # most stories
+        return copies[0].stored
+    longest = max(len(copy.stored.entry.text) for copy in copies)
 
-def _precedence(copy: StoryEntry) -> tuple[object, ...]:
-    """Sort key of copies, best first: has its content, is not a clipping, is on its publisher's own
-    site, was seen first."""
-    stored = copy.stored
-    home = host(stored.feed.link or stored.feed_url).removeprefix("www.")
-    elsewhere = not stored.entry.link or host(stored.entry.link).removeprefix("www.") != home
-    clipped = stored.role is Role.CLIPPINGS
-    pruned = stored.pruned_at is not None
-    return pruned, clipped, elsewhere, stored.first_seen_at, stored.feed_url, stored.entry.key
+    def precedence(copy: StoryEntry) -> tuple[object, ...]:
+        stored = copy.stored
+        home = host(stored.feed.link or stored.feed_url).removeprefix("www.")
+        link, size = stored.entry.link, len(stored.entry.text)
+        elsewhere = not link or host(link).removeprefix("www.") != home
+        clipped = stored.role is Role.CLIPPINGS
+        pruned, is_excerpt = stored.pruned_at is not None, size * 2 < longest
+        qualities = (pruned, clipped, size == 0, elsewhere, is_excerpt)
+        return *qualities, stored.first_seen_at, stored.feed_url, stored.entry.key
+
+    return min(copies, key=precedence).stored
 
 
 def _lead(text: str) -> str:

@@ -190,7 +190,7 @@ class StoryIndex:
         new = _member(row)
         for atom_id in self._by_page.get(row.page or "", ()):
             members = self._members[atom_id]
-            if not members or any(tell_the_same(member, new) for member in members):
+            if all(tell_the_same(member, new) for member in members):
                 return self.stories.get(atom_id)
         return None
 
@@ -205,11 +205,10 @@ class StoryIndex:
             return None
         is_minted = row.page is not None and row.atom_id == mint_id("", row.page, "")
         new, members = _member(row), self._members[story.atom_id]
-        is_same = any(
-            tell_the_same(member, new) if is_minted else fold(member.title) == fold(row.title)
-            for member in members
-        )
-        return story if is_same or not members else None
+        if is_minted:
+            return story if all(tell_the_same(member, new) for member in members) else None
+        same_title = any(fold(member.title) == fold(row.title) for member in members)
+        return story if same_title or not members else None
 
     def _by_text_of(self, row: AnyRow, row_bands: Sequence[str]) -> GroupedStory | None:
         """A story of other feeds with the same text, at most 14 days apart."""
@@ -246,12 +245,19 @@ def fallback_id(row: AnyRow) -> str:
 def tell_the_same(first: Member, second: Member) -> bool:
     """Whether two entries about one page may be published as one.
 
-    They may if both are on their publisher's own site, if one is a clipping, or if one has no text of
-    its own. Else they are two comments on a page, and nobody's comment is lost.
+    They may if both are on their publisher's own site, if one is a clipping, if one has no text, or if
+    one repeats the other. Else they are comments on a page, and nobody's comment is lost: also that
+    of somebody who repeats the page and adds to it.
     """
     if first.is_clipping or second.is_clipping or (first.owns_page and second.owns_page):
         return True
-    return is_excerpt(first.text, second.text) or is_revision(first.text, second.text)
+    shorter, longer = sorted((first, second), key=lambda member: len(member.text))
+    if not shorter.text:
+        return True
+    may_be_excerpt = longer.owns_page or not shorter.owns_page
+    return is_revision(first.text, second.text) or (
+        may_be_excerpt and is_excerpt(shorter.text, longer.text)
+    )
 
 
 def _member(row: AnyRow) -> Member:

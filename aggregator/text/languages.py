@@ -22,6 +22,7 @@ _MIN_MEAN_PROBABILITY = 0.7  # of several parts
 _NO_PROSE = re.compile(r"[{}<>=\\$|_@#]|\w[./:(\[]\w|\(\)", re.ASCII)  # in addresses, tags and code
 _LETTER = re.compile(r"[^\W\d_]")
 _MIN_PROSE_SHARE = 0.7  # of the words of a line
+_LATIN_WORD = re.compile(r"[A-Za-z]+")
 _LATIN = "la"  # "Lorem ipsum" in nearly all cases
 # One code for each group of languages that the detector does not tell apart.
 _GROUPS = {"nb": "no", "nn": "no", "bs": "hr", "sr": "hr", "ms": "id"}
@@ -44,7 +45,7 @@ def language_of(text: str, declared: str | None, setting: str | None) -> str | N
 
 def detect_language(text: str) -> str | None:
     """The language code of a text; None if it is short, mixed, no prose, or uncertain."""
-    words = _prose_words(text[:_MAX_CHARACTERS])
+    words = _prose_words(_in_main_script(text[:_MAX_CHARACTERS]))
     if len("".join(set(words)).encode(errors="replace")) < _MIN_BYTES:
         return None
     parts = _parts(" ".join(words))
@@ -80,6 +81,13 @@ def _prose_words(text: str) -> list[str]:
             words = plain if len(plain) >= _MIN_PROSE_SHARE * len(words) else []
         prose += words
     return [word for word in prose if word.isalpha() or _LETTER.search(word)]
+
+
+def _in_main_script(text: str) -> str:
+    """Without Latin names in a text of another script: the detector looks at the first letters."""
+    letters = sum(map(str.isalpha, text))
+    latin = sum(map(len, _LATIN_WORD.findall(text)))
+    return _LATIN_WORD.sub(" ", text) if latin * 2 < letters else text
 
 
 def _parts(prose: str) -> list[str]:

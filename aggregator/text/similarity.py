@@ -13,7 +13,8 @@ MIN_STORY_SIMILARITY = 0.85  # of two publishers' texts of one story
 MIN_REVISION_SIMILARITY = 0.6  # of one publisher's texts, where title and date are equal
 MIN_WORDS = 48
 _SHINGLE_WORDS = 3
-_START_WORDS = 12
+_MIN_EXCERPT_WORDS = 12
+_LAST_WORDS = 3
 _BANDS = 6
 _ROWS = 4  # a pair at 0.85 shares a band with probability 1 - (1 - 0.85^4)^6 = 0.988
 _SEED = 5005
@@ -81,11 +82,13 @@ def is_revision(text: str, other: str) -> bool:
     return _NUMBER.sub("#", fold(text)) == _NUMBER.sub("#", fold(other))
 
 
-def is_excerpt(text: str, other: str) -> bool:
-    """Whether the shorter text is empty, or begins somewhere in the longer one."""
-    shorter, longer = sorted((_words(text), _words(other)), key=len)
-    start = " ".join(shorter.split()[:_START_WORDS])
-    return start in longer
+def is_excerpt(text: str, longer: str) -> bool:
+    """Whether ``text``, of twelve words or more, is a part of the longer one.
+
+    Its last words may be "Read more".
+    """
+    words = _words(text).split()
+    return len(words) >= _MIN_EXCERPT_WORDS and " ".join(words[:-_LAST_WORDS]) in _words(longer)
 
 
 def _words(text: str) -> str:

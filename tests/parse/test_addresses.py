@@ -86,6 +86,10 @@ def test_relative_link_of_the_feed():
         ('<link rel="alternate" type="application/json" href="https://blog.example/1.json"/><link href="https://blog.example/1"/>', "https://blog.example/1"),
         ('<link rel="alternate" type="application/pdf" href="https://blog.example/1.pdf"/>', "https://blog.example/1.pdf"),
         ('<link rel="enclosure" href="https://blog.example/1.mp3"/>', None),
+        ('<link href="https://blog.example/en" hreflang="en"/><link href="https://blog.example/fr" hreflang="fr"/>', "https://blog.example/en"),
+        ('<link href="https://m.blog.example/1" media="only screen and (max-width:640px)"/><link href="https://blog.example/1"/>', "https://blog.example/1"),
+        ('<link rel="http://www.iana.org/assignments/relation/alternate" href="https://blog.example/1"/>', "https://blog.example/1"),
+        ('<content type="text/html" src="https://blog.example/1.html"/>', "https://blog.example/1.html"),
         ('<link rel="replies" href="https://blog.example/1#c"/>', None),
     ],
 )  # fmt: skip

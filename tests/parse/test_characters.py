@@ -23,6 +23,10 @@ WAYS = [
     ("a&b=c", "a&b=c"),
     ("R&amp;D", "R&D"),
     ("&nosuch;", "&nosuch;"),
+    ("Caf&eacute latte", "Café latte"),
+    ("Caf&#233 latte", "Café latte"),
+    ("x&#8217s", "x’s"),
+    ("Q&amp A", "Q& A"),
 ]
 PLACES = {
     "title": ("<title>{}</title>", lambda entry: entry.title),

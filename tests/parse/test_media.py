@@ -50,6 +50,11 @@ def test_caption_belongs_to_its_picture():
         ('<media:thumbnail url="//i.example/t.jpg"/>', "https://i.example/t.jpg"),
         ('<media:thumbnail url=""/>', None),
         (media('url="https://0.gravatar.com/avatar/1" medium="image"'), None),
+        ('<media:thumbnail height="30" width="30" url="https://avatars.githubusercontent.com/u/1?s=60&amp;v=4"/>', None),
+        ('<media:thumbnail height="16" width="16" url="https://i.example/icon.png"/>', None),
+        (media('url="https://i.example/140.jpg" width="140" medium="image"') + media('url="https://i.example/460.jpg" width="460" medium="image"'), "https://i.example/460.jpg"),
+        ('<atom:link rel="enclosure" href="https://i.example/i.jpg"/>', "https://i.example/i.jpg"),
+        ("<image><title>IMG</title><description>a longer alternative text</description><url>https://i.example/x.jpg</url></image>", "https://i.example/x.jpg"),
     ],
 )  # fmt: skip
 def test_picture_of_an_entry(elements, image):
@@ -68,10 +73,14 @@ def test_picture_of_an_entry(elements, image):
         (media('url="https://v.example/v.webm"'), [("https://v.example/v.webm", "video/webm", None, None)]),
         (media('url="https://v.example/v" medium="video"'), [("https://v.example/v", "video/mp4", None, None)]),
         (AUDIO + media('url="https://a.example/e.mp3" duration="7"'), [("https://a.example/e.mp3", "audio/mpeg", 1234, 7)]),
-        ('<enclosure url="e.mp3"/>', [("https://blog.example/e.mp3", None, None, None)]),
+        ('<enclosure url="e.mp3"/>', [("https://blog.example/e.mp3", "audio/mpeg", None, None)]),
         ('<enclosure url="https://a.example/e" length="0" type="audio/ogg"/>', [("https://a.example/e", "audio/ogg", None, None)]),
         (media('url="https://v.example/f" type="application/x-shockwave-flash"'), []),
         ("<enclosure/>", []),
+        ('<enclosure url="https://a.example/a.m4a?x=1" type="mp3"/><itunes:duration>61</itunes:duration>', [("https://a.example/a.m4a?x=1", "audio/mp4", None, 61)]),
+        ('<enclosure url="https://a.example/a.mp3" type="application/octet-stream"/><itunes:duration>61</itunes:duration>', [("https://a.example/a.mp3", "audio/mpeg", None, 61)]),
+        ('<enclosure url="https://a.example/a.mp3"/><enclosure url="https://a.example/a.ogg"/><itunes:duration>61</itunes:duration>', [("https://a.example/a.mp3", "audio/mpeg", None, 61), ("https://a.example/a.ogg", "audio/ogg", None, 61)]),
+        ('<media:player url="https://b.example/player?v=1"/>', [("https://b.example/player?v=1", "text/html", None, None)]),
         (AUDIO * 2, [("https://a.example/e.mp3", "audio/mpeg", 1234, None)]),
     ],
 )  # fmt: skip
@@ -98,9 +107,13 @@ def test_group_is_one_thing_in_several_renditions():
 
 
 def test_one_picture_in_many_sizes_is_one_enclosure():
-    sizes = (media(f'url="https://i.example/p.jpg?width={n}" medium="image"') for n in (140, 460))
+    sizes = (
+        media(f'url="https://i.example/p.jpg?width={n}" width="{n}" medium="image"')
+        for n in (140, 700, 460)
+    )
     entry = read_item("<title>T</title>" + "".join(sizes))
-    assert [e.url for e in entry.enclosures] == ["https://i.example/p.jpg?width=140"]
+    assert [e.url for e in entry.enclosures] == ["https://i.example/p.jpg?width=700"]
+    assert entry.image == "https://i.example/p.jpg?width=700"
 
 
 def test_enclosures_of_atom():

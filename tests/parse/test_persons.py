@@ -146,3 +146,25 @@ def test_source_of_rss(element, title, link, feed):
 def test_entry_without_a_source_has_none():
     assert read_item("<title>T</title>").source is None
     assert read_item("<title>T</title><source/>").source is None
+
+
+def test_editor_of_a_planet_is_not_the_author():
+    channel = "<title>P</title><managingEditor>ed@x.example (The editor)</managingEditor>"
+    item = '<item><title>T</title><source url="https://ann.example/feed.xml">Ann’s blog</source></item>'
+    (entry,) = read(rss(item, channel)).entries
+    assert entry.authors == (Author("Ann’s blog"),)
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        '<atom:link rel="license" href="https://creativecommons.example/by/4.0/"/>',
+        '<cc:license xmlns:cc="http://web.resource.org/cc/" rdf:resource="https://creativecommons.example/by/4.0/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>',
+        '<c:license xmlns:c="http://backend.userland.com/creativeCommonsRssModule">https://creativecommons.example/by/4.0/</c:license>',
+    ],
+)  # fmt: skip
+def test_licence_is_the_rights_of_an_entry(element):
+    assert (
+        read_item(f"<title>T</title>{element}").rights == "https://creativecommons.example/by/4.0/"
+    )
+    assert read_item(f"<title>T</title>{element}<dc:rights>CC BY</dc:rights>").rights == "CC BY"

@@ -145,3 +145,39 @@ def test_details_element_in_xhtml_does_not_end_the_text():
 )  # fmt: skip
 def test_title(elements, title):
     assert read_item(elements).title == title
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_elements_in_a_picture_are_about_the_picture(order):
+    picture = "<image><url>https://i.example/i.jpg</url><title>IMG</title><description>A long caption</description></image>"
+    elements = ["<title>Real</title><description>d</description>", picture][::order]
+    entry = read_item("".join(elements))
+    assert (entry.title, entry.content, entry.summary) == ("Real", "d", "")
+
+
+def test_unprefixed_elements_in_media_are_about_the_media():
+    entry = read_item(
+        '<media:content url="https://i.example/i.jpg"><title>inner</title><description>A long caption</description>'
+        "</media:content><description>d</description><title>T</title>"
+    )
+    assert (entry.title, entry.content) == ("T", "d")
+
+
+def test_text_in_two_parts_is_whole():
+    parts = "<content:encoded>&lt;p&gt;One&lt;/p&gt;</content:encoded><content:encoded>&lt;p&gt;Two&lt;/p&gt;</content:encoded>"
+    assert read_item(parts).content == "<p>One</p>\n<p>Two</p>"
+
+
+@pytest.mark.parametrize(
+    ("element", "language"),
+    [
+        ("<dc:language>fr</dc:language>", "fr"),
+        ("<dc:language>fra</dc:language>", "fr"),
+        ("<dc:language>fr_FR</dc:language>", "fr-FR"),
+        ("<dc:language>utf-8</dc:language>", None),
+        ("<dc:language>iw</dc:language>", "he"),
+        ('<description xml:lang="fr">Oui</description>', "fr"),
+    ],
+)
+def test_stated_language_of_a_short_entry(element, language):
+    assert read_item(f"<title>Oui</title>{element}").language == language

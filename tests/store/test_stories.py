@@ -277,6 +277,66 @@ def test_two_comments_about_one_page_are_both_published(installation, publisher)
         assert "pas du tout d’accord" in texts
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("", "Je déteste ce jardin."),
+        ("&lt;img src='https://i.example/i.jpg'&gt;", "Je déteste ce jardin."),
+        ("À lire.", "À lire. Le jardin est un commun depuis 1907, dit-elle."),
+        ("Jardin.", "Jardin. Et plus de moi."),
+        (f"Numéro 1. {WORDS}", f"Numéro 1. {WORDS[:120]}… Je ne suis pas d’accord."),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_no_comment_about_a_page_is_lost(installation, publisher, first, second, order):
+    texts = [first, second, "Un troisième avis sur le jardin."][::order]
+    urls = []
+    for name, body in zip(("ann", "bob", "cy"), texts, strict=True):
+        document = rss(item("Le jardin", "https://press.example/jardin", body=body), title=name)
+        publisher[f"/{name}"] = document.replace("feed.example", f"{name}.example")
+        urls.append(publisher.url(f"/{name}"))
+    installation.configure(urls, ALL)
+    installation.run()
+    shown = " ".join(e.content[0].value for e in Subscriber(installation).read() if "content" in e)
+    for text in texts:
+        if not text.startswith("&lt;"):
+            assert text.rstrip(".") in shown
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_reports_with_the_home_page_as_guid_are_told_apart(installation, publisher, count):
+    def report(number):
+        when = f"Mon, {number:02} Nov 2026 10:00:00 GMT"
+        guid = "<guid>https://blog.example/</guid>"
+        return item("Le jardin", "https://blog.example/", when, f"Panne {number}", guid)
+
+    days = [[report(n) for n in range(last, max(0, last - count), -1)] for last in (2, 9, 16, 23)]
+    assert len(serve(installation, publisher, *days).notices) == 4 * count
+
+
+def test_notices_that_differ_in_a_link_or_picture_are_two(installation, publisher):
+    def notice(number, more):
+        return entry(
+            number,
+            title="Le jardin",
+            body=f"Un avis. {WORDS} {more}",
+            date="Mon, 02 Nov 2026 10:00:00 GMT",
+        )
+
+    links = [
+        notice(n, f"&lt;a href='https://blog.example/doc{n}.pdf'&gt;Le document&lt;/a&gt;")
+        for n in (1, 2)
+    ]
+    pictures = [notice(n, f"&lt;img src='https://blog.example/{n}.jpg'&gt;") for n in (3, 4)]
+    assert len(serve(installation, publisher, links + pictures).notices) == 4
+
+
+def test_short_post_that_one_document_lists_twice_is_one_entry(installation, publisher):
+    twice = [entry(1, guid=f"{n} at blog", path=path, title="Le jardin", body="La réunion aura lieu mardi.")
+             for n, path in ((7, "/reunion-0"), (8, "/reunion"))]  # fmt: skip
+    assert serve(installation, publisher, twice).notices == [1]
+
+
 def test_planet_with_the_text_of_a_post_is_no_other_entry(installation, publisher):
     post = item("Le jardin", "https://blog.example/jardin", body=f"Numéro 1. {WORDS}")
     publisher["/a"] = rss(post, title="Blog").replace("feed.example", "blog.example")

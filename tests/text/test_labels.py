@@ -18,6 +18,13 @@ from aggregator.text.labels import label_names, split_labels
         (" , ;", ()),
         ("", ()),
         ("C#", ("C#",)),
+        ("#communs #logement", ("communs", "logement")),
+        ("communs、logement", ("communs", "logement")),
+        ("communs · logement", ("communs", "logement")),
+        ("＃communs", ("communs",)),
+        ('"communs"', ("communs",)),
+        ("« communs »", ("communs",)),
+        ("#1 in sales", ("1 in sales",)),
     ],
 )
 def test_labels_of_one_element(text, labels):
@@ -37,6 +44,8 @@ def test_labels_of_one_element(text, labels):
         ("Économie » Communs", "Communs"),
         ("Economy::Commons", "Commons"),
         ("Top/Économie/Communs", "Communs"),
+        ("Économie → Communs", "Communs"),
+        ("Économie\\Communs", "Communs"),
         ("Arts, Culture & Co", "Arts, Culture & Co"),
         ("economy/commons", "economy/commons"),
     ],

@@ -168,3 +168,17 @@ def test_long_text_takes_no_time():
 @given(st.text(max_size=300))
 def test_any_text_is_accepted_and_gives_the_same_each_time(text):
     assert detect_language(text) == detect_language(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("TikTok在美国的业务将出售给本地财团。" * 3 + "双方周一宣布了这项协议，交易预计明年完成。", "zh"),
+        ("OpenAI 发布新模型\n" + "该公司周一表示，新的模型将在下个月向所有用户开放，价格保持不变，开发者可以提前试用。", "zh"),
+        ("Apple、新型端末を発表\n" + "同社は月曜日、新しい端末を来月から世界各地で販売すると発表した。価格は据え置かれる見通しだ。", "ja"),
+        ("SK하이닉스 실적 발표\n" + "회사는 월요일에 지난 분기의 실적을 발표했으며 매출이 크게 늘어났다고 밝혔다. 주가는 올랐다.", "ko"),
+        ("iPhone\n" + "Η εταιρεία ανακοίνωσε τη Δευτέρα ότι το νέο μοντέλο θα είναι διαθέσιμο τον επόμενο μήνα.", "el"),
+    ],
+)  # fmt: skip
+def test_latin_names_in_another_script(text, language):
+    assert language_of(text, "en", None) == language

@@ -328,11 +328,12 @@ class Workers:
         self.killed += 1
 
     def cpu(self) -> float:
-        """CPU seconds of all workers, with those of their ended children."""
+        """CPU seconds of all running workers, with those of their ended children."""
         ticks = 0
         for process in self._processes:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                stat = Path(f"/proc/{process.pid}/stat").read_text()
+                ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
